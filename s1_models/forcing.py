@@ -1,0 +1,286 @@
+"""Budget forcing: a state machine over token ids that decides when a model stops thinking.
+
+Rules of this file: it imports the standard library only, does no I/O, and knows no text. It *asks* for
+tokens (`Request`) and is *told* what came (`Reply`); whoever calls it owns the engine. Values are frozen,
+`advance` is pure, and this table is the behaviour (a test parses it and drives every row):
+
+| phase | reply | when | append (forced) | next |
+| --- | --- | --- | --- | --- |
+| THINKING | STOP | (waits left or below the minimum) and room and progress | wait | THINKING |
+| THINKING | STOP | otherwise | close | ANSWERING |
+| THINKING | LENGTH | thinking does not end a line | newline + cut_off | ANSWERING |
+| THINKING | LENGTH | thinking ends a line | cut_off | ANSWERING |
+| ANSWERING | STOP | always | nothing | DONE |
+| ANSWERING | LENGTH | always | nothing | DONE |
+
+- *waits left*: fewer waits used than `Budget.num_waits`; *below the minimum*: fewer thinking tokens than
+  `Budget.min_thinking_tokens` (such waits are used even when none are left).
+- *room*: after the wait at least one more thinking token fits under the limit.
+- *progress*: the reply or the wait holds a token. Without it an empty wait and a model that stops at once
+  would ask the same question for ever.
+- *close* is the end-of-thinking delimiter. *cut_off* is the delimiter and the request for the answer
+  ("Final Answer:"): the budget ended the thinking in the middle of something, so the answer is asked for.
+- A limit of 0 thinking tokens starts in ANSWERING with the cut-off already appended.
+
+**One thinking budget per question**, all rounds and all waits together: thinking tokens = sampled thinking +
+forced waits; the delimiters belong to neither thinking nor answer. `max_thinking_tokens=None` ("auto") is what
+the context window leaves after the prompt, the delimiters and the answer reserve (`max_answer_tokens`); a number
+is an upper bound beside that one. A session depends on its own prompt and replies only, never on batch-mates.
+
+Source: s1, "Simple test-time scaling" (arXiv 2501.19393), section 3.1; docs/decisions/0001 lists where this
+differs from the original code, and why.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from itertools import chain
+from typing import Protocol
+
+Tokens = tuple[int, ...]
+
+
+class S1Error(Exception):
+    """Something the user can mend; the message says what came, what was expected and what to do.
+
+    S1Error
+     ├─ BudgetError   an impossible budget: no room, negative, larger than the context   (forcing)
+     ├─ FormatError   the model cannot write thinking in the chosen format               (formats)
+     ├─ OptionError   an unknown or malformed option                                     (options)
+     └─ EngineError   the engine died or broke its contract                              (driver)
+    """
+
+
+class BudgetError(S1Error, ValueError):
+    """The budget asks for the impossible."""
+
+
+class Phase(Enum):
+    """Where a session is. OPENING and DONE hold no requests; OPENING marks the span of the opening delimiter."""
+
+    OPENING = "opening"
+    THINKING = "thinking"
+    ANSWERING = "answering"
+    DONE = "done"
+
+
+class Finish(Enum):
+    """Why a reply ended: a stop id came, or `max_tokens` did."""
+
+    STOP = "stop"
+    LENGTH = "length"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the policy asks an engine for.
+
+    prefix: prompt and everything so far, token ids. max_tokens: >= 1, tokens still allowed.
+    stop: ids that end the reply. sampling: (name, value) pairs for the engine, set by the driver, opaque here.
+    """
+
+    prefix: Tokens
+    max_tokens: int
+    stop: frozenset[int]
+    phase: Phase
+    sampling: tuple[tuple[str, object], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What an engine says came: the tokens without the stop id, and why they ended.
+
+    dropped: how many sampled ids the engine left out because the tokenizer does not know them.
+    """
+
+    tokens: Tokens
+    finish: Finish
+    dropped: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A run of tokens with its provenance: sampled by the model, or forced by the policy."""
+
+    tokens: Tokens
+    phase: Phase
+    forced: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One question's generation so far; immutable.
+
+    prompt: token ids before thinking opens. thinking_limit: tokens, resolved for this prompt and context window.
+    cut_off: the budget ended the thinking, not the model. answer_cut_off: the answer hit `max_answer_tokens`.
+    dropped_tokens: sampled ids outside the vocabulary, left out of the spans.
+    """
+
+    prompt: Tokens
+    spans: tuple[Span, ...]
+    phase: Phase
+    thinking_limit: int
+    waits_used: int = 0
+    cut_off: bool = False
+    answer_cut_off: bool = False
+    dropped_tokens: int = 0
+
+    @property
+    def tokens(self) -> Tokens:
+        """Prompt and everything after it, token ids."""
+        return tuple(chain(self.prompt, *(span.tokens for span in self.spans)))
+
+    @property
+    def thinking_tokens(self) -> int:
+        """Sampled thinking plus forced waits, in tokens; the delimiters are not thinking."""
+        return sum(len(span.tokens) for span in self.spans if span.phase is Phase.THINKING)
+
+    @property
+    def answer_tokens(self) -> int:
+        """Sampled answer tokens; the forced delimiter and "Final Answer:" are not counted."""
+        return sum(len(span.tokens) for span in self.spans if span.phase is Phase.ANSWERING and not span.forced)
+
+
+class Policy(Protocol):
+    """Decides what to ask next. `request` returns None when the session is done."""
+
+    def begin(self, prompt: Tokens) -> Session: ...
+    def request(self, session: Session) -> Request | None: ...
+    def advance(self, session: Session, reply: Reply) -> Session: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How long a model may, and must, think; validated on construction (raises BudgetError).
+
+    num_waits: how often the end of thinking is suppressed and `wait_text` appended.
+    wait_text: may be empty: the end is suppressed and nothing is appended.
+    max_thinking_tokens: all rounds together, waits included; None: what the context window leaves; 0: no thinking.
+    min_thinking_tokens: below it the end of thinking is suppressed even when no waits are left.
+    max_answer_tokens: limit of the answer, and what "auto" keeps free for it.
+    final_answer_text: asked after a cut-off; may be empty.
+    """
+
+    num_waits: int = 0
+    wait_text: str = "Wait"
+    max_thinking_tokens: int | None = None
+    min_thinking_tokens: int = 0
+    max_answer_tokens: int = 1024
+    final_answer_text: str = "Final Answer:"
+
+    def __post_init__(self) -> None:
+        for name, least in (("num_waits", 0), ("min_thinking_tokens", 0), ("max_answer_tokens", 1)):
+            _check_count(name, getattr(self, name), least)
+        if self.max_thinking_tokens is not None:
+            _check_count("max_thinking_tokens", self.max_thinking_tokens, 0, "or 'auto'")
+            if self.min_thinking_tokens > self.max_thinking_tokens:
+                raise BudgetError(
+                    f"min_thinking_tokens={self.min_thinking_tokens} is above "
+                    f"max_thinking_tokens={self.max_thinking_tokens}: lower the one or raise the other"
+                )
+
+
+def _check_count(name: str, value: object, least: int, alternative: str = "") -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        expected = " ".join(filter(None, (f"a whole number of at least {least}", alternative)))
+        raise BudgetError(f"{name}={value!r}: expected {expected}")
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """A thinking format and a budget's texts as token ids of one tokenizer (made by `formats.mark`).
+
+    open / close: the delimiters around thinking. cut_off: close and the request for the answer.
+    wait: appended instead of an end. newline: put before a cut-off that comes in the middle of a line.
+    line_ends: ids whose text ends in a newline. ends: ids that end thinking. answer_ends: ids that end the answer.
+    """
+
+    open: Tokens
+    close: Tokens
+    cut_off: Tokens
+    wait: Tokens
+    newline: Tokens
+    ends: frozenset[int]
+    answer_ends: frozenset[int]
+    line_ends: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetForcing(Policy):
+    """The policy of the module's table, for one budget, one format and one context window (tokens)."""
+
+    budget: Budget
+    marks: Marks
+    context_window: int
+    _overhead: int = field(init=False, repr=False, default=0)  # delimiter tokens a session can need at most
+
+    def __post_init__(self) -> None:
+        limit = self.budget.max_thinking_tokens
+        if limit is not None and limit >= self.context_window:
+            raise BudgetError(
+                f"max_thinking_tokens={limit} does not fit a context of {self.context_window} tokens, which must also "
+                f"hold the prompt and the answer: lower it, or use max_thinking_tokens=auto for all there is"
+            )
+        marks = self.marks
+        longest_end = max(len(marks.close), len(marks.newline) + len(marks.cut_off))
+        object.__setattr__(self, "_overhead", len(marks.open) + longest_end)
+
+    def begin(self, prompt: Tokens) -> Session:
+        """A session for this prompt (token ids). Raises BudgetError when the context leaves no room."""
+        room = self.context_window - len(prompt) - self._overhead - self.budget.max_answer_tokens
+        wanted = self.budget.max_thinking_tokens
+        if room < (1 if wanted is None else min(1, wanted)):
+            raise BudgetError(
+                f"prompt has {len(prompt):,} tokens; with max_answer_tokens={self.budget.max_answer_tokens}, "
+                f"{self._overhead} tokens of delimiters and a {self.context_window:,}-token context nothing is left "
+                f"for thinking: lower max_answer_tokens or raise max_model_len"
+            )
+        limit = room if wanted is None else min(wanted, room)
+        opening = Span(self.marks.open, Phase.OPENING, forced=True)
+        session = Session(prompt, (opening,) if opening.tokens else (), Phase.THINKING, limit)
+        return session if limit else self._cut_off(session)
+
+    def request(self, session: Session) -> Request | None:
+        """What to ask next, or None when the session is done."""
+        prefix = session.tokens
+        if session.phase is Phase.THINKING:
+            return Request(prefix, session.thinking_limit - session.thinking_tokens, self.marks.ends, Phase.THINKING)
+        if session.phase is Phase.ANSWERING:
+            return Request(prefix, self.budget.max_answer_tokens, self.marks.answer_ends, Phase.ANSWERING)
+        return None
+
+    def advance(self, session: Session, reply: Reply) -> Session:
+        """The session after this reply: one row of the table."""
+        if session.phase not in (Phase.THINKING, Phase.ANSWERING):
+            raise ValueError(f"a session in phase {session.phase.name} takes no reply")
+        told = _append(session, reply.tokens, session.phase, forced=False)
+        told = replace(told, dropped_tokens=session.dropped_tokens + reply.dropped)
+        if session.phase is Phase.ANSWERING:
+            return replace(told, phase=Phase.DONE, answer_cut_off=reply.finish is Finish.LENGTH)
+        if reply.finish is Finish.LENGTH:
+            return self._cut_off(told)
+        if self._may_wait(told, reply):
+            waiting = _append(told, self.marks.wait, Phase.THINKING, forced=True)
+            return replace(waiting, waits_used=told.waits_used + 1)
+        return replace(_append(told, self.marks.close, Phase.ANSWERING, forced=True), phase=Phase.ANSWERING)
+
+    def _may_wait(self, session: Session, reply: Reply) -> bool:
+        used, wait = session.thinking_tokens, len(self.marks.wait)
+        wanted = session.waits_used < self.budget.num_waits or used < self.budget.min_thinking_tokens
+        room = used + wait < session.thinking_limit
+        progress = bool(reply.tokens) or wait > 0
+        return wanted and room and progress
+
+    def _cut_off(self, session: Session) -> Session:
+        before = session.spans[-1].tokens if session.spans else session.prompt
+        newline = () if before and before[-1] in self.marks.line_ends else self.marks.newline
+        ended = _append(session, newline + self.marks.cut_off, Phase.ANSWERING, forced=True)
+        return replace(ended, phase=Phase.ANSWERING, cut_off=True)
+
+
+def _append(session: Session, tokens: Tokens, phase: Phase, *, forced: bool) -> Session:
+    """The session with a span more; an empty span is not recorded."""
+    if not tokens:
+        return session
+    return replace(session, spans=(*session.spans, Span(tokens, phase, forced)))
