@@ -1,0 +1,109 @@
+"""Metrics of one question over its repeats, against brute force over draws and tie-breaks."""
+
+import itertools
+import json
+import math
+from collections import Counter
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from s1_tasks.answers import Outcome, Verdict
+from s1_tasks.scoring import count_outcomes, majority, pass_at, process_results
+
+DOC = {"answer": "7", "answer_kind": "integer"}
+
+
+def answered(*answers: str | None) -> list[list[str]]:
+    """lm_eval's results for one request: one transcript for each answer, None for one that never answers."""
+    ended = [
+        "" if answer is None else f"<|im_start|>think\nhm\n<|im_start|>answer\nFinal Answer: {answer}"
+        for answer in answers
+    ]
+    return [ended]
+
+
+def verdict(answer: str | None) -> Verdict:
+    if answer is None:
+        return Verdict(Outcome.NO_ANSWER, None, "no final answer in the text")
+    return Verdict(Outcome.CORRECT if answer == "7" else Outcome.INCORRECT, answer, "compared")
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 5, 7])
+def test_pass_at_is_the_share_of_draws_that_hold_a_right_repeat(count: int) -> None:
+    for correct in range(count + 1):
+        repeats = [1] * correct + [0] * (count - correct)
+        for drawn in range(1, count + 1):
+            draws = list(itertools.combinations(repeats, drawn))
+            assert pass_at(drawn, count, correct) == pytest.approx(sum(map(any, draws)) / len(draws))
+
+
+@given(st.lists(st.sampled_from(["7", "8", "9", None]), min_size=1, max_size=8))
+def test_majority_is_the_chance_of_a_right_winner_when_ties_are_broken_at_random(answers: list[str | None]) -> None:
+    votes = [answer for answer in answers if answer is not None]
+    counts = Counter(votes)
+    # Breaking a tie at random: any order of the candidates is as likely, and the first of the most frequent wins.
+    wins = [max(order, key=counts.__getitem__) == "7" for order in itertools.permutations(counts)] if votes else [False]
+    assert majority([verdict(answer) for answer in answers]) == pytest.approx(sum(wins) / len(wins))
+
+
+def test_a_single_repeat_yields_no_metric_over_repeats() -> None:
+    metrics = process_results(DOC, answered("7"))
+    assert set(metrics) == {"exact_match", "no_answer", "verdicts"}
+    assert (metrics["exact_match"], metrics["no_answer"]) == (1.0, 0.0)
+
+
+def test_a_response_picked_by_another_filter_is_scored_as_one_repeat() -> None:
+    (texts,) = answered("8")
+    metrics = process_results(DOC, texts)
+    assert metrics["exact_match"] == 0.0
+    assert len(metrics["verdicts"]) == 1
+
+
+def test_metrics_over_six_repeats_are_those_worked_out_by_hand() -> None:
+    metrics = process_results(DOC, answered("8", "7", None, "9", "007", "8"))
+    assert metrics["exact_match"] == 0.0
+    assert metrics["avg@6"] == pytest.approx(2 / 6)
+    assert metrics["pass@1"] == pytest.approx(2 / 6)
+    assert metrics["pass@2"] == pytest.approx(1 - math.comb(4, 2) / math.comb(6, 2))
+    assert metrics["pass@4"] == pytest.approx(1 - math.comb(4, 4) / math.comb(6, 4))
+    assert metrics["pass@6"] == 1.0
+    assert metrics["maj@6"] == pytest.approx(1 / 2)  # 7 and 007 vote together: two votes, as many as 8 has
+    assert metrics["no_answer"] == pytest.approx(1 / 6)
+    assert {name for name in metrics if name.startswith("pass@")} == {"pass@1", "pass@2", "pass@4", "pass@6"}
+
+
+def test_verdicts_say_outcome_answer_and_reason_of_every_repeat_as_json() -> None:
+    records = process_results(DOC, answered("7", None))["verdicts"]
+    assert [record["outcome"] for record in records] == ["correct", "no answer"]
+    assert [record["answer"] for record in records] == ["7", None]
+    assert all(record["reason"] and record["checker_version"] for record in records)
+    assert json.loads(json.dumps(records, allow_nan=False)) == records
+
+
+def test_usage_is_averaged_over_repeats_when_every_response_carries_it(response_with_usage: Callable[..., str]) -> None:
+    (texts,) = answered("7", "8")
+    spent = (
+        {"thinking_tokens": 100, "answer_tokens": 4, "waits_used": 2, "cut_off": 1},
+        {"thinking_tokens": 300, "answer_tokens": 6, "waits_used": 0, "cut_off": 0},
+    )
+    responses = [response_with_usage(text, **usage) for text, usage in zip(texts, spent, strict=True)]
+    metrics = process_results(DOC, [responses])
+    assert (metrics["thinking_tokens"], metrics["answer_tokens"]) == (200.0, 5.0)
+    assert (metrics["waits"], metrics["cut_off"]) == (1.0, 0.5)
+    mixed = process_results(DOC, [[responses[0], texts[1]]])
+    assert not {"thinking_tokens", "answer_tokens", "waits", "cut_off"} & set(mixed)
+
+
+def test_choices_and_expressions_are_judged_by_their_kind() -> None:
+    assert process_results({"answer": "B", "answer_kind": "choice"}, answered("(B)"))["exact_match"] == 1.0
+    assert process_results({"answer": "B", "answer_kind": "choice"}, answered("C"))["exact_match"] == 0.0
+    half = {"answer": "\\frac{1}{2}", "answer_kind": "math"}
+    assert process_results(half, answered("0.5"))["exact_match"] == 1.0
+
+
+def test_outcomes_are_counted_over_questions_and_repeats_most_frequent_first() -> None:
+    records = [[{"outcome": "incorrect"}, {"outcome": "correct"}], [{"outcome": "correct"}]]
+    assert count_outcomes(records) == "2 correct, 1 incorrect"
