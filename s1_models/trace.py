@@ -1,0 +1,92 @@
+"""A finished session as text with its accounting, and traces.jsonl beside the harness's samples.
+
+The harness hands responses on as plain strings, so what a session counted travels on the string itself: a
+`Transcript` is the full text and carries `usage` (for scoring) and `spans` (for traces.jsonl). Whatever turns it
+into a plain string only loses the extras.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from s1_models.forcing import Phase, Session, Tokens
+
+Decode = Callable[[Tokens], str]
+TRACES_FILE = "traces.jsonl"
+
+
+class Transcript(str):
+    """The full text of a session, delimiters included.
+
+    usage: thinking_tokens, answer_tokens, waits_used, cut_off and answer_cut_off (0 or 1), thinking_limit,
+    dropped_tokens. spans: one mapping per span: text, phase, forced, tokens (ids).
+    """
+
+    __slots__ = ("spans", "usage")
+    usage: Mapping[str, int]
+    spans: tuple[Mapping[str, Any], ...]
+
+    def __new__(cls, text: str, usage: Mapping[str, int], spans: Iterable[Mapping[str, Any]]) -> Transcript:
+        transcript = super().__new__(cls, text)
+        transcript.usage = dict(usage)
+        transcript.spans = tuple(spans)
+        return transcript
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Transcript, (str(self), self.usage, self.spans)
+
+
+def transcribe(session: Session, decode: Decode, until: Iterable[str] = ()) -> Transcript:
+    """The session as text. `until`: texts that end the answer, cut at the first one that occurs in it.
+
+    decode turns token ids into text, special tokens kept. The text is decoded once, from all tokens together: what
+    is between two spans may be one character.
+    """
+    text = decode(tuple(token for span in session.spans for token in span.tokens))
+    answer = decode(tuple(t for span in session.spans if span.phase is Phase.ANSWERING for t in span.tokens))
+    cut = min((at for stop in until if stop and (at := answer.find(stop)) >= 0), default=None)
+    if cut is not None and text.endswith(answer):
+        text = text[: len(text) - len(answer) + cut]
+    usage = {
+        "thinking_tokens": session.thinking_tokens,
+        "answer_tokens": session.answer_tokens,
+        "waits_used": session.waits_used,
+        "cut_off": int(session.cut_off),
+        "answer_cut_off": int(session.answer_cut_off),
+        "thinking_limit": session.thinking_limit,
+        "dropped_tokens": session.dropped_tokens,
+    }
+    spans = (
+        {"phase": span.phase.value, "forced": span.forced, "text": decode(span.tokens), "tokens": list(span.tokens)}
+        for span in session.spans
+    )
+    return Transcript(text, usage, spans)
+
+
+def write_traces(folder: Path, task: str, run_id: str, samples: Iterable[Mapping[str, Any]]) -> int:
+    """Appends one line per response that carries a trace to folder/traces.jsonl; returns how many.
+
+    samples: the harness's logged samples (doc_id, doc_hash, resps: one list of repeats per request). run_id: the
+    date id of the samples file beside, so that runs into one folder can be told apart.
+    """
+    lines = []
+    for sample in samples:
+        for responses in sample.get("resps", ()):
+            for repeat, response in enumerate(responses):
+                if isinstance(response, Transcript):
+                    identity = {
+                        "run": run_id,
+                        "task": task,
+                        "doc_id": sample.get("doc_id"),
+                        "doc_hash": sample.get("doc_hash"),
+                        "repeat": repeat,
+                    }
+                    lines.append(json.dumps({**identity, **response.usage, "spans": response.spans}, ensure_ascii=False))
+    if lines:
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / TRACES_FILE).open("a", encoding="utf-8", errors="backslashreplace") as file:
+            file.writelines(f"{line}\n" for line in lines)
+    return len(lines)

@@ -1,0 +1,163 @@
+"""The transition table in `forcing.__doc__` is the code: every row is parsed and driven."""
+
+import pytest
+
+from s1_models import forcing
+from s1_models.forcing import (
+    Budget,
+    BudgetError,
+    BudgetForcing,
+    Finish,
+    Marks,
+    Phase,
+    Reply,
+    Session,
+    Span,
+)
+
+OPEN, CLOSE, FINAL, WAIT, NEWLINE, END, EOS = 101, 102, 103, 104, 110, 120, 121
+MARKS = Marks(
+    open=(OPEN,),
+    close=(CLOSE,),
+    cut_off=(CLOSE, FINAL),
+    wait=(WAIT,),
+    newline=(NEWLINE,),
+    ends=frozenset({END, EOS}),
+    answer_ends=frozenset({EOS}),
+    line_ends=frozenset({NEWLINE}),
+)
+FORCED = {
+    "wait": (WAIT,),
+    "close": (CLOSE,),
+    "cut_off": (CLOSE, FINAL),
+    "newline + cut_off": (NEWLINE, CLOSE, FINAL),
+    "nothing": (),
+}
+
+
+def table_rows() -> list[list[str]]:
+    lines = [line for line in (forcing.__doc__ or "").splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+
+
+def policy(**budget: object) -> BudgetForcing:
+    return BudgetForcing(Budget(max_answer_tokens=10, **budget), MARKS, context_window=200)  # type: ignore[arg-type]
+
+
+def answering(of: BudgetForcing) -> Session:
+    return of.advance(of.begin((1, 2)), Reply((5,), Finish.STOP))
+
+
+# For each row's "when": policies in whose first thinking reply it holds, and that reply's tokens.
+WHEN = {
+    "(waits left or below the minimum) and room and progress": [
+        (policy(num_waits=1), (5,)),
+        (policy(num_waits=1), ()),
+        (policy(min_thinking_tokens=5), (5,)),
+        (policy(num_waits=1, max_thinking_tokens=3), (5,)),
+    ],
+    "otherwise": [
+        (policy(), (5,)),
+        (policy(min_thinking_tokens=2), (5, 6)),
+        (policy(num_waits=1, max_thinking_tokens=2), (5,)),
+        (BudgetForcing(Budget(num_waits=1), Marks((), (CLOSE,), (CLOSE, FINAL), (), (), frozenset({END}), frozenset()), 2000), ()),
+    ],
+    "thinking does not end a line": [(policy(max_thinking_tokens=2), (5, 6))],
+    "thinking ends a line": [(policy(max_thinking_tokens=2), (5, NEWLINE))],
+    "always": [(policy(), (5,)), (policy(), ())],
+}
+
+
+@pytest.mark.parametrize("row", table_rows(), ids=lambda row: " ".join(row[:3]))
+def test_every_row_of_the_table_is_what_the_code_does(row: list[str]) -> None:
+    phase, finish, when, append, following = row
+    assert WHEN[when], "a row nobody drives proves nothing"
+    for machine, tokens in WHEN[when]:
+        before = machine.begin((1, 2)) if Phase[phase] is Phase.THINKING else answering(machine)
+        assert before.phase is Phase[phase]
+        after = machine.advance(before, Reply(tokens, Finish[finish]))
+        sampled = (Span(tokens, Phase[phase], forced=False),) if tokens else ()
+        forced_phase = Phase.THINKING if append == "wait" else Phase.ANSWERING
+        forced = (Span(FORCED[append], forced_phase, forced=True),) if FORCED[append] else ()
+        assert after.spans == before.spans + sampled + forced
+        assert after.phase is Phase[following]
+        assert after.waits_used == before.waits_used + (append == "wait")
+        assert after.cut_off == ("cut_off" in append)
+
+
+def test_the_table_has_a_row_for_every_phase_and_finish() -> None:
+    covered = {(row[0], row[1]) for row in table_rows()}
+    assert covered == {(phase, finish) for phase in ("THINKING", "ANSWERING") for finish in ("STOP", "LENGTH")}
+
+
+def test_accounting_counts_sampled_thinking_and_waits_but_no_delimiter() -> None:
+    machine = policy(num_waits=1)
+    session = machine.advance(machine.begin((1, 2)), Reply((5, 6), Finish.STOP))
+    session = machine.advance(session, Reply((7,), Finish.STOP))
+    session = machine.advance(session, Reply((8, 9), Finish.LENGTH))
+    assert session.tokens == (1, 2, OPEN, 5, 6, WAIT, 7, CLOSE, 8, 9)
+    assert (session.thinking_tokens, session.answer_tokens, session.waits_used) == (4, 2, 1)
+    assert (session.cut_off, session.answer_cut_off) == (False, True)
+    assert machine.request(session) is None
+
+
+def test_one_budget_covers_all_rounds() -> None:
+    machine = policy(num_waits=4, max_thinking_tokens=10)
+    session = machine.begin((1,))
+    asked = []
+    while session.phase is Phase.THINKING:
+        request = machine.request(session)
+        assert request is not None
+        asked.append(request.max_tokens)
+        fits = request.max_tokens >= 3
+        session = machine.advance(session, Reply((5, 6, 7)[: request.max_tokens], Finish.STOP if fits else Finish.LENGTH))
+    assert asked == [10, 6, 2]
+    assert session.thinking_tokens == 10
+    assert session.cut_off
+
+
+def test_auto_is_what_the_context_leaves_after_prompt_delimiters_and_answer() -> None:
+    # 200 - 5 prompt - 1 open - 3 (newline, close, final) - 10 answer
+    assert policy().begin((1,) * 5).thinking_limit == 181
+
+
+def test_a_budget_above_the_room_is_lowered_to_it() -> None:
+    assert policy(max_thinking_tokens=199).begin((1,) * 5).thinking_limit == 181
+
+
+def test_no_thinking_at_all_asks_for_the_answer_at_once() -> None:
+    session = policy(max_thinking_tokens=0).begin((1, 2))
+    assert session.phase is Phase.ANSWERING
+    assert session.cut_off
+    assert session.tokens == (1, 2, OPEN, NEWLINE, CLOSE, FINAL)
+
+
+def test_a_prompt_without_room_is_an_error_with_the_three_numbers() -> None:
+    with pytest.raises(BudgetError, match=r"prompt has 186 tokens; with max_answer_tokens=10, .* 200-token context"):
+        policy().begin((1,) * 186)
+
+
+def test_a_budget_larger_than_the_context_is_an_error() -> None:
+    with pytest.raises(BudgetError, match=r"max_thinking_tokens=200 does not fit a context of 200 tokens"):
+        policy(max_thinking_tokens=200)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("num_waits", -1), ("max_thinking_tokens", -5), ("min_thinking_tokens", -1), ("max_answer_tokens", 0), ("num_waits", True)],
+)
+def test_an_impossible_number_names_the_option_and_what_was_expected(name: str, value: int) -> None:
+    with pytest.raises(BudgetError, match=rf"{name}={value!r}: expected a whole number"):
+        Budget(**{name: value})  # type: ignore[arg-type]
+
+
+def test_a_minimum_above_the_maximum_is_an_error() -> None:
+    with pytest.raises(BudgetError, match="min_thinking_tokens=9 is above max_thinking_tokens=8"):
+        Budget(min_thinking_tokens=9, max_thinking_tokens=8)
+
+
+def test_a_finished_session_takes_no_reply() -> None:
+    machine = policy()
+    done = machine.advance(answering(machine), Reply((), Finish.STOP))
+    with pytest.raises(ValueError, match="DONE takes no reply"):
+        machine.advance(done, Reply((), Finish.STOP))
