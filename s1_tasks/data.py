@@ -93,10 +93,11 @@ def _local_rows(directory: Path, setting: str, source: Source) -> tuple[str, lis
     candidates = [directory / f"{source.file}{ending}" for ending in (".jsonl", ".csv")]
     path = next((candidate for candidate in candidates if candidate.is_file()), None)
     if path is None:
-        found = "has neither" if directory.is_dir() else "is not a directory; expected one with"
+        names = (candidate.name for candidate in candidates)
+        found = f"has neither {' nor '.join(names)}" if directory.is_dir() else "is not a directory of this machine"
         raise DataError(
-            f"{setting} is {directory}, which {found} {candidates[0].name} or {candidates[1].name}: "
-            f"put the questions there, with the columns {_expected(source)}, "
+            f"{setting} is {directory}, which {found}: put the questions there as {candidates[0].name}, "
+            f"one JSON object a line with the columns {_expected(source)}, "
             f"or unset {setting} to load {source.hub} from the Hub"
         )
     try:

@@ -125,7 +125,9 @@ def test_a_missing_file_names_directory_files_columns_and_the_way_back(rows_dir:
 
 
 def test_a_directory_that_does_not_exist_is_named(tmp_path: Path) -> None:
-    assert f"{tmp_path / 'absent'}, which is not a directory" in error_of(AIME, s1_data_dir=str(tmp_path / "absent"))
+    assert f"{tmp_path / 'absent'}, which is not a directory of this machine: put" in error_of(
+        AIME, s1_data_dir=str(tmp_path / "absent")
+    )
 
 
 @pytest.mark.parametrize(
