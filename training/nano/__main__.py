@@ -1,0 +1,87 @@
+"""`python -m training.nano`: makes the nano checkpoints from nothing, and lets you watch one think."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+EPILOG = """examples:
+  python -m training.nano make                  base and tuned model of seed 0 into build/nano/seed-0, about 10 minutes
+  python -m training.nano make --seed 1         another seed, same recipe
+  python -m training.nano ask "016 59738" --waits 2
+                                                one problem: start 016, digits 5 9 7 3 8; each digit d moves x to 5x + d
+
+Interrupt with Ctrl-C at any time: what is finished (the base, the tuned model) is kept, and the same command goes on
+from there. The model, the problems and the recipe are explained in training/README.md.
+"""
+COMMITTED = Path(__file__).parent / "checkpoints" / "tuned"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m training.nano",
+        description="A model of half a million parameters, trained on a CPU, whose answers get better with thinking.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="command")
+
+    make = commands.add_parser("make", help="train the base and the tuned model, measure both, write their cards")
+    make.add_argument("--seed", type=int, default=0, help="of everything that is drawn (default: 0)")
+    make.add_argument("--out", type=Path, help="folder for base/ and tuned/ (default: build/nano/seed-SEED)")
+    make.add_argument("--threads", type=int, default=1, help="CPU threads; 1 is fastest beside other work (default: 1)")
+    make.add_argument("--again", action="store_true", help="train even what is finished")
+
+    ask = commands.add_parser("ask", help="one problem: print the whole transcript")
+    ask.add_argument("problem", help="for example '016 59738'")
+    ask.add_argument("--model", type=Path, default=COMMITTED, help="checkpoint folder (default: the committed one)")
+    ask.add_argument("--waits", type=int, default=0, help="how often the end of thinking is put off (default: 0)")
+    ask.add_argument("--wait-text", default="Wait", help="what is appended instead (default: Wait)")
+    ask.add_argument("--max-thinking-tokens", type=int, default=400, help="then the answer is asked for (default: 400)")
+    return parser
+
+
+def main() -> int:
+    arguments = _parser().parse_args()
+    # Before torch is imported: afterwards its thread pool is fixed.
+    threads = getattr(arguments, "threads", 1)
+    os.environ.setdefault("OMP_NUM_THREADS", str(threads))
+    import torch
+
+    torch.set_num_threads(threads)
+    if arguments.command == "ask":
+        return _ask(arguments)
+    from training.nano import make
+
+    out = arguments.out or Path("build/nano") / f"seed-{arguments.seed}"
+    try:
+        make.make(out, arguments.seed, again=arguments.again)
+    except KeyboardInterrupt:
+        print(f"\nStopped. What is finished is in {out}; the same command goes on from there.", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _ask(arguments: argparse.Namespace) -> int:
+    from s1_tasks.nano_problems import Problem
+    from training.nano import greedy, make
+
+    try:
+        problem = Problem.parse(arguments.problem)
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    model, tokenizer = make.load(arguments.model)
+    [attempt] = greedy.run(
+        model, tokenizer, [problem.text], arguments.waits, arguments.wait_text, arguments.max_thinking_tokens
+    )
+    print(tokenizer.decode(attempt.ids))
+    verdict = "right" if attempt.value == problem.answer else f"wrong, the answer is {problem.answer:03d}"
+    print(f"\n[{len(attempt.thinking)} thinking tokens, {attempt.waits_used} waits: {verdict}]")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,78 @@
+"""The model card of a nano checkpoint, written from its record so that no number is typed by hand."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+_WHAT = {
+    "base": "Pretrained on synthetic traces. It goes on thinking by itself until it is done.",
+    "tuned": "The base, fine-tuned on traces that often stop too early. It stops too early, and waiting helps it.",
+}
+_USE = {
+    "base": "",
+    "tuned": """
+```
+lm_eval --model s1_vllm --model_args pretrained=training/nano/checkpoints/tuned,dtype=float32,num_waits=4 \\
+    --tasks s1_nano
+python -m training.nano ask "016 59738" --waits 2
+```
+""",
+}
+
+
+def text(record: dict[str, Any]) -> str:
+    """The card in Markdown. ``record``: what `training.nano.make` keeps beside the checkpoint."""
+    stage, made_by, training = record["stage"], record["made_by"], record["training"]
+    recipe, versions = made_by["recipe"], record["versions"]
+    if stage == "base":
+        data = f"{training['tokens']:,} tokens of whole documents in the final format, several rounds long"
+    else:
+        right = training["traces_correct"]
+        data = (
+            f"{training['traces']:,} traces ({right:,} of them end with the right answer), "
+            f"{recipe['tuning_epochs']} epochs, {training['tokens']:,} tokens"
+        )
+    lines = [
+        "---",
+        "license: apache-2.0",
+        "library_name: transformers",
+        "tags: [test-time-scaling, budget-forcing, s1]",
+        "---",
+        f"# s1 nano, {stage}",
+        "",
+        _WHAT[stage],
+        "",
+        "A Qwen2-shaped model of half a million parameters for one made-up kind of problem: `016 59738` means start at",
+        "016 and, for each digit d of 59738, go from x to (5x + d) mod 1000. It knows nothing else. Its tokenizer",
+        "takes any text. What is measured with it, and what that does and does not show: `training/README.md`.",
+        _USE[stage],
+        "| | |",
+        "| --- | --- |",
+        f"| data | {data} |",
+        f"| seed | {made_by['seed']} (problems, traces, order, initial weights) |",
+        "| held out | a tenth of all problems by hash, and all problems with a step of the unseen tenth |",
+        f"| training | Muon and AdamW, float32, {training['seconds']} s on a CPU, last loss {training['last_loss']} |",
+        f"| code | commit {versions['commit']}, torch {versions['torch']}, transformers {versions['transformers']} |",
+        "| remake | " + f"`python -m training.nano make --seed {made_by['seed']}` |",
+        "",
+        "Measured on held-out problems (greedy, float32, transformers; 95 % Wilson interval):",
+        "",
+        "| waits | right | of | % | interval | mean thinking tokens |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for row in record["measured"]:
+        low, high = wilson(row["correct"], row["problems"])
+        share = 100 * row["correct"] / row["problems"]
+        cells = [row["waits"], row["correct"], row["problems"], f"{share:.1f}", f"{100 * low:.1f} to {100 * high:.1f}"]
+        lines.append(f"| {' | '.join(map(str, [*cells, row['thinking_tokens']]))} |")
+    return "\n".join(lines) + "\n"
+
+
+def wilson(correct: int, total: int, z: float = 1.96) -> tuple[float, float]:
+    """The Wilson score interval of a share, 0 to 1 (Wilson 1927); z = 1.96 is 95 %."""
+    share = correct / total
+    centre = share + z * z / (2 * total)
+    spread = z * math.sqrt(share * (1 - share) / total + z * z / (4 * total * total))
+    scale = 1 + z * z / total
+    return max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale)

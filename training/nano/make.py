@@ -1,0 +1,154 @@
+"""From nothing to two checkpoints with cards: base, tuned. Finished stages are found and not done again."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from transformers import AutoTokenizer, GenerationConfig, PreTrainedTokenizerFast, Qwen2ForCausalLM
+
+from s1_tasks.nano_problems import held_out
+from training.nano import card, greedy, tokenizer, train
+from training.nano.train import RECIPE, Recipe
+
+RECORD = "nano.json"  # beside each checkpoint: how it was made and what was measured
+MEASURED_WAITS = (0, 1, 2, 4, 8)
+
+
+def make(out: Path, seed: int, *, again: bool = False, recipe: Recipe = RECIPE, num_problems: int = 500) -> None:
+    """Train, measure and write ``out/base`` and ``out/tuned``; a stage made by this recipe and seed is kept."""
+    words = tokenizer.build()
+    made_by = {"seed": seed, "recipe": asdict(recipe)}
+
+    def base() -> tuple[Qwen2ForCausalLM, dict[str, Any]]:
+        model = train.new_model(words, seed)
+        batches = train.base_batches(words, recipe, seed)
+        with _bar("base") as report:
+            done = train.fit(
+                model, batches, recipe.base_tokens, recipe.base_muon_lr, recipe.base_adam_lr, recipe, report
+            )
+        return model, {"tokens": done.tokens, "seconds": round(done.seconds), "last_loss": round(done.loss, 4)}
+
+    def tuned() -> tuple[Qwen2ForCausalLM, dict[str, Any]]:
+        model, _ = load(out / "base")
+        chosen = train.tuning_set(recipe, seed)
+        batches = train.tuning_batches(chosen, words, recipe, seed)
+        total = recipe.tuning_epochs * sum(len(trace.rendered(words).input_ids) for trace in chosen)
+        with _bar("tuned") as report:
+            done = train.fit(model, batches, total, recipe.tuning_muon_lr, recipe.tuning_adam_lr, recipe, report)
+        return model, {
+            "tokens": done.tokens,
+            "seconds": round(done.seconds),
+            "last_loss": round(done.loss, 4),
+            "traces": len(chosen),
+            "traces_correct": sum(trace.correct for trace in chosen),
+        }
+
+    stages: dict[str, Callable[[], tuple[Qwen2ForCausalLM, dict[str, Any]]]] = {"base": base, "tuned": tuned}
+    for name, stage in stages.items():
+        folder = out / name
+        if not again and _record(folder).get("made_by") == made_by:
+            print(f"{name}: already made by this recipe and seed in {folder} (--again trains it anew)")
+            continue
+        again = True  # what builds on a new stage is made anew as well
+        model, training = stage()
+        record = {"stage": name, "made_by": made_by, "training": training, "versions": versions()}
+        print(f"{name}: measuring {num_problems} held-out problems, greedy")
+        record["measured"] = measure(model, words, num_problems)
+        _save(model, words, record, folder)
+        print(f"{name}: written to {folder}")
+        for row in record["measured"]:
+            print(f"  {row['waits']} waits: {row['correct']}/{row['problems']} right, {row['thinking_tokens']} tokens")
+
+
+def measure(model: Qwen2ForCausalLM, words: PreTrainedTokenizerFast, num_problems: int) -> list[dict[str, Any]]:
+    """Right answers and mean thinking tokens at each number of waits; greedy, float32, transformers."""
+    rows = held_out(num_problems)
+    questions, answers = [row["problem"] for row in rows], [int(row["answer"]) for row in rows]
+    found = []
+    for waits in MEASURED_WAITS:
+        attempts = greedy.run(model, words, questions, waits)
+        found.append(
+            {
+                "waits": waits,
+                "problems": num_problems,
+                "correct": round(greedy.accuracy(attempts, answers) * num_problems),
+                "thinking_tokens": round(sum(len(one.thinking) for one in attempts) / num_problems, 1),
+            }
+        )
+    return found
+
+
+def load(folder: Path) -> tuple[Qwen2ForCausalLM, PreTrainedTokenizerFast]:
+    """A checkpoint in float32, ready to generate. ``FileNotFoundError`` says how to get one."""
+    if not (folder / "config.json").exists():
+        raise FileNotFoundError(f"no checkpoint in {folder}: make one with `python -m training.nano make`")
+    model = Qwen2ForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    return model.eval(), AutoTokenizer.from_pretrained(folder)
+
+
+def versions() -> dict[str, str]:
+    """What a checkpoint depends on besides recipe and seed."""
+    return {"commit": _commit(), "torch": torch.__version__, "transformers": transformers.__version__}
+
+
+def _commit() -> str:
+    here = Path(__file__).parent
+    try:
+        command = ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
+        return subprocess.run(command, cwd=here, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown (not a git checkout)"
+
+
+def _record(folder: Path) -> dict[str, Any]:
+    path = folder / RECORD
+    return json.loads(path.read_text()) if path.exists() else {}
+
+
+def _save(model: Qwen2ForCausalLM, words: PreTrainedTokenizerFast, record: dict[str, Any], folder: Path) -> None:
+    """Write everything beside the target and swap, so that an interruption leaves the old or the new, not half."""
+    fresh = folder.with_name(folder.name + ".new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    model.generation_config = GenerationConfig(
+        do_sample=False, eos_token_id=words.eos_token_id, pad_token_id=words.pad_token_id
+    )
+    model.save_pretrained(fresh)
+    tokenizer.save(words, fresh)
+    (fresh / RECORD).write_text(json.dumps(record, indent=2) + "\n")
+    (fresh / "README.md").write_text(card.text(record))
+    shutil.rmtree(folder, ignore_errors=True)
+    fresh.rename(folder)
+
+
+class _bar:
+    """A progress line for `train.fit`; as a context manager it hands out the function to report to."""
+
+    def __init__(self, name: str) -> None:
+        self.bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.percentage:.0f}% {task.fields[note]}"),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+        )
+        self.task = self.bar.add_task(name, total=1.0, note="")
+
+    def __enter__(self) -> Callable[[train.Progress], None]:
+        self.bar.start()
+        return self._report
+
+    def __exit__(self, *_: object) -> None:
+        self.bar.stop()
+
+    def _report(self, now: train.Progress) -> None:
+        note = f"loss {now.loss:.3f}, {now.tokens / max(now.seconds, 1e-9) / 1000:.1f}k tokens/s"
+        self.bar.update(self.task, completed=now.done, note=note)
