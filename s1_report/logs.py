@@ -1,0 +1,108 @@
+"""The files lm_eval writes into an output folder, and `traces.jsonl` beside them, read with care.
+
+Whatever is damaged or missing becomes a `ReportError` that names the file, the line and what to do.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from s1_report.record import ReportError, read_text
+
+DATE = re.compile(r"_(\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d(?:\.\d+)?)\.json$")
+
+
+def results_files(place: Path) -> list[Path]:
+    """The results files in a folder and below, or the one that is named. Raises ReportError when there is none."""
+    if place.is_file():
+        return [place]
+    if not place.is_dir():
+        raise ReportError(f"{place}: there is no such folder: name the folder given to lm_eval as --output_path")
+    paths = sorted(place.rglob("results_*.json"))
+    if not paths:
+        raise ReportError(
+            f"{place}: no results_*.json in it or below: name a folder that lm_eval wrote with "
+            "--output_path DIR --log_samples"
+        )
+    return paths
+
+
+def read_results(path: Path) -> dict[str, Any]:
+    """The content of a results file."""
+    try:
+        data = json.loads(read_text(path))
+    except json.JSONDecodeError as error:
+        raise ReportError(
+            f"{path}: damaged JSON at line {error.lineno} ({error.msg}): remove the file or run the evaluation again"
+        ) from None
+    if not isinstance(data, dict) or not isinstance(data.get("configs"), dict):
+        raise ReportError(
+            f"{path}: no results of lm_eval (it has no `configs`): name a results file, or remove this one"
+        )
+    return data
+
+
+def read_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """(line number, object) of a JSONL file. Raises ReportError for a line that is not a JSON object."""
+    try:
+        with path.open(encoding="utf-8", newline="\n") as lines:
+            for number, line in enumerate(lines, start=1):
+                if line.strip():
+                    yield number, _object(line, number, path)
+    except UnicodeDecodeError as error:
+        raise ReportError(f"{path}: byte {error.start} is not UTF-8, the file is damaged: run it again") from None
+    except OSError as error:
+        raise ReportError(f"{path}: cannot be read ({error.strerror}): check the path") from None
+
+
+def _object(line: str, number: int, path: Path) -> dict[str, Any]:
+    try:
+        row = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise ReportError(
+            f"{path}, line {number}: damaged JSON ({error.msg}), the file was cut short or changed: "
+            "run the evaluation again"
+        ) from None
+    if not isinstance(row, dict):
+        raise ReportError(f"{path}, line {number}: a JSON {type(row).__name__}, expected an object: remove the line")
+    return row
+
+
+def read_traces(path: Path, run: str, task: str, spans: bool = False) -> dict[int, list[dict[str, Any]]]:
+    """Traces of one run and task by doc_id, in the order of the repeats; without their spans unless asked for."""
+    by_question: dict[int, list[dict[str, Any]]] = {}
+    if path.exists():
+        for _, row in read_lines(path):
+            if row.get("run") == run and row.get("task") == task:
+                kept = {name: value for name, value in row.items() if spans or name != "spans"}
+                by_question.setdefault(int(row["doc_id"]), []).append(kept)
+    for rows in by_question.values():
+        rows.sort(key=lambda row: int(row["repeat"]))
+    return by_question
+
+
+def arguments(given: Any) -> dict[str, Any]:
+    """model_args and gen_kwargs are a mapping in new harnesses and the text of the command line in old ones."""
+    if isinstance(given, Mapping):
+        return dict(given)
+    pairs = (item.partition("=") for item in re.split(r"[,\s]+", str(given or "")) if "=" in item)
+    return {name: _value(text) for name, _, text in pairs}
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text
+
+
+def date_of(results_path: Path) -> str:
+    """The date in a results file's name, which also names its samples and traces."""
+    match = DATE.search(results_path.name)
+    if match is None:
+        raise ReportError(f"{results_path}: no date in its name, expected results_DATE.json: keep lm_eval's file names")
+    return match.group(1)
