@@ -1,45 +1,367 @@
-"""Comparison without sympy: equal normalised text, and exact rational numbers."""
+"""Two answers of any kind: the same, different, or not decided without computer algebra.
 
-import re
-from fractions import Fraction
+Kinds that can state the same thing are brought to one form first: `x = 5` and 5; plus-minus and the written-out list;
+inequalities, set-builders and intervals; vectors in any brackets; 5 and {5}. What stays of different kinds is different.
+Lists and sets are unordered (and keep repetitions), points and vectors are ordered.
+"""
 
-_SPACES = re.compile(r"\\[,;:! ]|\\q?quad|~|\s+")
-_WRAPPERS = re.compile(r"\\(?:text|textbf|mathrm|mathbf|mbox|textit)\s*\{([^{}]*)\}")
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from s1_tasks.answers import realsets
+from s1_tasks.answers.families import same_family
+from s1_tasks.answers.labels import Named, align_variable, is_label, may_agree, signed_variants, unlabel
+from s1_tasks.answers.nodes import (
+    Based,
+    Builder,
+    Matrix,
+    NamedSet,
+    Node,
+    Number,
+    Piecewise,
+    PlusMinus,
+    Power,
+    Product,
+    Quantity,
+    Ratio,
+    Relation,
+    Sequence,
+    SetOperation,
+    Symbol,
+    Words,
+    integer,
+    symbols,
+    walk,
+)
+from s1_tasks.answers.scalars import Scalars, Truth, both, difference, either, proportional
+
+_MIRRORED = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "=": "=", "!=": "!="}
+MAX_ITEMS = 200
 
 
-class Undecided(Exception):
-    """Neither equal nor different can be said without computer algebra."""
+def _no_solver(relation: Relation, name: str) -> list[realsets.Piece]:
+    raise realsets.NeedsSolving
 
 
-def plain_form(text: str) -> str:
-    """One spelling for answers that differ in typography only."""
-    text = text.strip().strip("$").strip()
-    text = text.replace("\\left", "").replace("\\right", "").replace("\\dfrac", "\\frac").replace("\\tfrac", "\\frac")
-    text = _WRAPPERS.sub(r"\1", text)
-    text = text.replace("\\$", "").replace("^\\circ", "").replace("^{\\circ}", "").replace("\\%", "").replace("−", "-")
-    text = re.sub(r"\\frac\s*(\d)\s*(\d)", r"\\frac{\1}{\2}", text)
-    text = _SPACES.sub("", text).rstrip(".")
-    text = re.sub(r"^[a-zA-Z]=", "", text)
-    return re.sub(r"(?<=\d)\{?,\}?(?=\d{3}(?!\d))", "", text)
+class Comparer:
+    """Compares trees; `decide` compares plain expressions, `solver` solves inequalities (by default: undecided)."""
+
+    def __init__(
+        self,
+        decide: Callable[[Node, Node], Truth],
+        *,
+        symmetric: bool = False,
+        solver: realsets.Solver = _no_solver,
+    ) -> None:
+        self._decide = decide
+        self._scalars = Scalars(decide, symmetric=symmetric)
+        self._solver = solver
+
+    def same_readings(self, given: tuple[Node, ...], wanted: tuple[Node, ...]) -> Truth:
+        """Whether any reading of one text agrees with any of the other."""
+        truth: Truth = False
+        for one in given:
+            for other in wanted:
+                result = self.same(one, other)
+                if result is True:
+                    return True
+                truth = either(truth, result)
+        return truth
+
+    def same(self, given: Node, wanted: Node) -> Truth:
+        """Whether two answers agree; `given` is the model's, `wanted` the reference."""
+        if isinstance(given, Words) or isinstance(wanted, Words):
+            return given == wanted and given != Words("")
+        first, second = unlabel(given), unlabel(wanted)
+        if first.label is not None and second.label is not None:
+            if not may_agree(first.label, second.label, second.body):
+                return False
+            ordered = self._same_by_label(first, second)
+            if ordered is not None:
+                return ordered
+        one, other = align_variable(first, second)
+        result = self._same_bodies(one, other)
+        if result is not True and isinstance(given, Relation) and isinstance(wanted, Relation):
+            return either(result, self._same_relations(given, wanted))
+        return result
+
+    def _same_by_label(self, first: Named, second: Named) -> Truth:
+        """(x, y) = (1, 2) against (y, x) = (2, 1)"""
+        names, others = first.label, second.label
+        if not isinstance(names, Sequence) or not isinstance(others, Sequence) or names == others:
+            return None
+        if not isinstance(first.body, Sequence) or not isinstance(second.body, Sequence):
+            return None
+        given = dict(zip(names.items, first.body.items, strict=False))
+        wanted = dict(zip(others.items, second.body.items, strict=False))
+        if set(given) != set(wanted):
+            return None
+        return both(*(self.same(given[name], wanted[name]) for name in wanted))
+
+    def _same_bodies(self, given: Node, wanted: Node) -> Truth:
+        if isinstance(given, Based) or isinstance(wanted, Based):
+            return _same_digits(given, wanted)
+        if isinstance(given, Matrix) or isinstance(wanted, Matrix):
+            return self._same_matrices(given, wanted)
+        if isinstance(given, Piecewise) or isinstance(wanted, Piecewise):
+            return self._same_pieces(given, wanted)
+        if isinstance(given, Ratio) or isinstance(wanted, Ratio):
+            return self._same_ratios(given, wanted)
+        if realsets.looks_like_set(given) or realsets.looks_like_set(wanted):
+            result = self._same_sets(given, wanted)
+            if result is not False or not _is_collection(given) or not _is_collection(wanted):
+                return result
+        if isinstance(given, Relation) and isinstance(wanted, Relation):
+            return self._same_relations(given, wanted)
+        if _is_collection(given) or _is_collection(wanted):
+            return self._same_collections(given, wanted)
+        if isinstance(given, Relation | SetOperation | Builder | NamedSet) or isinstance(
+            wanted, Relation | SetOperation | Builder | NamedSet
+        ):
+            return False
+        return self._scalar(given, wanted)
+
+    def _scalar(self, given: Node, wanted: Node) -> Truth:
+        result = self._scalars.same(given, wanted)
+        return either(result, same_family(given, wanted, self._decide)) if result is not True else True
+
+    # -- collections ----------------------------------------------------------------------------------------------
+    def _same_collections(self, given: Node, wanted: Node) -> Truth:
+        if _is_tuple(given) and _is_tuple(wanted):
+            return self._same_tuples(given, wanted)
+        if _is_tuple(given) and _has_bare_items(wanted):
+            return self._in_order(_items(given), _items(wanted))
+        if _is_tuple(wanted) and _has_bare_items(given):
+            return self._in_order(_items(given), _items(wanted))
+        if _is_tuple(given) and isinstance(wanted, Sequence) or _is_tuple(wanted) and isinstance(given, Sequence):
+            if not any(_is_tuple(item) for side in (given, wanted) for item in _items(side)) and not _any_plus_minus(given, wanted):
+                return False
+        first, second = _elements(given), _elements(wanted)
+        if len(first) != len(second) or len(first) > MAX_ITEMS:
+            return False
+        named, others = [unlabel(item) for item in first], [unlabel(item) for item in second]
+        if _distinct_labels(named) and _distinct_labels(others):
+            by_label = {other.label: other for other in others}
+            if set(by_label) == {name.label for name in named}:
+                return both(*(self.same(name.body, by_label[name.label].body) for name in named))
+        if _distinct_labels(named) != _distinct_labels(others) and (_all_unlabelled(named) or _all_unlabelled(others)):
+            return self._in_order([name.body for name in named], [other.body for other in others])
+        return self._in_any_order(first, second)
+
+    def _same_tuples(self, given: Node, wanted: Node) -> Truth:
+        if not isinstance(given, Sequence) or not isinstance(wanted, Sequence):
+            return False
+        brackets = {(given.opening, given.closing), (wanted.opening, wanted.closing)}
+        if len(brackets) == 2 and len(given.items) == 2 and not any(opening == "<" for opening, _ in brackets):
+            return False  # an open interval is no closed one
+        first, second = signed_variants(given), signed_variants(wanted)
+        if len(first) != len(second):
+            return False
+        if len(first) > 1:
+            return self._in_any_order(first, second)
+        return self._in_order(list(given.items), list(wanted.items))
+
+    def _in_order(self, given: list[Node], wanted: list[Node]) -> Truth:
+        if len(given) != len(wanted):
+            return False
+        truth: Truth = True
+        for one, other in zip(given, wanted, strict=True):
+            truth = both(truth, self.same(one, other))
+            if truth is False:
+                return False
+        return truth
+
+    def _in_any_order(self, given: list[Node], wanted: list[Node]) -> Truth:
+        """A one-to-one matching; agreement is taken to be transitive, so the first match is as good as any."""
+        left = list(given)
+        open_question = False
+        for other in wanted:
+            undecided = False
+            for index, one in enumerate(left):
+                result = self.same(one, other)
+                if result is True:
+                    del left[index]
+                    break
+                undecided = undecided or result is None
+            else:
+                if not undecided:
+                    return False
+                open_question = True
+        return None if open_question else True
+
+    # -- other kinds ----------------------------------------------------------------------------------------------
+    def _same_sets(self, given: Node, wanted: Node) -> Truth:
+        variables = [_set_variable(side) for side in (given, wanted)]
+        if all(variables) and variables[0] != variables[1]:
+            return False
+        try:
+            first = realsets.real_set(given, self._solver)
+            second = realsets.real_set(wanted, self._solver)
+        except realsets.NotReal:
+            return self._same_structure(given, wanted)
+        except realsets.NeedsSolving:
+            return None
+        return realsets.same_pieces(first, second, self._scalars.same)
+
+    def _same_structure(self, given: Node, wanted: Node) -> Truth:
+        """Sets that are no pieces of the real line, such as { 2k | k in Z } or intervals between variables."""
+        if isinstance(given, SetOperation) and isinstance(wanted, SetOperation) and given.operator == wanted.operator:
+            straight = both(self.same(given.left, wanted.left), self.same(given.right, wanted.right))
+            if straight is True or given.operator == "difference":
+                return straight
+            return either(straight, both(self.same(given.left, wanted.right), self.same(given.right, wanted.left)))
+        if isinstance(given, Builder) and isinstance(wanted, Builder) and len(given.conditions) == len(wanted.conditions):
+            return both(
+                self.same(given.element, wanted.element),
+                *(self.same(one, other) for one, other in zip(given.conditions, wanted.conditions, strict=True)),
+            )
+        if isinstance(given, NamedSet) and isinstance(wanted, NamedSet):
+            return given == wanted
+        if isinstance(given, Relation) and isinstance(wanted, Relation):
+            return self._same_relations(given, wanted)
+        if _is_tuple(given) and _is_tuple(wanted):
+            return self._same_tuples(given, wanted)
+        return False
+
+    def _same_relations(self, given: Relation, wanted: Relation) -> Truth:
+        if len(given.operators) != len(wanted.operators):
+            return False
+        mirrored = tuple(_MIRRORED.get(operator, operator) for operator in reversed(given.operators))
+        truth: Truth = False
+        if given.operators == wanted.operators:
+            truth = self._in_order(list(given.sides), list(wanted.sides))
+        if truth is not True and mirrored == wanted.operators:
+            truth = either(truth, self._in_order(list(reversed(given.sides)), list(wanted.sides)))
+        if truth is True or len(given.operators) > 1 or any(_is_collection(side) for side in (*given.sides, *wanted.sides)):
+            return truth
+        given_sign = 1 if given.operators == wanted.operators else -1 if mirrored == wanted.operators else 0
+        if not given_sign or given.operators[0] not in _MIRRORED:
+            return truth
+        names = symbols(given) | symbols(wanted)
+        if not names or symbols(given) != symbols(wanted):
+            return truth
+        same, sign = proportional(difference(*given.sides), difference(*wanted.sides), names, self._decide)
+        if given.operators[0] in ("=", "!=") or sign == given_sign:
+            return either(truth, same)
+        return truth
+
+    def _same_matrices(self, given: Node, wanted: Node) -> Truth:
+        first, second = _rows(given), _rows(wanted)
+        if first is None or second is None:
+            return False
+        if len(first) != len(second) and 1 in (len(first), len(first[0])) and 1 in (len(second), len(second[0])):
+            first, second = [[cell for row in first for cell in row]], [[cell for row in second for cell in row]]
+        if [len(row) for row in first] != [len(row) for row in second]:
+            return False
+        return both(*(self._in_order(one, other) for one, other in zip(first, second, strict=True)))
+
+    def _same_pieces(self, given: Node, wanted: Node) -> Truth:
+        if not isinstance(given, Piecewise) or not isinstance(wanted, Piecewise):
+            return False
+        rows = [[Sequence(row, "(", ")") for row in side.rows] for side in (given, wanted)]
+        if len(rows[0]) != len(rows[1]):
+            return False
+        return self._in_any_order(list(rows[0]), list(rows[1]))
+
+    def _same_ratios(self, given: Node, wanted: Node) -> Truth:
+        first, second = (side.parts if isinstance(side, Ratio) else None for side in (given, wanted))
+        if first is None or second is None:
+            parts = first or second or ()
+            if len(parts) != 2 or (isinstance(parts[1], Number) and not parts[1].value):
+                return False
+            quotient = Product((parts[0], Power(parts[1], integer(-1))))
+            return self.same(quotient, wanted) if first else self.same(given, quotient)
+        straight = self._in_order(list(first), list(second))
+        if straight is True or len(first) != len(second) or any(part == integer(0) for part in (*first, *second)):
+            return straight
+        crossed = [
+            self._decide(Product((first[0], two)), Product((second[0], one)))
+            for one, two in zip(first[1:], second[1:], strict=True)
+        ]
+        return either(straight, both(*crossed))
 
 
-def plain_equal(left: str, right: str) -> bool:
-    """Equality of typographically equal texts and of rational numbers; raises Undecided for the rest."""
-    left_form, right_form = plain_form(left), plain_form(right)
-    if left_form == right_form:
-        return bool(left_form)
-    left_number, right_number = _rational(left_form), _rational(right_form)
-    if left_number is None or right_number is None:
-        raise Undecided
-    return left_number == right_number
+def _same_digits(given: Node, wanted: Node) -> bool:
+    """Equal digits in the same base; a base that only one side states is taken to be meant by both."""
+    if isinstance(given, Based) and isinstance(wanted, Based):
+        return given == wanted
+    based, other = (given, wanted) if isinstance(given, Based) else (wanted, given)
+    if isinstance(other, Quantity):
+        other = other.value
+    if not isinstance(other, Number) or not isinstance(based, Based) or other.value.denominator != 1:
+        return False
+    return str(abs(other.value.numerator)) == based.digits and (other.value < 0) == based.negative
 
 
-def _rational(form: str) -> Fraction | None:
-    if match := re.fullmatch(r"(-?)\\frac\{(-?\d{1,300})\}\{(-?\d{1,300})\}", form):
-        sign, top, bottom = match.groups()
-        return None if int(bottom) == 0 else (-1 if sign else 1) * Fraction(int(top), int(bottom))
-    if re.fullmatch(r"-?(?:\d{1,300}(?:\.\d{0,300})?|\.\d{1,300})", form):
-        return Fraction(form)
-    if (match := re.fullmatch(r"(-?\d{1,300})/(\d{1,300})", form)) and int(match.group(2)):
-        return Fraction(int(match.group(1)), int(match.group(2)))
-    return None
+def _is_collection(node: Node) -> bool:
+    return isinstance(node, Sequence) or _any_plus_minus(node)
+
+
+def _any_plus_minus(*nodes: Node) -> bool:
+    return any(isinstance(part, PlusMinus) for node in nodes for part in walk(node))
+
+
+def _is_tuple(node: Node) -> bool:
+    return isinstance(node, Sequence) and node.opening in ("(", "[", "<")
+
+
+def _has_bare_items(node: Node) -> bool:
+    """A list without brackets whose items are single values."""
+    return isinstance(node, Sequence) and node.opening == "" and not any(_is_collection(item) for item in node.items)
+
+
+def _items(node: Node) -> list[Node]:
+    return list(node.items) if isinstance(node, Sequence) else [node]
+
+
+def _elements(node: Node) -> list[Node]:
+    """The members of a list or set, plus-minus written out; declarations such as `k in Z` are no members."""
+    if not isinstance(node, Sequence) or node.opening in ("(", "<", "["):
+        if isinstance(node, Sequence) and node.opening == "[" and node.closing == "]" and not _any_plus_minus(node) and len(node.items) != 2:
+            return list(node.items)
+        return signed_variants(node)
+    elements: list[Node] = []
+    for item in node.items:
+        if isinstance(item, Relation) and item.operators == ("in",) and isinstance(item.sides[1], NamedSet):
+            continue
+        if isinstance(item, Relation) and isinstance(item.sides[-1], Sequence) and item.sides[-1].opening in ("", "{"):
+            elements.extend(_elements(item.sides[-1]))
+            continue
+        elements.extend(signed_variants(item))
+    return elements
+
+
+def _distinct_labels(named: list[Named]) -> bool:
+    """Every item has its own name, and the names are no numbered family such as x_1, x_2."""
+    labels = [name.label for name in named]
+    if len(labels) < 2 or None in labels or len(set(labels)) != len(labels):
+        return False
+    stems = {label.name.split("_")[0] for label in labels if isinstance(label, Symbol)}
+    return len(stems) != 1
+
+
+def _all_unlabelled(named: list[Named]) -> bool:
+    return all(name.label is None for name in named)
+
+
+def _set_variable(node: Node) -> str | None:
+    """The variable of an inequality."""
+    if not isinstance(node, Relation):
+        return None
+    names = symbols(node)
+    return next(iter(names)) if len(names) == 1 else None
+
+
+def _rows(node: Node) -> list[list[Node]] | None:
+    """The rows of a matrix; a tuple is a row, nested tuples are rows."""
+    if isinstance(node, Matrix):
+        return [list(row) for row in node.rows]
+    if not isinstance(node, Sequence) or node.opening == "{":
+        return None
+    if all(isinstance(item, Sequence) and item.opening for item in node.items):
+        return [_items(item) for item in node.items]
+    return [list(node.items)]
+
+
+__all__ = ["Comparer", "is_label"]

@@ -5,13 +5,13 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 
-from s1_tasks.answers.compare import Undecided, plain_equal, plain_form
+from s1_tasks.answers.compare import Comparer
 from s1_tasks.answers.extract import extract
+from s1_tasks.answers.normalise import plain_form
 from s1_tasks.answers.pool import shared_pool
+from s1_tasks.answers.reading import MAX_ANSWER_CHARS, readings, unreadable
+from s1_tasks.answers.scalars import decide
 from s1_tasks.answers.verdict import BrokenReference, Kind, Outcome, Verdict
-
-MAX_ANSWER_CHARS = 10_000
-"""A longer answer is unreadable: no benchmark asks for one."""
 
 DEFAULT_TIMEOUT_SECONDS = 1.0
 """CPU time that one comparison may take in its worker process."""
@@ -32,7 +32,7 @@ def judge(
     if len(found.answer) > MAX_ANSWER_CHARS:
         reason = f"the answer has {len(found.answer)} characters, at most {MAX_ANSWER_CHARS} are read"
         return Verdict(Outcome.UNREADABLE, found.answer[:200], reason, found.rule)
-    outcome, reason = _compare(found.answer, reference, kind, timeout_seconds)
+    outcome, reason = _compare(found.answer, reference, kind, timeout_seconds, symmetric=False)
     return Verdict(outcome, found.answer, reason, found.rule)
 
 
@@ -56,7 +56,7 @@ def equivalent(prediction: str, reference: str) -> bool:
     """Whether two bare answers (no extraction) are the same; symmetric."""
     if max(len(prediction), len(reference)) > MAX_ANSWER_CHARS:
         return False
-    return _compare(prediction, reference, "math", DEFAULT_TIMEOUT_SECONDS)[0] is Outcome.CORRECT
+    return _compare(prediction, reference, "math", DEFAULT_TIMEOUT_SECONDS, symmetric=True)[0] is Outcome.CORRECT
 
 
 @lru_cache(maxsize=4096)
@@ -74,6 +74,8 @@ def check_reference(reference: str, kind: Kind = "math") -> None:
         raise BrokenReference(f"the reference answer is {reference!r}, expected an integer such as '204' or '025'")
     if kind == "choice" and _letter(bare) is None:
         raise BrokenReference(f"the reference answer is {reference!r}, expected a choice letter such as 'B' or '(B)'")
+    if kind == "math" and unreadable(readings(bare)):
+        raise BrokenReference(f"the reference answer is {reference!r}, which is neither a formula nor words: correct it")
 
 
 def vote_key(verdict: Verdict) -> str | None:
@@ -87,15 +89,19 @@ def vote_key(verdict: Verdict) -> str | None:
 
 
 @lru_cache(maxsize=65536)
-def _compare(answer: str, reference: str, kind: Kind, timeout_seconds: float) -> tuple[Outcome, str]:
+def _compare(
+    answer: str, reference: str, kind: Kind, timeout_seconds: float, *, symmetric: bool
+) -> tuple[Outcome, str]:
     if kind == "choice":
         same = _letter(answer) == _letter(reference)
         return _outcome(same), "the letters agree" if same else "the letters differ"
-    try:
-        same = plain_equal(answer, reference)
-    except Undecided:
+    given, wanted = readings(answer), readings(reference)
+    if unreadable(given):
+        return Outcome.UNREADABLE, "the answer is neither a formula nor words"
+    truth = Comparer(decide, symmetric=symmetric).same_readings(given, wanted)
+    if truth is None:
         return shared_pool().compare(answer, reference, timeout_seconds)
-    return _outcome(same), "equal by value" if same else "different by value"
+    return _outcome(truth), "the same" if truth else "different"
 
 
 def _outcome(same: bool) -> Outcome:

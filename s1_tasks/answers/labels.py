@@ -1,0 +1,157 @@
+"""`x = 5` is 5 called x: taking names off answers, and whether two names can mean the same."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from s1_tasks.answers import approx
+from s1_tasks.answers.nodes import (
+    Call,
+    Node,
+    Number,
+    PlusMinus,
+    Product,
+    Quantity,
+    Relation,
+    Sequence,
+    Sum,
+    Symbol,
+    negative,
+    rewrite,
+    symbols,
+    walk,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A value and what it was called (None: nothing)."""
+
+    label: Node | None
+    body: Node
+
+
+def unlabel(node: Node) -> Named:
+    r"""The value of `x = v`, `v = x`, `x \in S`, `a = b = v`; other nodes as they are."""
+    if not isinstance(node, Relation):
+        return Named(None, node)
+    first, last = node.sides[0], node.sides[-1]
+    if node.operators == ("in",) and is_label(first):
+        return Named(first, last)
+    if any(operator != "=" for operator in node.operators):
+        return Named(None, node)
+    if is_label(first) and not _names(first) & symbols(last):
+        return Named(first, last)
+    if is_label(last) and len(node.sides) == 2 and not _names(last) & symbols(first):
+        return Named(last, first)
+    if _is_calculation(node):
+        return Named(None, last)
+    return Named(None, node)
+
+
+def _is_calculation(node: Relation) -> bool:
+    """`4 * 4 * 4 * 4 = 256`: constants, at least one of them to be worked out, none in contradiction."""
+    if len(node.sides) == 2 and all(isinstance(side, Number) for side in node.sides):
+        return False
+    if any(symbols(side) or isinstance(side, Relation | Sequence) for side in node.sides):
+        return False
+    return not any(approx.differ(side, node.sides[-1]) for side in node.sides[:-1])
+
+
+def _names(label: Node) -> set[str]:
+    """The names a label defines: of f(x) only f, which is no variable."""
+    return symbols(label) if isinstance(label, Symbol | Sequence) else set()
+
+
+def is_label(node: Node) -> bool:
+    if isinstance(node, Symbol):
+        return True
+    if isinstance(node, Call):
+        return node.name[:1].isalpha() and (_is_function_name(node.name) or node.name in ("conjugate", "abs", "det")) and all(
+            isinstance(argument, Symbol | Number) or is_label(argument) for argument in node.arguments
+        )  # fmt: skip
+    if isinstance(node, Product):
+        return len(node.factors) <= 4 and all(
+            isinstance(factor, Symbol) or (isinstance(factor, Sequence) and is_label(factor)) for factor in node.factors
+        )
+    if isinstance(node, Sequence):
+        return bool(node.items) and all(isinstance(item, Symbol | Call) and is_label(item) for item in node.items)
+    return False
+
+
+def _is_function_name(name: str) -> bool:
+    return len(name.rstrip("'")) == 1 or name.endswith("^-1")
+
+
+def is_function_label(label: Node) -> bool:
+    """f(x), p(x), y: names whose value is an expression."""
+    if isinstance(label, Call):
+        return True
+    if isinstance(label, Product):
+        return all(isinstance(factor, Symbol | Sequence) for factor in label.factors)
+    return isinstance(label, Symbol) and label.name in ("y", "Y")
+
+
+def may_agree(left: Node, right: Node, body: Node) -> bool:
+    """Whether two labels can name the same thing: `x = 5` and `y = 5` differ, `f(x) = 2x` and `y = 2x` do not."""
+    if left == right or is_function_label(left) or is_function_label(right):
+        return True
+    if isinstance(left, Symbol) and isinstance(right, Symbol):
+        return left.name.lower() == right.name.lower() or bool(symbols(body))
+    return True
+
+
+def align_variable(left: Named, right: Named) -> tuple[Node, Node]:
+    """Bodies with the variable of f(m) = 2m + 1 renamed to that of f(n) = 2n + 1."""
+    first, second = _function_variable(left.label), _function_variable(right.label)
+    if first and second and first != second and first not in symbols(right.body) and second not in symbols(left.body):
+        return rewrite(left.body, Symbol(first), Symbol(second)), right.body
+    return left.body, right.body
+
+
+def _function_variable(label: Node | None) -> str | None:
+    if isinstance(label, Call) and len(label.arguments) == 1 and isinstance(label.arguments[0], Symbol):
+        return label.arguments[0].name
+    if isinstance(label, Product) and len(label.factors) == 2 and isinstance(label.factors[1], Symbol):
+        return label.factors[1].name
+    return None
+
+
+def signed_variants(node: Node) -> list[Node]:
+    r"""The values of an expression with plus-minus: signs are independent, unless a \mp ties them together."""
+    found = [part for part in walk(node) if isinstance(part, PlusMinus)]
+    if not found:
+        return [node]
+    if any(not part.upper for part in found):
+        return [_signed(node, [sign] * len(found), tied=True) for sign in (1, -1)]
+    if len(found) > 4:
+        return [node]
+    return [
+        _signed(node, [1 if choice >> index & 1 == 0 else -1 for index in range(len(found))], tied=False)
+        for choice in range(2 ** len(found))
+    ]
+
+
+def _signed(node: Node, signs: list[int], *, tied: bool) -> Node:
+    remaining = list(signs)
+
+    def visit(part: Node) -> Node:
+        if isinstance(part, PlusMinus):
+            sign = remaining.pop(0) if not tied else signs[0]
+            inner = visit(part.value)
+            return inner if (sign > 0) == (part.upper or not tied) else negative(inner)
+        if isinstance(part, Sum):
+            return Sum(tuple(visit(term) for term in part.terms))
+        if isinstance(part, Product):
+            return Product(tuple(visit(factor) for factor in part.factors))
+        if isinstance(part, Quantity):
+            return Quantity(visit(part.value), part.unit)
+        if isinstance(part, Sequence):
+            return Sequence(tuple(visit(item) for item in part.items), part.opening, part.closing, part.joiner)
+        if isinstance(part, Relation):
+            return Relation(part.operators, tuple(visit(side) for side in part.sides))
+        if isinstance(part, Call):
+            return Call(part.name, tuple(visit(argument) for argument in part.arguments))
+        return part
+
+    return visit(node)

@@ -1,0 +1,251 @@
+"""What an answer can be: small immutable trees, built by `grammar` and read by everything else.
+
+A tree holds only what was written. Nothing is evaluated while it is built, so `9^{9^{9^9}}` costs four small objects.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from fractions import Fraction
+
+
+class Unreadable(ValueError):
+    """A text that is no answer in any notation known here; the message says where reading stopped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A literal. `decimals`: digits after the point as written; None when there was no point.
+
+    `significant`: significant digits as written (0 for whole numbers).
+    """
+
+    value: Fraction
+    decimals: int | None = None
+    significant: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Symbol:
+    """A variable or another name; `spaced` when a space or text markup sets it apart, as in "12 m"."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """pi, e, i, infinity, undefined."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sum:
+    terms: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    factors: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Power:
+    base: Node
+    exponent: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A function: a known one ("sin", "abs", "root", ...) or an unknown one such as f."""
+
+    name: str
+    arguments: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PlusMinus:
+    """Plus or minus `value`; `upper` is False for minus-or-plus."""
+
+    value: Node
+    upper: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """A value with a stated unit in canonical spelling: "cm^2", "%", "degree", "dollar", "cups of flour"."""
+
+    value: Node
+    unit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Based:
+    """Digits with a base subscript; kept as written because leading digits carry meaning."""
+
+    digits: str
+    base: int
+    negative: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence:
+    """Items between brackets: "" (a bare list), "(" , "[" , "{" (a set), "<"; `joiner` is ",", "and" or "or"."""
+
+    items: tuple[Node, ...]
+    opening: str = ""
+    closing: str = ""
+    joiner: str = ","
+
+
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    rows: tuple[tuple[Node, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """`sides[0] operators[0] sides[1] ...` with operators from = < > <= >= != in ~ (approximately)."""
+
+    operators: tuple[str, ...]
+    sides: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SetOperation:
+    """`operator` is "union", "intersection" or "difference"."""
+
+    operator: str
+    left: Node
+    right: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Builder:
+    """{ element | conditions }"""
+
+    element: Node
+    conditions: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ratio:
+    parts: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Piecewise:
+    """Rows of (value, condition) in the order written."""
+
+    rows: tuple[tuple[Node, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NamedSet:
+    """reals, integers, naturals, rationals, complexes, positive integers, empty."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """An answer in prose, normalised for comparison."""
+
+    text: str
+
+
+Node = (
+    Number
+    | Symbol
+    | Constant
+    | Sum
+    | Product
+    | Power
+    | Call
+    | PlusMinus
+    | Quantity
+    | Based
+    | Sequence
+    | Matrix
+    | Relation
+    | SetOperation
+    | Builder
+    | Ratio
+    | Piecewise
+    | NamedSet
+    | Words
+)
+
+SCALAR_TYPES = (Number, Symbol, Constant, Sum, Product, Power, Call)
+"""Node types that stand for one number or expression."""
+
+ZERO = Number(Fraction(0))
+ONE = Number(Fraction(1))
+MINUS_ONE = Number(Fraction(-1))
+
+
+def integer(value: int) -> Number:
+    return Number(Fraction(value))
+
+
+def negative(node: Node) -> Node:
+    """Minus `node`; a literal keeps what is known about its digits."""
+    if isinstance(node, Number):
+        return Number(-node.value, node.decimals, node.significant)
+    if isinstance(node, Quantity):
+        return Quantity(negative(node.value), node.unit)
+    if isinstance(node, Based):
+        return Based(node.digits, node.base, not node.negative)
+    return Product((MINUS_ONE, node))
+
+
+def children(node: Node) -> Iterator[Node]:
+    """The direct parts of a node."""
+    for field in fields(node):
+        value = getattr(node, field.name)
+        if isinstance(value, Node):
+            yield value
+        elif isinstance(value, tuple):
+            for item in value:
+                if isinstance(item, tuple):
+                    yield from item
+                elif isinstance(item, Node):
+                    yield item
+
+
+def walk(node: Node) -> Iterator[Node]:
+    """The node and everything inside it."""
+    stack = [node]
+    while stack:
+        current = stack.pop()
+        yield current
+        stack.extend(children(current))
+
+
+def symbols(node: Node) -> set[str]:
+    """Names of the variables in a node (unknown functions not included)."""
+    return {part.name for part in walk(node) if isinstance(part, Symbol)}
+
+
+def rewrite(node: Node, old: Node, new: Node) -> Node:
+    """`node` with every part equal to `old` replaced."""
+    if node == old:
+        return new
+    changed: dict[str, object] = {}
+    for field in fields(node):
+        value = getattr(node, field.name)
+        if isinstance(value, Node):
+            changed[field.name] = rewrite(value, old, new)
+        elif isinstance(value, tuple):
+            changed[field.name] = tuple(
+                tuple(rewrite(part, old, new) for part in item)
+                if isinstance(item, tuple)
+                else rewrite(item, old, new)
+                if isinstance(item, Node)
+                else item
+                for item in value
+            )
+        else:
+            changed[field.name] = value
+    return type(node)(**changed)  # type: ignore[arg-type]

@@ -1,0 +1,138 @@
+"""From an answer's text to what it can mean: usually one tree, sometimes two, or words.
+
+Two readings exist where notation is ambiguous: `2,102` is a number or two of them, `a \\approx 3.99` is the exact or
+the rounded side. A text that no reading fits is prose: the formula in it is looked for, else it is `Words`.
+"""
+
+import re
+from functools import lru_cache
+
+from s1_tasks.answers.grammar import parse
+from s1_tasks.answers.nodes import Based, NamedSet, Node, Relation, Unreadable, Words
+from s1_tasks.answers.normalise import clean, has_thousands, merge_thousands, words_form
+
+MAX_ANSWER_CHARS = 10_000
+"""A longer answer is unreadable: no benchmark asks for one."""
+
+_PHRASES: dict[str, Node] = {
+    **dict.fromkeys(
+        ("no solution", "no solutions", "no real solution", "no real solutions", "empty set", "emptyset", "null set",
+         "there is no solution", "there are no solutions", "there are no real solutions", "no such number exists"),
+        NamedSet("empty"),
+    ),
+    **dict.fromkeys(
+        ("all real numbers", "all reals", "all real", "real numbers", "set of all real numbers", "reals", "x is all real numbers",
+         "set of real numbers", "every real number", "any real number", "all real numbers x"),
+        NamedSet("reals"),
+    ),
+    **dict.fromkeys(("all integers", "set of all integers", "integers"), NamedSet("integers")),
+    **dict.fromkeys(("dne", "does not exist", "limit does not exist", "it does not exist"), Words("does not exist")),
+    **dict.fromkeys(("infinitely many", "infinite number", "infinitely many solutions", "infinite solutions",
+                     "infinitely many values"), Words("infinitely many")),
+    **dict.fromkeys(("yes", "true"), Words("yes")),
+    **dict.fromkeys(("no", "false"), Words("no")),
+}  # fmt: skip
+_NO_ANSWERS = frozenset({"", "nan", "null", "n", "answer", "unknown", "undefined answer", "none given"})
+_BASE = re.compile(
+    r"\(?(-?)\s*([0-9A-F]+(?:\.[0-9A-F]+)?)\s*\)?\s*(?:_\s*\{?\s*(?:\\word\{)?(\d{1,2}|two|three|four|five|six|seven|eight|nine|ten|twelve|sixteen)"
+    r"\}?\s*\}?|\(?(?:\\word\{)?\s*(?:in\s+)?base[\s-]*\}?\s*\$?(\d{1,2})\s*\)?)"
+)
+_BASE_NAMES = {"two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
+               "twelve": 12, "sixteen": 16}  # fmt: skip
+_INTEGER_DECLARATION = re.compile(
+    r"\s*[,;(]?\s*(?:(?:\\word\{)?\b(?:where|for|with|and)\b\}?\s*)?(?:(?:\\word\{)?(?:all|any|some|every|each)\}?\s*)?"
+    r"([a-zA-Z](?:\s*,\s*[a-zA-Z])*)\s*(?:\\in\s*\\mathbb\{[ZN]\}(?:\s*[\^_]\s*(?:\{[^{}]*\}|\S))?|\\in\s+Z|"
+    r"(?:(?:\\word\{)?(?:is|any|an|integer)\}?\s*)+)\s*\)?\s*$"
+)
+_FOR_ALL = re.compile(r"\s*,?\s*(?:\\word\{)?\b(?:for|where|with)\b\}?\s*(?:(?:\\word\{)?\b(?:all|any|every|some|each|integers?)\b\}?|[a-z]\s*\\).*$", re.DOTALL)
+_NEGATION = re.compile(r"\b(?:not|no|cannot|can't|isn't|aren't|doesn't|never|without|none|unable|impossible|error)\b", re.IGNORECASE)
+_FORMULA = re.compile(r"(?<!\\)\$\$?([^$]+?)(?<!\\)\$\$?|\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL)
+_STATES = re.compile(r"(?:\bis\b|\bare\b|\bequals?\b|\bbe\b|:|\bgives?\b|(?<![<>!=])=(?!=))\s*", re.IGNORECASE)
+
+
+@lru_cache(maxsize=20_000)
+def readings(text: str) -> tuple[Node, ...]:
+    """What `text` can mean, the likeliest first; never empty (prose is `Words`)."""
+    if len(text) > MAX_ANSWER_CHARS:
+        return (Words(""),)
+    cleaned = clean(text)
+    found = _parses(cleaned)
+    if found:
+        return found
+    for candidate in _formulas_in_prose(text):
+        found = _parses(clean(candidate))
+        if found:
+            return found
+    form = words_form(text)
+    return (_PHRASES.get(form) or Words("" if form in _NO_ANSWERS else form),)
+
+
+def unreadable(found: tuple[Node, ...]) -> bool:
+    """Whether a text had no reading at all (neither a formula nor words)."""
+    return found == (Words(""),)
+
+
+def _parses(cleaned: str) -> tuple[Node, ...]:
+    if not cleaned:
+        return ()
+    phrase = _PHRASES.get(words_form(cleaned)) if len(cleaned) < 60 and cleaned[0].isalpha() | (cleaned[0] == "\\") else None
+    if phrase is not None:
+        return (phrase,)
+    base = _BASE.fullmatch(cleaned)
+    if base is not None:
+        sign, digits, subscript, spelled = base.groups()
+        name = subscript or spelled
+        return (Based(digits.lstrip("0") or "0", _BASE_NAMES.get(name) or int(name), bool(sign)),)
+    if cleaned[0] == "<" and cleaned[-1] == ">":
+        cleaned = rf"\langle {cleaned[1:-1]} \rangle"
+    texts = [cleaned]
+    if has_thousands(cleaned):
+        texts = [merge_thousands(cleaned, inside_brackets=False), cleaned, merge_thousands(cleaned, inside_brackets=True)]
+    shorter = _INTEGER_DECLARATION.sub("", cleaned)
+    texts += [shorter, _FOR_ALL.sub("", cleaned)]
+    found: list[Node] = []
+    for text in dict.fromkeys(texts):
+        if found and text in (shorter, texts[-1]) and text != cleaned:
+            break
+        try:
+            tree = parse(text)
+        except Unreadable:
+            continue
+        for reading in _approximations(tree):
+            if reading not in found:
+                found.append(reading)
+    return tuple(found)
+
+
+def _approximations(tree: Node) -> list[Node]:
+    r"""`x = a \approx 3.99` means x = a, or x = 3.99."""
+    if not isinstance(tree, Relation) or "~" not in tree.operators:
+        return [tree]
+    if set(tree.operators) - {"~", "="}:
+        return [tree]
+    first = tree.operators.index("~")
+    exact: Node = tree.sides[0] if first == 0 else Relation(tree.operators[:first], tree.sides[: first + 1])
+    label = tree.sides[:1] if len(tree.sides) > 2 else ()
+    rounded: Node = Relation(("=",), (*label, tree.sides[-1])) if label else tree.sides[-1]
+    return [exact, rounded, Relation(("=",) * len(tree.operators), tree.sides)]
+
+
+def _formulas_in_prose(text: str) -> list[str]:
+    """Parts of a sentence that may be its answer."""
+    if _NEGATION.search(text[:2000]):
+        return []
+    candidates = []
+    formulas = [next(group for group in match.groups() if group) for match in _FORMULA.finditer(text)]
+    outside = _FORMULA.sub(" ", text)
+    if len(formulas) == 1 and re.search(r"[a-zA-Z]{2}", outside):
+        candidates.append(formulas[0])
+    elif len(formulas) > 1 and re.fullmatch(r"(?:\W|\b(?:and|or)\b)*", outside):
+        candidates.append(" , ".join(formulas))
+    states = list(_STATES.finditer(text[-600:]))
+    if states:
+        stated = text[-600:][states[-1].end() :]
+        candidates.append(stated)
+        listed = [next(group for group in match.groups() if group) for match in _FORMULA.finditer(stated)]
+        if len(listed) > 1 and re.fullmatch(r"(?:\W|\b(?:and|or)\b)*", _FORMULA.sub(" ", stated)):
+            candidates.append(" , ".join(listed))
+    return candidates
