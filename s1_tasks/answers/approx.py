@@ -77,9 +77,9 @@ class Evaluator:
             for factor in node.factors:
                 value, bound = self._evaluate(factor)
                 error = abs(total) * bound + abs(value) * error + error * bound + _EPSILON * abs(total * value)
-                total *= value
-                if total == 0 and value != 0 and error == 0:
+                if total * value == 0 and total != 0 and value != 0:
                     raise NoValue("underflow")
+                total *= value
             return total, error
         if isinstance(node, Power):
             return self._power(node)
@@ -243,6 +243,10 @@ def _unknown_function(name: str, parts: list[tuple[Value, float]]) -> tuple[Valu
     return 2 * cmath.sin(total) + seed + total / 3, slope * error + _EPSILON * (4 + abs(total)) * slope
 
 
+def _is_known(name: str) -> bool:
+    return name in _KNOWN or name in _SEVERAL or name in ("root", "log")
+
+
 def points(names: set[str]) -> Iterator[dict[str, float]]:
     """Fixed sample points: the first positive, then with mixed signs."""
     for sample in range(_SAMPLES if names else 1):
@@ -282,8 +286,8 @@ def differ(left: Node, right: Node) -> bool | None:
 
 
 def value_of(node: Node) -> complex | None:
-    """The value of an expression without variables, or None."""
-    if symbols(node):
+    """The value of an expression without variables and unknown functions, or None."""
+    if any(isinstance(part, Symbol) or (isinstance(part, Call) and not _is_known(part.name)) for part in walk(node)):
         return None
     for real in (True, False):
         try:

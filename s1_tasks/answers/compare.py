@@ -140,6 +140,8 @@ class Comparer:
         first, second = _elements(given), _elements(wanted)
         if len(first) != len(second) or len(first) > MAX_ITEMS:
             return False
+        if first == [given] and second == [wanted]:
+            return given == wanted  # nothing to take apart
         named, others = [unlabel(item) for item in first], [unlabel(item) for item in second]
         if _distinct_labels(named) and _distinct_labels(others):
             by_label = {other.label: other for other in others}

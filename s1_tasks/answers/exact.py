@@ -382,6 +382,17 @@ def proved_equal(left: Node, right: Node) -> bool | None:
         return None
 
 
+def is_defined(node: Node) -> bool:
+    """Whether no division by zero or the like shows in an expression; one too large to expand counts as defined."""
+    try:
+        Expander().form(node)
+    except TooBig:
+        return True
+    except Undefined:
+        return False
+    return True
+
+
 def rational(node: Node) -> Fraction | None:
     """The exact value of a node that is a rational number and small enough."""
     try:

@@ -50,7 +50,7 @@ def _absolute(expander: Expander, arguments: list[Form]) -> Form | None:
     return expander.multiply(_number(abs(content)), expander.atom(f"fabs({primitive.key()})"))
 
 
-def _turn(form: Form) -> Fraction | None:
+def turn_of(form: Form) -> Fraction | None:
     """r when the form is r * pi."""
     if not form.top:
         return Fraction(0)
@@ -59,7 +59,7 @@ def _turn(form: Form) -> Fraction | None:
     return None
 
 
-def _cosine_of_turn(expander: Expander, turn: Fraction) -> Form:
+def _cosine_ofturn_of(expander: Expander, turn: Fraction) -> Form:
     """cos(turn * pi)"""
     turn = abs(turn) % 2
     if turn > 1:
@@ -91,16 +91,16 @@ _COSINES: dict[Fraction, tuple[tuple[Fraction, int], ...]] = {
 
 
 def _cosine(expander: Expander, arguments: list[Form]) -> Form | None:
-    turn = _turn(arguments[0])
+    turn = turn_of(arguments[0])
     if turn is not None:
-        return _cosine_of_turn(expander, turn)
+        return _cosine_ofturn_of(expander, turn)
     return expander.atom(f"fcos({_unsigned(arguments[0])[0].key()})")
 
 
 def _sine(expander: Expander, arguments: list[Form]) -> Form | None:
-    turn = _turn(arguments[0])
+    turn = turn_of(arguments[0])
     if turn is not None:
-        return _cosine_of_turn(expander, Fraction(1, 2) - turn)
+        return _cosine_ofturn_of(expander, Fraction(1, 2) - turn)
     form, sign = _unsigned(arguments[0])
     key = form.key()
     cosine = expander.atom(f"fcos({key})")

@@ -9,7 +9,7 @@ from s1_tasks.answers.compare import Comparer
 from s1_tasks.answers.extract import extract
 from s1_tasks.answers.normalise import plain_form
 from s1_tasks.answers.pool import shared_pool
-from s1_tasks.answers.reading import MAX_ANSWER_CHARS, readings, unreadable
+from s1_tasks.answers.reading import MAX_ANSWER_CHARS, needs_calculus, readings, unreadable
 from s1_tasks.answers.scalars import decide
 from s1_tasks.answers.verdict import BrokenReference, Kind, Outcome, Verdict
 
@@ -99,8 +99,10 @@ def _compare(
     if unreadable(given):
         return Outcome.UNREADABLE, "the answer is neither a formula nor words"
     truth = Comparer(decide, symmetric=symmetric).same_readings(given, wanted)
+    if truth is False and (needs_calculus(answer) or needs_calculus(reference)):
+        truth = None
     if truth is None:
-        return shared_pool().compare(answer, reference, timeout_seconds)
+        return shared_pool().compare(answer, reference, timeout_seconds, symmetric=symmetric)
     return _outcome(truth), "the same" if truth else "different"
 
 

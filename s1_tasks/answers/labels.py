@@ -23,6 +23,9 @@ from s1_tasks.answers.nodes import (
 )
 
 
+MAX_SIGNS = 5
+
+
 @dataclass(frozen=True, slots=True)
 class Named:
     """A value and what it was called (None: nothing)."""
@@ -124,7 +127,7 @@ def signed_variants(node: Node) -> list[Node]:
         return [node]
     if any(not part.upper for part in found):
         return [_signed(node, [sign] * len(found), tied=True) for sign in (1, -1)]
-    if len(found) > 4:
+    if len(found) > MAX_SIGNS:
         return [node]
     return [
         _signed(node, [1 if choice >> index & 1 == 0 else -1 for index in range(len(found))], tied=False)

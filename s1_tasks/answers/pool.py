@@ -73,11 +73,11 @@ class Pool:
         for _ in range(size):
             self._idle.put(None)
 
-    def compare(self, answer: str, reference: str, cpu_seconds: float) -> tuple[Outcome, str]:
+    def compare(self, answer: str, reference: str, cpu_seconds: float, *, symmetric: bool) -> tuple[Outcome, str]:
         worker = self._idle.get()
         try:
             worker = worker or Worker()
-            request = {"answer": answer, "reference": reference, "cpu_seconds": cpu_seconds}
+            request = {"answer": answer, "reference": reference, "cpu_seconds": cpu_seconds, "symmetric": symmetric}
             reply = worker.ask(request, _WALL_FACTOR * cpu_seconds)
             if reply is None:
                 worker.close()

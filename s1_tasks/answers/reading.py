@@ -47,6 +47,7 @@ _INTEGER_DECLARATION = re.compile(
 _FOR_ALL = re.compile(r"\s*,?\s*(?:\\word\{)?\b(?:for|where|with)\b\}?\s*(?:(?:\\word\{)?\b(?:all|any|every|some|each|integers?)\b\}?|[a-z]\s*\\).*$", re.DOTALL)
 _NEGATION = re.compile(r"\b(?:not|no|cannot|can't|isn't|aren't|doesn't|never|without|none|unable|impossible|error)\b", re.IGNORECASE)
 _FORMULA = re.compile(r"(?<!\\)\$\$?([^$]+?)(?<!\\)\$\$?|\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL)
+_CALCULUS = re.compile(r"\\(?:sum|prod|int|iint|lim)(?![a-zA-Z])")
 _STATES = re.compile(r"(?:\bis\b|\bare\b|\bequals?\b|\bbe\b|:|\bgives?\b|(?<![<>!=])=(?!=))\s*", re.IGNORECASE)
 
 
@@ -70,6 +71,11 @@ def readings(text: str) -> tuple[Node, ...]:
 def unreadable(found: tuple[Node, ...]) -> bool:
     """Whether a text had no reading at all (neither a formula nor words)."""
     return found == (Words(""),)
+
+
+def needs_calculus(text: str) -> bool:
+    """Whether a text holds a sum, product, integral or limit, which only the LaTeX parser of the workers reads."""
+    return len(text) <= 500 and _CALCULUS.search(text) is not None
 
 
 def _parses(cleaned: str) -> tuple[Node, ...]:

@@ -151,7 +151,7 @@ def point(node: Node) -> Piece:
 
 
 def _close(left: float, right: float) -> bool:
-    return left == right or abs(left - right) <= 1e-12 * max(abs(left), abs(right))
+    return left == right or math.isclose(left, right, rel_tol=1e-12)
 
 
 def union(*sets: list[Piece]) -> list[Piece]:
@@ -251,7 +251,9 @@ def _solve(left: Node, operator: str, right: Node, solver: Solver) -> list[Piece
 
 def _is_variable(node: Node) -> bool:
     """A variable, or f(x): something that stands for the number in question."""
-    return isinstance(node, Symbol) or (isinstance(node, Call) and len(node.name) == 1)
+    return isinstance(node, Symbol) or (
+        isinstance(node, Call) and len(node.name) == 1 and all(isinstance(part, Symbol) for part in node.arguments)
+    )
 
 
 def _absolute(inside: Node, operator: str, limit: Node, solver: Solver) -> list[Piece]:

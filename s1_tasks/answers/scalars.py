@@ -29,7 +29,7 @@ def decide(left: Node, right: Node) -> Truth:
     if isinstance(left, Number) and isinstance(right, Number):
         return left.value == right.value
     if left == right:
-        return None if approx.differ(left, right) is None and not symbols(left) else True
+        return exact.is_defined(left)
     if approx.differ(left, right):
         return False
     return exact.proved_equal(left, right)

@@ -9,9 +9,9 @@ import os
 import resource
 import signal
 import sys
-from typing import Any
 
-MEMORY_BYTES = 1 << 30
+MEMORY_BYTES = 280 * 1024 * 1024
+"""Private memory (heap and anonymous mappings) that a worker may have."""
 
 
 def main() -> None:
@@ -20,46 +20,31 @@ def main() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # nothing that sympy prints may reach the protocol
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
-    import sympy  # noqa: F401
-    from latex2sympy2_extended import latex2sympy  # noqa: F401
+    sys.setrecursionlimit(3_000)
+    import s1_tasks.answers.algebra  # noqa: F401 (seconds of import that no comparison should pay)
 
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    resource.setrlimit(resource.RLIMIT_DATA, (MEMORY_BYTES, MEMORY_BYTES))
     for line in sys.stdin:
         request = json.loads(line)
         signal.setitimer(signal.ITIMER_PROF, request["cpu_seconds"])
-        reply = compare(request["answer"], request["reference"])
+        reply = compare(request["answer"], request["reference"], symmetric=request["symmetric"])
         signal.setitimer(signal.ITIMER_PROF, 0)
         replies.write(json.dumps(reply) + "\n")
         replies.flush()
 
 
-def compare(answer: str, reference: str) -> tuple[str, str]:
+def compare(answer: str, reference: str, *, symmetric: bool) -> tuple[str, str]:
     """(name of the outcome, reason)."""
-    wanted, given = parse(reference), parse(answer)
-    if given is None:
-        return "UNREADABLE", "the answer cannot be parsed"
-    if wanted is None:
-        return "INCORRECT", "the texts differ and the reference cannot be parsed"
-    same = equal(given, wanted)
-    return ("CORRECT", "symbolically equal") if same else ("INCORRECT", "symbolically different")
+    from s1_tasks.answers.algebra import Algebra, compare_calculus
+    from s1_tasks.answers.compare import Comparer
+    from s1_tasks.answers.reading import needs_calculus, readings
 
-
-def parse(text: str) -> Any:
-    """A sympy object, or None."""
-    from latex2sympy2_extended import latex2sympy
-
-    try:
-        return latex2sympy(text.strip().strip("$"))
-    except Exception:
-        # The parser raises many types on text that is no LaTeX; all mean the same here.
-        return None
-
-
-def equal(left: Any, right: Any) -> bool:
-    import sympy
-
-    if left == right:
-        return True
-    if not (isinstance(left, sympy.Expr) and isinstance(right, sympy.Expr)):
-        return False
-    return bool(sympy.simplify(left - right) == 0)
+    algebra = Algebra()
+    comparer = Comparer(algebra.decide, symmetric=symmetric, solver=algebra.solve)
+    truth = comparer.same_readings(readings(answer), readings(reference))
+    if truth is not True and (needs_calculus(answer) or needs_calculus(reference)):
+        truth = compare_calculus(answer, reference)
+        algebra.evidence = "equal: sympy evaluates both to the same"
+    if truth is True:
+        return "CORRECT", algebra.evidence
+    return "INCORRECT", "different" if truth is False else "not shown to be equal"
