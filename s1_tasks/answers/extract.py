@@ -1,17 +1,31 @@
 """The final answer in a model's output, and the rule that found it.
 
 Only what follows the last end-of-thinking delimiter counts; a text whose thinking never ended has no answer. In that
-final part the rules are tried in this order: the last complete box, the last "Final Answer:" or "Answer:", the last
-"the answer is", the last displayed formula, the last line.
+final part, in this order:
+
+1. "final answer": what an explicit "Final Answer:" after the last box states;
+2. "boxed": the last complete box (an empty or unfinished last box is no answer, if there is no complete one);
+3. "answer:", "answer is", "heading": what the last such marker states;
+4. "whole text": a text that is nothing but an answer;
+5. "conclusion": the formula that the last sentence states;
+6. "display math": the last displayed formula;
+7. "last line": the last line as it stands.
 """
 
 import re
 from dataclasses import dataclass
 
+from s1_tasks.answers.boxes import boxes
+from s1_tasks.answers.choices import find_choice
+from s1_tasks.answers.reading import answer_in_prose, is_formula
+from s1_tasks.answers.thinking import final_part
 from s1_tasks.answers.verdict import Kind
 
 MAX_TEXT_CHARS = 2_000_000
 """Longer outputs are read from their end only."""
+_TAIL_CHARS = 20_000
+"""Rules other than boxes look at this much of the end."""
+_MAX_STATED_CHARS = 3_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,116 +36,106 @@ class Extraction:
     rule: str
 
 
-# (opening of the thinking, end of the thinking); an opening without a later end is unfinished thinking.
-_THINKING = (
-    ("<|im_start|>think", "<|im_start|>answer"),
-    ("<think>", "</think>"),
-    ("<thinking>", "</thinking>"),
-    ("<thought>", "</thought>"),
-    ("<seed:think>", "</seed:think>"),
-    ("[THINK]", "[/THINK]"),
-    ("◁think▷", "◁/think▷"),
-    ("<|begin_of_thought|>", "<|end_of_thought|>"),
-    ("<|channel|>analysis", "<|channel|>final<|message|>"),
-    ("<|channel>thought", "<channel|>"),
+_GAP = r"[\s*_`#]{0,8}"
+_COLON = re.compile(rf"(final\s)?answer{_GAP}(?:\([^()\n]{{0,40}}\){_GAP})?(?:is|are)?{_GAP}[:：]{_GAP}", re.IGNORECASE)
+_IS = re.compile(
+    rf"(final\s)?(?:answer|result|solution)(?:\s(?:to|for|of)\s[^.:\n]{{0,80}}?)?\s{{1,3}}(?:is|are){_GAP}(?:simply|just|thus|then|therefore|given by)?{_GAP}[:：]?",
+    re.IGNORECASE,
 )
-_TURN_END = re.compile(r"<\|(?:im_end|endoftext|eot_id|end|return|eom_id|end_of_text)\|>|<\|im_start\|>user")
+_HEADING = re.compile(r"^[ \t#*_>-]{0,8}(?:the\s)?(final\s)?answer[ \t*_:.]{0,8}$", re.IGNORECASE | re.MULTILINE)
+_DISPLAY = re.compile(r"\$\$([^$]{1,3000}?)\$\$|\\\[((?:(?!\\\]).){1,3000}?)\\\]", re.DOTALL)
+_HOPE = re.compile(r"\s*I hope (?:it|this) is correct[.!]?\s*$", re.IGNORECASE)
+_SENTENCE_END = re.compile(r"(?<=[.!?])[ \t]+(?=[A-Z\\$<*(\[])|(?<=[.!?])\s*\n+|\n\s*\n")
+_OPEN_DISPLAY = (("$$", "$$"), (r"\[", r"\]"), (r"\(", r"\)"), (r"\begin{", r"\end{"))
+_NO_ANSWER = re.compile(r"\W*(?:none|n/a|null|nan|i don'?t know|unknown)?\W*", re.IGNORECASE)
 
 
-def final_part(text: str) -> str | None:
-    """What follows the last end-of-thinking delimiter; None when the thinking is unfinished."""
-    start = 0
-    for opening, end in _THINKING:
-        last_end = text.rfind(end)
-        last_opening = text.rfind(opening)
-        if last_opening >= 0 and last_opening > last_end:
-            return None
-        if last_end >= 0:
-            start = max(start, last_end + len(end))
-    part = text[start:]
-    if start == 0 and (turn := part.rfind("<|im_start|>assistant")) >= 0:
-        part = part[turn + len("<|im_start|>assistant") :]
-    cut = _TURN_END.search(part)
-    return part[: cut.start()] if cut and part[: cut.start()].strip() else part
+def extract(text: str, kind: Kind = "math", *, items: int = 1) -> Extraction | None:
+    """The final answer in `text`, or None; `kind="choice"` gives a bare upper-case letter.
 
-
-def boxes(text: str) -> list[str]:
-    r"""The contents of every complete `\boxed{...}`, `\fbox{...}` or `\boxed 5`, in order; nested boxes count once."""
-    found = []
-    position = 0
-    pattern = re.compile(r"\\(?:boxed|fbox)\s*")
-    while match := pattern.search(text, position):
-        position = match.end()
-        if position >= len(text):
-            break
-        if text[position] != "{":
-            bare = re.compile(r"[^\s$\\{}]+").match(text, position)
-            if bare and match.group() != match.group().rstrip():
-                found.append(bare.group())
-            continue
-        end = closing_brace(text, position)
-        if end is None:
-            continue
-        found.append(text[position + 1 : end])
-        position = end + 1
-    return found
-
-
-def closing_brace(text: str, opening: int) -> int | None:
-    """The index of the brace that closes the one at `opening`, or None; escaped braces do not count."""
-    depth = 0
-    for match in re.compile(r"\\.|[{}]", re.DOTALL).finditer(text, opening):
-        if match.group() == "{":
-            depth += 1
-        elif match.group() == "}":
-            depth -= 1
-            if depth == 0:
-                return match.start()
-    return None
-
-
-_FINAL = re.compile(r"(?:final\s+)?answer\W{0,6}?\s*(?:\bis\b)?\s*[:：]\W{0,3}", re.IGNORECASE)
-_IS = re.compile(r"answer\s+is\b\s*:?", re.IGNORECASE)
-_DISPLAY = re.compile(r"\$\$([^$]+)\$\$|\\\[(.+?)\\\]", re.DOTALL)
-_LETTER = re.compile(r"(?:\\text\w*\{\s*)?\(?\b([A-J])\b\)?")
-
-
-def extract(text: str, kind: Kind = "math") -> Extraction | None:
-    """The final answer in `text`, or None; `kind="choice"` gives a bare upper-case letter."""
+    With `items` > 1 (the reference is a list of so many values), as many boxes at the end count as one list.
+    """
     part = final_part(text[-MAX_TEXT_CHARS:])
     if part is None or not part.strip():
         return None
-    found = _extract(part)
-    if found is None or kind != "choice":
-        return found
-    letter = _LETTER.search(found.answer) or re.fullmatch(r"\W*([a-j])\W*", found.answer)
-    return Extraction(letter.group(1).upper(), found.rule) if letter else None
+    if kind == "choice":
+        choice = find_choice(part[-_TAIL_CHARS:])
+        return Extraction(*choice) if choice else None
+    found = _boxed(part, items) or _stated(part[-_TAIL_CHARS:])
+    return found if found is not None and not _NO_ANSWER.fullmatch(found.answer) else None
 
 
-def _extract(part: str) -> Extraction | None:
-    contents = boxes(part)
-    if contents:
-        return Extraction(contents[-1].strip(), "boxed") if contents[-1].strip() else None
-    if "\\boxed" in part:
-        return None
-    for rule, pattern in (("answer:", _FINAL), ("answer is", _IS)):
-        starts = [match.end() for match in pattern.finditer(part)]
-        for start in reversed(starts):
-            lines = [line for line in part[start:].splitlines() if line.strip(" *_$\\[](){}")]
-            if lines:
-                return Extraction(_tidy(lines[0]), rule)
+def _boxed(part: str, items: int) -> Extraction | None:
+    found = boxes(part)
+    if not found:
+        return Extraction("", "boxed") if re.search(r"\\boxed(?![a-zA-Z])", part[-_TAIL_CHARS:]) else None
+    after = part[found[-1][2] :][-_TAIL_CHARS:]
+    for pattern in (_COLON, _IS):
+        for match in reversed(list(pattern.finditer(after))):
+            if match.group(1):
+                stated = _what_follows(after[match.end() :])
+                if stated and is_formula(stated):
+                    return Extraction(stated, "final answer")
+    if items > 1 and len(found) >= items and _belong_together(part, found[-items:]):
+        return Extraction(", ".join(content for content, _, _ in found[-items:]), "boxed list")
+    return Extraction(found[-1][0], "boxed")
+
+
+def _belong_together(part: str, found: list[tuple[str, int, int]]) -> bool:
+    """Whether boxes stand close to one another, as the parts of one answer do."""
+    return all(
+        later[1] - earlier[2] < 80 and "\n\n" not in part[earlier[2] : later[1]]
+        for earlier, later in zip(found, found[1:], strict=False)
+    )
+
+
+def _stated(part: str) -> Extraction | None:
+    part = _HOPE.sub("", part.rstrip())
+    candidates = [(match.end(), "answer:") for match in _COLON.finditer(part)]
+    candidates += [(match.end(), "heading") for match in _HEADING.finditer(part)]
+    candidates += [(match.end(), "answer is") for match in _IS.finditer(part)]
+    for end, rule in sorted(candidates, reverse=True)[:20]:
+        stated = _what_follows(part[end:])
+        if stated:
+            return Extraction(stated, rule)
+    whole = part.strip()
+    if len(whole) < _MAX_STATED_CHARS and is_formula(whole):
+        return Extraction(whole, "whole text")
+    sentences = [piece for piece in _SENTENCE_END.split(whole[-_MAX_STATED_CHARS:]) if piece.strip(" *_$\\[](){}.")]
+    if sentences:
+        concluded = answer_in_prose(sentences[-1])
+        if concluded:
+            return Extraction(concluded, "conclusion")
     displayed = [match.group(1) or match.group(2) for match in _DISPLAY.finditer(part)]
     if displayed:
         return Extraction(displayed[-1].strip(), "display math")
-    lines = [line for line in part.splitlines() if line.strip()]
+    lines = [line for line in whole.splitlines() if line.strip()]
     return Extraction(_tidy(lines[-1]), "last line") if lines else None
 
 
+def _what_follows(rest: str) -> str:
+    """The answer that a marker announces: the rest of its line, or the next line or display; "" for none."""
+    rest = rest[:_MAX_STATED_CHARS].lstrip(" \t\r\n*_`#>:")
+    if not rest:
+        return ""
+    line = rest.split("\n", 1)[0]
+    for opening, closing in _OPEN_DISPLAY:
+        start = line.rfind(opening)
+        if start >= 0 and closing not in line[start + len(opening) :]:
+            end = rest.find(closing, start + len(opening))
+            if end >= 0:
+                line = rest[: end + len(closing)]
+                if opening == r"\begin{":
+                    line = rest[: rest.find("}", end) + 1]
+                break
+    sentences = _SENTENCE_END.split(_HOPE.sub("", line))
+    stated = _tidy(sentences[0])
+    if is_formula(stated):
+        return stated
+    return answer_in_prose(stated) or stated
+
+
 def _tidy(line: str) -> str:
-    line = re.sub(r"\s*I hope (?:it|this) is correct\.?\s*$", "", line.strip())
     line = line.strip().strip("*_`").strip()
-    line = re.sub(r"^(?:the\s+)?(?:final\s+)?answer\s+is:?\s*", "", line, flags=re.IGNORECASE)
-    maths = re.findall(r"\$([^$]+)\$|\\\((.+?)\\\)|\\\[(.+?)\\\]", line)
-    if maths:
-        return next(group for group in maths[-1] if group).strip()
+    line = re.sub(r"^(?:(?:so|thus|hence|therefore),?\s)?(?:the\s)?(?:final\s)?answer(?:\sis)?\s?[:：]?\s?", "", line, flags=re.IGNORECASE)
     return line.rstrip(".").strip()

@@ -5,8 +5,10 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 
+from s1_tasks.answers.choices import choice_letter, is_choice
 from s1_tasks.answers.compare import Comparer
 from s1_tasks.answers.extract import extract
+from s1_tasks.answers.nodes import Sequence
 from s1_tasks.answers.normalise import plain_form
 from s1_tasks.answers.pool import shared_pool
 from s1_tasks.answers.reading import MAX_ANSWER_CHARS, needs_calculus, readings, unreadable
@@ -26,7 +28,11 @@ def judge(
     unreadable answer never raises; an unreadable `reference` raises BrokenReference.
     """
     check_reference(reference, kind)
-    found = extract(text, kind)
+    found = extract(text, kind, items=_count(reference) if kind == "math" else 1)
+    if kind == "math" and is_choice(reference) and (letter := extract(text, "choice")) is not None:
+        outcome, reason = _compare(letter.answer, reference, "choice", timeout_seconds, symmetric=False)
+        if outcome is Outcome.CORRECT:
+            return Verdict(outcome, letter.answer, reason, letter.rule)
     if found is None:
         return Verdict(Outcome.NO_ANSWER, None, "no final answer in the text")
     if len(found.answer) > MAX_ANSWER_CHARS:
@@ -72,7 +78,7 @@ def check_reference(reference: str, kind: Kind = "math") -> None:
         )
     if kind == "integer" and not re.fullmatch(r"-?\d+", bare):
         raise BrokenReference(f"the reference answer is {reference!r}, expected an integer such as '204' or '025'")
-    if kind == "choice" and _letter(bare) is None:
+    if kind == "choice" and choice_letter(bare) is None:
         raise BrokenReference(f"the reference answer is {reference!r}, expected a choice letter such as 'B' or '(B)'")
     if kind == "math" and unreadable(readings(bare)):
         raise BrokenReference(f"the reference answer is {reference!r}, which is neither a formula nor words: correct it")
@@ -92,8 +98,10 @@ def vote_key(verdict: Verdict) -> str | None:
 def _compare(
     answer: str, reference: str, kind: Kind, timeout_seconds: float, *, symmetric: bool
 ) -> tuple[Outcome, str]:
+    if kind != "choice" and (is_choice(answer) or is_choice(reference)) and choice_letter(answer) == choice_letter(reference):
+        return Outcome.CORRECT, "the letters agree"
     if kind == "choice":
-        same = _letter(answer) == _letter(reference)
+        same = choice_letter(answer) == choice_letter(reference)
         return _outcome(same), "the letters agree" if same else "the letters differ"
     given, wanted = readings(answer), readings(reference)
     if unreadable(given):
@@ -110,6 +118,7 @@ def _outcome(same: bool) -> Outcome:
     return Outcome.CORRECT if same else Outcome.INCORRECT
 
 
-def _letter(text: str) -> str | None:
-    match = re.fullmatch(r"\W*(?:text\w*\W*)?([A-Ja-j])\W*", text.strip())
-    return match.group(1).upper() if match else None
+def _count(reference: str) -> int:
+    """How many values a reference lists."""
+    tree = readings(reference)[0]
+    return len(tree.items) if isinstance(tree, Sequence) and tree.opening in ("", "{") else 1

@@ -48,7 +48,9 @@ _FOR_ALL = re.compile(r"\s*,?\s*(?:\\word\{)?\b(?:for|where|with)\b\}?\s*(?:(?:\
 _NEGATION = re.compile(r"\b(?:not|no|cannot|can't|isn't|aren't|doesn't|never|without|none|unable|impossible|error)\b", re.IGNORECASE)
 _FORMULA = re.compile(r"(?<!\\)\$\$?([^$]+?)(?<!\\)\$\$?|\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL)
 _CALCULUS = re.compile(r"\\(?:sum|prod|int|iint|lim)(?![a-zA-Z])")
-_STATES = re.compile(r"(?:\bis\b|\bare\b|\bequals?\b|\bbe\b|:|\bgives?\b|(?<![<>!=])=(?!=))\s*", re.IGNORECASE)
+_NUMERAL = re.compile(r"(?<![\w.,])\$?-?\d[\d,]*(?:\.\d+)?%?(?![\w])")
+_CONCLUDES = re.compile(r"\b(?:therefore|thus|so|hence|there (?:are|is)|in total|altogether|consequently)\b", re.IGNORECASE)
+_STATES = re.compile(r"(?:\bit's\b|\bis\b|\bare\b|\bequals?\b|\bbe\b|:|\bgives?\b|(?<![<>!=])=(?!=))\s*", re.IGNORECASE)
 
 
 @lru_cache(maxsize=20_000)
@@ -123,22 +125,49 @@ def _approximations(tree: Node) -> list[Node]:
     return [exact, rounded, Relation(("=",) * len(tree.operators), tree.sides)]
 
 
+def is_formula(text: str) -> bool:
+    """Whether a whole text reads as one answer in notation."""
+    return len(text) <= MAX_ANSWER_CHARS and bool(_parses(clean(text)))
+
+
+def answer_in_prose(sentence: str) -> str | None:
+    """The part of a sentence that is its answer, as written; None without one."""
+    for candidate in _formulas_in_prose(sentence):
+        if _parses(clean(candidate)):
+            return candidate.strip()
+    return None
+
+
 def _formulas_in_prose(text: str) -> list[str]:
-    """Parts of a sentence that may be its answer."""
-    if _NEGATION.search(text[:2000]):
-        return []
+    """Parts of a sentence that may be its answer, the likeliest first."""
+    text = text[-2000:]
     candidates = []
-    formulas = [next(group for group in match.groups() if group) for match in _FORMULA.finditer(text)]
-    outside = _FORMULA.sub(" ", text)
-    if len(formulas) == 1 and re.search(r"[a-zA-Z]{2}", outside):
-        candidates.append(formulas[0])
-    elif len(formulas) > 1 and re.fullmatch(r"(?:\W|\b(?:and|or)\b)*", outside):
-        candidates.append(" , ".join(formulas))
-    states = list(_STATES.finditer(text[-600:]))
+    states = list(_STATES.finditer(text))
     if states:
-        stated = text[-600:][states[-1].end() :]
-        candidates.append(stated)
-        listed = [next(group for group in match.groups() if group) for match in _FORMULA.finditer(stated)]
-        if len(listed) > 1 and re.fullmatch(r"(?:\W|\b(?:and|or)\b)*", _FORMULA.sub(" ", stated)):
+        stated = text[states[-1].end() :]
+        listed = _formulas(stated)
+        if len(listed) > 1 and _only_connectives(stated):
             candidates.append(" , ".join(listed))
+        candidates.append(stated)
+        if len(listed) == 1 and not _NEGATION.search(stated):
+            candidates.append(listed[0])
+    if _NEGATION.search(text):
+        return candidates
+    formulas = _formulas(text)
+    if len(formulas) == 1:
+        candidates.append(formulas[0])
+    elif len(formulas) > 1 and _only_connectives(text):
+        candidates.append(" , ".join(formulas))
+    numbers = _NUMERAL.findall(text)
+    if not formulas and len(numbers) == 1 and _CONCLUDES.search(text):
+        candidates.append(numbers[0])
     return candidates
+
+
+def _formulas(text: str) -> list[str]:
+    return [next(group for group in match.groups() if group) for match in _FORMULA.finditer(text)]
+
+
+def _only_connectives(text: str) -> bool:
+    """Whether nothing but "and", "or" and punctuation stands between the formulas of a text."""
+    return all(word in ("and", "or") for word in re.findall(r"[a-zA-Z]+", _FORMULA.sub(" ", text)))

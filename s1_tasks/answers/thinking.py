@@ -1,0 +1,43 @@
+"""Where the answer begins: after the last end-of-thinking delimiter of whatever model family wrote the text."""
+
+import re
+
+# (opening of the thinking, its end); an opening without a later end is unfinished thinking.
+_DELIMITERS = (
+    ("<|im_start|>think", "<|im_start|>answer"),
+    ("<think>", "</think>"),
+    ("<thinking>", "</thinking>"),
+    ("<thought>", "</thought>"),
+    ("<reasoning>", "</reasoning>"),
+    ("<seed:think>", "</seed:think>"),
+    ("[THINK]", "[/THINK]"),
+    ("◁think▷", "◁/think▷"),
+    ("<|begin_of_thought|>", "<|end_of_thought|>"),
+    ("<|START_THINKING|>", "<|END_THINKING|>"),
+    ("<|channel|>analysis", "<|channel|>final<|message|>"),
+    ("<|channel>thought", "<channel|>"),
+)
+_TURN_START = "<|im_start|>assistant"
+_NEXT_TURN = re.compile(
+    r"<\|(?:im_end|endoftext|eot_id|end|return|eom_id|end_of_text|end_of_solution|END_RESPONSE)\|>|<\|im_start\|>|"
+    r"<end_of_turn>|</s>|<｜end▁of▁sentence｜>|<turn\|>"
+)
+
+
+def final_part(text: str) -> str | None:
+    """What follows the last end of thinking, up to the end of the turn; None when the thinking is unfinished."""
+    start = 0
+    for opening, end in _DELIMITERS:
+        last_end = text.rfind(end)
+        if text.rfind(opening) > last_end:
+            return None
+        if last_end >= 0:
+            start = max(start, last_end + len(end))
+    turn = text.rfind(_TURN_START)
+    if turn >= start:
+        start = turn + len(_TURN_START)
+    part = text[start:]
+    for match in _NEXT_TURN.finditer(part):
+        if part[: match.start()].strip():
+            return part[: match.start()]
+    return part
