@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers import AutoTokenizer
 
-from training.nano import tokenizer
+from training.nano import tokenizer, train
 
 WORDS = tokenizer.build()
 
@@ -37,11 +37,14 @@ def test_the_chat_template_is_chatml_without_a_system_turn() -> None:
     assert WORDS.apply_chat_template(messages, tokenize=False) == "<|im_start|>user\n016 5<|im_end|>\n"
 
 
-def test_a_saved_tokenizer_is_found_by_name_and_the_same(tmp_path: Path) -> None:
+def test_a_tokenizer_saved_beside_its_model_is_found_by_name_and_the_same(tmp_path: Path) -> None:
+    # The model's config matters: transformers picks another tokenizer class for some model types.
+    train.new_model(WORDS, seed=0).config.save_pretrained(tmp_path)
     tokenizer.save(WORDS, tmp_path)
     loaded = AutoTokenizer.from_pretrained(tmp_path)
-    text = "<|im_start|>user\n016 59738<|im_end|>\nWait done. Sort é"
-    assert loaded.encode(text) == WORDS.encode(text)
+    text = "<|im_start|>user\n016 59738<|im_end|>\nWait done. Sort e\u0301"
+    assert loaded.encode(text) == WORDS.encode(text, add_special_tokens=False)
+    assert loaded.decode(loaded.encode(text)) == text
     assert (loaded.eos_token, loaded.pad_token) == ("<|im_end|>", "<|endoftext|>")
     assert json.loads((tmp_path / "tokenizer_config.json").read_text())["tokenizer_class"] == "PreTrainedTokenizerFast"
 

@@ -43,7 +43,7 @@ def text(record: dict[str, Any]) -> str:
         "",
         _WHAT[stage],
         "",
-        "A Qwen2-shaped model of half a million parameters for one made-up kind of problem: `016 59738` means start at",
+        "A Llama-shaped model of half a million parameters for one made-up kind of problem: `016 59738` means start at",
         "016 and, for each digit d of 59738, go from x to (5x + d) mod 1000. It knows nothing else. Its tokenizer",
         "takes any text. What is measured with it, and what that does and does not show: `training/README.md`.",
         _USE[stage],

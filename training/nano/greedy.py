@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
-from transformers import PreTrainedTokenizerFast, Qwen2ForCausalLM
+from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 from s1_models.formats import S1, encode
 from training.render import FINAL_ANSWER, prompt_ids
@@ -37,7 +37,7 @@ class Attempt:
 
 @torch.no_grad()
 def continue_greedily(
-    model: Qwen2ForCausalLM, prefixes: Sequence[Sequence[int]], stops: Sequence[int], max_new_tokens: int
+    model: LlamaForCausalLM, prefixes: Sequence[Sequence[int]], stops: Sequence[int], max_new_tokens: int
 ) -> list[tuple[list[int], bool]]:
     """New tokens of each prefix, up to (not including) a stop token, and whether a stop token ended them."""
     pad = model.config.pad_token_id
@@ -60,7 +60,7 @@ def continue_greedily(
 
 
 def run(
-    model: Qwen2ForCausalLM,
+    model: LlamaForCausalLM,
     tokenizer: PreTrainedTokenizerFast,
     questions: Sequence[str],
     num_waits: int = 0,

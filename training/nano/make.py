@@ -13,7 +13,7 @@ from typing import Any
 import torch
 import transformers
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from transformers import AutoTokenizer, GenerationConfig, PreTrainedTokenizerFast, Qwen2ForCausalLM
+from transformers import AutoTokenizer, GenerationConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from s1_tasks.nano_problems import held_out
 from training.nano import card, greedy, tokenizer, train
@@ -28,7 +28,7 @@ def make(out: Path, seed: int, *, again: bool = False, recipe: Recipe = RECIPE, 
     words = tokenizer.build()
     made_by = {"seed": seed, "recipe": asdict(recipe)}
 
-    def base() -> tuple[Qwen2ForCausalLM, dict[str, Any]]:
+    def base() -> tuple[LlamaForCausalLM, dict[str, Any]]:
         model = train.new_model(words, seed)
         batches = train.base_batches(words, recipe, seed)
         with _bar("base") as report:
@@ -37,7 +37,7 @@ def make(out: Path, seed: int, *, again: bool = False, recipe: Recipe = RECIPE, 
             )
         return model, {"tokens": done.tokens, "seconds": round(done.seconds), "last_loss": round(done.loss, 4)}
 
-    def tuned() -> tuple[Qwen2ForCausalLM, dict[str, Any]]:
+    def tuned() -> tuple[LlamaForCausalLM, dict[str, Any]]:
         model, _ = load(out / "base")
         chosen = train.tuning_set(recipe, seed)
         batches = train.tuning_batches(chosen, words, recipe, seed)
@@ -52,7 +52,7 @@ def make(out: Path, seed: int, *, again: bool = False, recipe: Recipe = RECIPE, 
             "traces_correct": sum(trace.correct for trace in chosen),
         }
 
-    stages: dict[str, Callable[[], tuple[Qwen2ForCausalLM, dict[str, Any]]]] = {"base": base, "tuned": tuned}
+    stages: dict[str, Callable[[], tuple[LlamaForCausalLM, dict[str, Any]]]] = {"base": base, "tuned": tuned}
     for name, stage in stages.items():
         folder = out / name
         if not again and _record(folder).get("made_by") == made_by:
@@ -69,7 +69,7 @@ def make(out: Path, seed: int, *, again: bool = False, recipe: Recipe = RECIPE, 
             print(f"  {row['waits']} waits: {row['correct']}/{row['problems']} right, {row['thinking_tokens']} tokens")
 
 
-def measure(model: Qwen2ForCausalLM, words: PreTrainedTokenizerFast, num_problems: int) -> list[dict[str, Any]]:
+def measure(model: LlamaForCausalLM, words: PreTrainedTokenizerFast, num_problems: int) -> list[dict[str, Any]]:
     """Right answers and mean thinking tokens at each number of waits; greedy, float32, transformers."""
     rows = held_out(num_problems)
     questions, answers = [row["problem"] for row in rows], [int(row["answer"]) for row in rows]
@@ -87,11 +87,11 @@ def measure(model: Qwen2ForCausalLM, words: PreTrainedTokenizerFast, num_problem
     return found
 
 
-def load(folder: Path) -> tuple[Qwen2ForCausalLM, PreTrainedTokenizerFast]:
+def load(folder: Path) -> tuple[LlamaForCausalLM, PreTrainedTokenizerFast]:
     """A checkpoint in float32, ready to generate. ``FileNotFoundError`` says how to get one."""
     if not (folder / "config.json").exists():
         raise FileNotFoundError(f"no checkpoint in {folder}: make one with `python -m training.nano make`")
-    model = Qwen2ForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    model = LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32)
     return model.eval(), AutoTokenizer.from_pretrained(folder)
 
 
@@ -114,7 +114,7 @@ def _record(folder: Path) -> dict[str, Any]:
     return json.loads(path.read_text()) if path.exists() else {}
 
 
-def _save(model: Qwen2ForCausalLM, words: PreTrainedTokenizerFast, record: dict[str, Any], folder: Path) -> None:
+def _save(model: LlamaForCausalLM, words: PreTrainedTokenizerFast, record: dict[str, Any], folder: Path) -> None:
     """Write everything beside the target and swap, so that an interruption leaves the old or the new, not half."""
     fresh = folder.with_name(folder.name + ".new")
     shutil.rmtree(fresh, ignore_errors=True)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
-from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from s1_tasks.nano_problems import training_problems
 from training.nano import traces
@@ -47,10 +47,14 @@ class Recipe:
 RECIPE = Recipe()
 
 
-def new_model(tokenizer: PreTrainedTokenizerFast, seed: int) -> Qwen2ForCausalLM:
-    """An untrained model of about 0.5 million parameters, float32. head_dim is 32, the least that vLLM takes on CPU."""
+def new_model(tokenizer: PreTrainedTokenizerFast, seed: int) -> LlamaForCausalLM:
+    """An untrained model of about 0.5 million parameters, float32.
+
+    head_dim is 32, the least that vLLM takes on a CPU. The shape is Qwen2's without biases, under Llama's name:
+    transformers 5 replaces the tokenizer of every checkpoint that calls itself Qwen2 by Qwen2's own pre-tokenizer.
+    """
     torch.manual_seed(seed)
-    config = Qwen2Config(
+    config = LlamaConfig(
         vocab_size=model_vocabulary(tokenizer),
         hidden_size=128,
         intermediate_size=256,
@@ -60,12 +64,11 @@ def new_model(tokenizer: PreTrainedTokenizerFast, seed: int) -> Qwen2ForCausalLM
         max_position_embeddings=MAX_TOKENS,
         rope_parameters={"rope_type": "default", "rope_theta": 1000.0},
         tie_word_embeddings=True,
-        use_sliding_window=False,
         bos_token_id=None,
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
     )
-    return Qwen2ForCausalLM(config).float()
+    return LlamaForCausalLM(config).float()
 
 
 Batch = tuple[Tensor, Tensor]  # input ids and labels, [batch, seq]; -100 where the loss does not count
@@ -143,7 +146,7 @@ class Progress:
 
 
 def fit(
-    model: Qwen2ForCausalLM,
+    model: LlamaForCausalLM,
     batches: Iterator[Batch],
     total_tokens: int,
     muon_lr: float,
