@@ -20,6 +20,7 @@ from training.nano import card, greedy, tokenizer, train
 from training.nano.train import RECIPE, Recipe
 
 RECORD = "nano.json"  # beside each checkpoint: how it was made and what was measured
+MADE_WITH = ("s1_tasks/nano_problems.py", "s1_models/formats.py")  # besides training/
 MEASURED_WAITS = (0, 1, 2, 4, 8)
 
 
@@ -101,12 +102,18 @@ def versions() -> dict[str, str]:
 
 
 def _commit() -> str:
-    here = Path(__file__).parent
+    """The commit of this code, with a note when the code that makes the model differs from it."""
+    root = Path(__file__).parents[2]
+
+    def git(*arguments: str) -> str:
+        return subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, check=True).stdout.strip()
+
     try:
-        command = ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
-        return subprocess.run(command, cwd=here, capture_output=True, text=True, check=True).stdout.strip()
+        commit = git("rev-parse", "--short=12", "HEAD")
+        changed = git("status", "--porcelain", "--", "training/*.py", *MADE_WITH)
     except (OSError, subprocess.CalledProcessError):
         return "unknown (not a git checkout)"
+    return f"{commit} with uncommitted changes" if changed else commit
 
 
 def _record(folder: Path) -> dict[str, Any]:
