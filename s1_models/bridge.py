@@ -1,8 +1,8 @@
 """The start-up bridge: lets lm_eval 0.4.13, which discovers no plugins, find ours.
 
-`lm_eval_s1_bridge.pth` (installed with the package) imports this file at every start of Python, so it imports only
-`sys` and `os`, which are loaded already, and does nothing until `lm_eval` itself is imported. Switch it off with
-S1_BRIDGE=off; S1_BRIDGE=models keeps lm_eval's own aime24 and aime25.
+`lm_eval_s1_bridge.pth` (installed with the package) puts a finder of a few lines into every start of Python; it imports
+this file when `lm_eval` is imported, and not before. Switch it off with S1_BRIDGE=off; S1_BRIDGE=models keeps lm_eval's
+own aime24 and aime25.
 """
 
 import os

@@ -21,6 +21,10 @@ class EngineError(S1Error, RuntimeError):
     """The engine died or broke its contract while questions were in flight."""
 
 
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C while questions were in flight; the message says how many were finished."""
+
+
 class Engine(Protocol):
     """Generates tokens. The contract (one conformance suite runs against every engine):
 
@@ -74,8 +78,8 @@ def run_jobs(
 
     max_in_flight: sessions in the engine at a time (None: all). A waiting session starts when another ends, so a
     session that continues finds its prefix still cached. Raises BudgetError before anything is generated when a
-    prompt leaves no room, EngineError when the engine fails; either names the question. On an interrupt the engine
-    is told to drop what is in flight.
+    prompt leaves no room, EngineError when the engine fails; either names the question. On Ctrl-C the engine is told
+    to drop what is in flight and Interrupted is raised.
     """
     sessions = [_begin(job) for job in jobs]
     waiting = iter(range(len(jobs)))
@@ -110,9 +114,10 @@ def run_jobs(
                     _fill(submit, waiting, 1)
     except S1Error as error:
         raise _named(error, jobs, in_flight) from error
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
         engine.cancel()
-        raise
+        finished = sum(session.phase is Phase.DONE for session in sessions)
+        raise Interrupted(f"interrupted: {finished} of {len(jobs)} questions were finished") from interrupt
     return sessions
 
 
@@ -132,7 +137,7 @@ def _fill(submit: Any, waiting: Iterable[int], count: int) -> None:
 
 def _seed_round(sampling: tuple[tuple[str, Any], ...], session: Session) -> tuple[tuple[str, Any], ...]:
     """The sampling with a seed of this round's own: restarting one seed would repeat the same draws every round."""
-    rounds = sum(not span.forced for span in session.spans)
+    rounds = session.waits_used + (session.phase is Phase.ANSWERING)
     return tuple(
         (name, (value + rounds * _ROUND_SEED_STRIDE) % 2**31 if name == "seed" and value is not None else value)
         for name, value in sampling

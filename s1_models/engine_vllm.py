@@ -113,7 +113,7 @@ class VLLMEngine:
             )
             prompt = TokensPrompt(prompt_token_ids=list(request.prefix))
             self._engine.add_request(name, prompt, params, lora_request=self._lora_request)
-        except (ValueError, TypeError) as error:
+        except Exception as error:  # vLLM's own errors share no base class
             raise EngineError(f"vLLM refused a request: {error}") from error
         self._in_flight[name] = key, request
 

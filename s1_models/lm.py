@@ -20,7 +20,7 @@ from s1_models.driver import Engine, Job, run_jobs
 from s1_models.forcing import Budget, BudgetForcing, Phase, Reply, Session, Tokens
 from s1_models.formats import Format, detect_format, mark
 from s1_models.options import OptionError, Settings, resolve
-from s1_models.trace import Transcript, transcribe
+from s1_models.trace import transcribe
 
 if TYPE_CHECKING:
     from lm_eval.api.instance import Instance

@@ -30,6 +30,7 @@ def register_models() -> None:
 def add_tasks() -> None:
     """Puts our task folder behind lm_eval's own in every TaskManager, and before the user's --include_path."""
     from lm_eval.tasks.manager import TaskManager
+
     from s1_tasks import TASKS_DIR
 
     original = TaskManager.__init__
@@ -45,7 +46,7 @@ def add_tasks() -> None:
         **arguments: Any,
     ) -> None:
         paths = [include_path] if isinstance(include_path, (str, Path)) else list(include_path or ())
-        if include_defaults:
+        if include_defaults and TASKS_DIR not in (Path(path).resolve() for path in paths):
             paths.insert(0, TASKS_DIR)
             _log_override()
         original(self, verbosity, include_path=paths or None, include_defaults=include_defaults, **arguments)
@@ -56,7 +57,9 @@ def add_tasks() -> None:
 
 @functools.cache
 def _log_override() -> None:
-    logger.info("s1: aime24 and aime25 are the s1 versions (data, prompt, checker); S1_BRIDGE=models keeps lm_eval's own")
+    logger.info(
+        "s1: aime24 and aime25 are the s1 versions (data, prompt, checker); S1_BRIDGE=models keeps lm_eval's own"
+    )
 
 
 def write_traces_beside_samples() -> None:
@@ -88,7 +91,8 @@ def report_errors_as_sentences() -> None:
 
     def hook(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
         if kind.__module__.partition(".")[0] in ("s1_models", "s1_tasks"):
-            print(f"error: {error}", file=sys.stderr)  # noqa: T201
+            label = "" if isinstance(error, KeyboardInterrupt) else "error: "
+            print(f"{label}{error}", file=sys.stderr)  # noqa: T201
         else:
             previous(kind, error, traceback)
 

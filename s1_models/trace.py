@@ -84,7 +84,9 @@ def write_traces(folder: Path, task: str, run_id: str, samples: Iterable[Mapping
                         "doc_hash": sample.get("doc_hash"),
                         "repeat": repeat,
                     }
-                    lines.append(json.dumps({**identity, **response.usage, "spans": response.spans}, ensure_ascii=False))
+                    lines.append(
+                        json.dumps({**identity, **response.usage, "spans": response.spans}, ensure_ascii=False)
+                    )
     if lines:
         folder.mkdir(parents=True, exist_ok=True)
         with (folder / TRACES_FILE).open("a", encoding="utf-8", errors="backslashreplace") as file:

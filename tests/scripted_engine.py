@@ -73,7 +73,7 @@ class ScriptedEngine:
         self.cancelled = True
 
     def _generate(self, request: Request) -> Reply:
-        written: list[int] = []
+        written: list[int] = []  # a writer may write what nobody knows
         finish = Finish.LENGTH
         while len(written) < request.max_tokens:
             token = self._write(request.prefix + tuple(written))

@@ -51,7 +51,12 @@ def cases(draw: st.DrawFn) -> Case:
         line_ends=frozenset({NEWLINE}),
     )
     prompts = draw(st.lists(st.lists(st.integers(0, 6), max_size=30).map(tuple), min_size=1, max_size=5))
-    return Case(BudgetForcing(budget, marks, WINDOW), prompts, draw(st.sampled_from([0.0, 0.05, 0.3, 0.9, 1.0])), draw(st.integers(0, 99)))
+    return Case(
+        BudgetForcing(budget, marks, WINDOW),
+        prompts,
+        draw(st.sampled_from([0.0, 0.05, 0.3, 0.9, 1.0])),
+        draw(st.integers(0, 99)),
+    )
 
 
 @given(cases())

@@ -60,7 +60,12 @@ WHEN = {
         (policy(), (5,)),
         (policy(min_thinking_tokens=2), (5, 6)),
         (policy(num_waits=1, max_thinking_tokens=2), (5,)),
-        (BudgetForcing(Budget(num_waits=1), Marks((), (CLOSE,), (CLOSE, FINAL), (), (), frozenset({END}), frozenset()), 2000), ()),
+        (
+            BudgetForcing(
+                Budget(num_waits=1), Marks((), (CLOSE,), (CLOSE, FINAL), (), (), frozenset({END}), frozenset()), 2000
+            ),
+            (),
+        ),
     ],
     "thinking does not end a line": [(policy(max_thinking_tokens=2), (5, 6))],
     "thinking ends a line": [(policy(max_thinking_tokens=2), (5, NEWLINE))],
@@ -110,7 +115,9 @@ def test_one_budget_covers_all_rounds() -> None:
         assert request is not None
         asked.append(request.max_tokens)
         fits = request.max_tokens >= 3
-        session = machine.advance(session, Reply((5, 6, 7)[: request.max_tokens], Finish.STOP if fits else Finish.LENGTH))
+        session = machine.advance(
+            session, Reply((5, 6, 7)[: request.max_tokens], Finish.STOP if fits else Finish.LENGTH)
+        )
     assert asked == [10, 6, 2]
     assert session.thinking_tokens == 10
     assert session.cut_off
@@ -144,7 +151,13 @@ def test_a_budget_larger_than_the_context_is_an_error() -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("num_waits", -1), ("max_thinking_tokens", -5), ("min_thinking_tokens", -1), ("max_answer_tokens", 0), ("num_waits", True)],
+    [
+        ("num_waits", -1),
+        ("max_thinking_tokens", -5),
+        ("min_thinking_tokens", -1),
+        ("max_answer_tokens", 0),
+        ("num_waits", True),
+    ],
 )
 def test_an_impossible_number_names_the_option_and_what_was_expected(name: str, value: int) -> None:
     with pytest.raises(BudgetError, match=rf"{name}={value!r}: expected a whole number"):

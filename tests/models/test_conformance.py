@@ -1,0 +1,102 @@
+"""One suite that every engine passes, the scripted fake included."""
+
+from collections.abc import Hashable
+from typing import Any
+
+import pytest
+
+from s1_models.driver import Engine
+from s1_models.forcing import Finish, Phase, Reply, Request
+from tests.scripted_engine import ScriptedEngine, random_writer
+
+GREEDY = (("temperature", 0.0),)
+
+
+class Case:
+    """An engine with what the suite needs to know about it: some prompts, and one past every id it knows."""
+
+    def __init__(self, engine: Engine, prompts: list[tuple[int, ...]], known_ids: int) -> None:
+        self.engine = engine
+        self.prompts = prompts
+        self.known_ids = known_ids
+
+    def ask(
+        self, prompts: list[tuple[int, ...]], max_tokens: int, stop: frozenset[int], sampling: Any = GREEDY
+    ) -> list[Reply]:
+        for key, prompt in enumerate(prompts):
+            self.engine.submit(key, Request(prompt, max_tokens, stop, Phase.THINKING, sampling))
+        replies: dict[Hashable, Reply] = {}
+        while len(replies) < len(prompts):
+            came = self.engine.poll()
+            assert came, "poll must block until something finished"
+            assert not replies.keys() & dict(came).keys(), "each request is answered once"
+            replies.update(came)
+        return [replies[key] for key in range(len(prompts))]
+
+
+@pytest.fixture(params=["scripted", "vllm"])
+def case(request: pytest.FixtureRequest) -> Case:
+    if request.param == "scripted":
+        engine = ScriptedEngine(random_writer(3, 60, 0.0, [0]), context_window=256, known_ids=50)
+        return Case(engine, [(n, n + 1) for n in range(12)], known_ids=50)
+    lm = request.getfixturevalue("s1_lm")
+    prompts = [tuple(lm.tok_encode(f"{n:03d} {n % 10}{n % 7}{n % 5}")) for n in range(12)]
+    return Case(lm.engine, prompts, known_ids=len(lm.tokenizer))
+
+
+def test_it_says_how_large_its_context_is(case: Case) -> None:
+    assert case.engine.context_window >= 256
+
+
+def test_without_a_stop_a_reply_runs_to_its_limit(case: Case) -> None:
+    for reply in case.ask(case.prompts, 7, frozenset()):
+        assert reply.finish is Finish.LENGTH
+        assert len(reply.tokens) + reply.dropped == 7
+
+
+def test_a_stop_id_ends_the_reply_and_is_not_in_it(case: Case) -> None:
+    free = case.ask(case.prompts, 12, frozenset())
+    for prompt, reply in zip(case.prompts, free, strict=True):
+        stop = frozenset({reply.tokens[-1]})
+        expected = reply.tokens[: reply.tokens.index(reply.tokens[-1])]
+        (stopped,) = case.ask([prompt], 12, stop)
+        assert stopped.finish is Finish.STOP
+        assert stopped.tokens == expected
+
+
+def test_a_stop_at_once_is_an_empty_reply(case: Case) -> None:
+    (free,) = case.ask(case.prompts[:1], 1, frozenset())
+    (stopped,) = case.ask(case.prompts[:1], 5, frozenset(free.tokens))
+    assert stopped == Reply((), Finish.STOP)
+
+
+def test_only_ids_the_tokenizer_knows_are_returned(case: Case) -> None:
+    for reply in case.ask(case.prompts, 40, frozenset()):
+        assert all(0 <= token < case.known_ids for token in reply.tokens)
+
+
+def test_greedy_replies_do_not_depend_on_the_batch(case: Case) -> None:
+    together = case.ask(case.prompts, 20, frozenset())
+    alone = [case.ask([prompt], 20, frozenset())[0] for prompt in case.prompts]
+    assert together == alone
+
+
+def test_a_continued_reply_is_the_reply_in_one_go(case: Case) -> None:
+    prompt = case.prompts[0]
+    (whole,) = case.ask([prompt], 16, frozenset())
+    (first,) = case.ask([prompt], 6, frozenset())
+    if not whole.dropped:
+        (second,) = case.ask([prompt + first.tokens], 10, frozenset())
+        assert first.tokens + second.tokens == whole.tokens
+
+
+def test_what_is_cancelled_never_replies(case: Case) -> None:
+    for key, prompt in enumerate(case.prompts):
+        case.engine.submit(key, Request(prompt, 30, frozenset(), Phase.THINKING, GREEDY))
+    case.engine.cancel()
+    assert case.engine.poll() == []
+    assert len(case.ask(case.prompts[:2], 3, frozenset())) == 2
+
+
+def test_nothing_in_flight_is_an_empty_poll(case: Case) -> None:
+    assert list(case.engine.poll()) == []

@@ -1,0 +1,56 @@
+"""Formats on real tokenizers: marks, detection, and errors for vocabularies that lack the delimiters."""
+
+import pytest
+
+from s1_models.forcing import Budget
+from s1_models.formats import S1, THINK, Format, FormatError, detect_format, mark, parse_format
+from tests.models.tokenizers_made_here import chatml, plain, think_tags
+
+
+def text(tokenizer: object, tokens: tuple[int, ...]) -> str:
+    return tokenizer.decode(list(tokens), skip_special_tokens=False)  # type: ignore[attr-defined, no-any-return]
+
+
+def test_s1_marks_are_the_texts_of_the_article() -> None:
+    tokenizer = chatml()
+    marks = mark(tokenizer, S1, Budget(num_waits=1), frozenset({tokenizer.eos_token_id}))
+    assert text(tokenizer, marks.open) == "<|im_start|>think"
+    assert text(tokenizer, marks.close) == "<|im_start|>answer"
+    assert text(tokenizer, marks.cut_off) == "<|im_start|>answer\nFinal Answer:"
+    assert text(tokenizer, marks.wait) == "Wait"
+    assert text(tokenizer, marks.newline) == "\n"
+    assert {text(tokenizer, (end,)) for end in marks.ends} == {"<|im_start|>", "<|im_end|>"}
+    assert {text(tokenizer, (end,)) for end in marks.answer_ends} == {"<|im_end|>"}
+
+
+def test_line_ends_are_the_tokens_whose_text_ends_in_a_newline() -> None:
+    tokenizer = chatml()
+    marks = mark(tokenizer, S1, Budget(), frozenset())
+    assert marks.line_ends == {token for token in range(len(tokenizer)) if text(tokenizer, (token,)).endswith("\n")}
+    assert marks.newline[-1] in marks.line_ends
+
+
+def test_empty_wait_and_final_answer_texts_append_nothing() -> None:
+    marks = mark(chatml(), S1, Budget(wait_text="", final_answer_text=""), frozenset())
+    assert marks.wait == ()
+    assert marks.cut_off == marks.close
+
+
+def test_the_format_is_detected_from_the_vocabulary() -> None:
+    assert detect_format(chatml()) is S1
+    assert detect_format(think_tags()) is THINK, "think tags come first where a vocabulary has both"
+
+
+def test_a_vocabulary_without_delimiters_is_an_error_that_says_what_to_do() -> None:
+    with pytest.raises(FormatError, match=r"found neither <think>.*thinking_format=START\.\.\.END"):
+        detect_format(plain())
+    with pytest.raises(FormatError, match=r"writes '<\|im_start\|>' as 12 tokens"):
+        mark(plain(), S1, Budget(), frozenset())
+
+
+def test_a_spelt_out_format_stops_at_its_one_token_end() -> None:
+    tokenizer = think_tags()
+    form = parse_format("<think>...</think>")
+    assert form == Format("custom", "<think>", "</think>", ())
+    ends = mark(tokenizer, form, Budget(), frozenset()).ends
+    assert {text(tokenizer, (end,)) for end in ends} == {"</think>"}

@@ -1,0 +1,106 @@
+"""Options: defaults, overriding, aliases, and errors that name the nearest known name."""
+
+import pytest
+
+from s1_models.forcing import Budget, BudgetError
+from s1_models.formats import S1, THINK, Format, FormatError
+from s1_models.options import OptionError, resolve, split_options
+
+SAMPLING = frozenset({"temperature", "top_p", "seed", "min_p"})
+
+
+def test_without_options_the_budget_is_the_default_and_decoding_greedy() -> None:
+    settings = resolve({}, {"until": []}, SAMPLING)
+    assert settings.budget == Budget()
+    assert settings.form is None
+    assert dict(settings.sampling) == {"temperature": 0.0}
+    assert settings.samples == 1
+
+
+def test_gen_kwargs_override_model_args_per_task() -> None:
+    settings = resolve({"num_waits": 4, "wait_text": "Hmm"}, {"num_waits": 2}, SAMPLING)
+    assert (settings.budget.num_waits, settings.budget.wait_text) == (2, "Hmm")
+
+
+@pytest.mark.parametrize("auto", ["auto", None])
+def test_auto_thinking_is_what_the_context_leaves(auto: object) -> None:
+    assert resolve({"max_thinking_tokens": auto}, {}, SAMPLING).budget.max_thinking_tokens is None
+    assert (
+        resolve({"max_thinking_tokens": 5}, {"max_thinking_tokens": auto}, SAMPLING).budget.max_thinking_tokens is None
+    )
+
+
+def test_numbers_may_come_as_text() -> None:
+    assert resolve({"num_waits": "3", "max_thinking_tokens": "500"}, {}, SAMPLING).budget.max_thinking_tokens == 500
+
+
+def test_sampling_given_explicitly_wins_over_do_sample_false() -> None:
+    settings = resolve({}, {"do_sample": False, "temperature": 0.6, "top_p": 0.95}, SAMPLING)
+    assert dict(settings.sampling) == {"temperature": 0.6, "top_p": 0.95}
+
+
+def test_do_sample_without_a_temperature_leaves_it_to_the_engine() -> None:
+    assert dict(resolve({}, {"do_sample": True}, SAMPLING).sampling) == {}
+
+
+@pytest.mark.parametrize(("limit", "answer"), [(32768, 1024), (256, 256)])
+def test_the_tasks_length_limit_bounds_the_answer(limit: int, answer: int) -> None:
+    assert resolve({}, {"max_gen_toks": limit}, SAMPLING).budget.max_answer_tokens == answer
+    assert resolve({"max_answer_tokens": 99}, {"max_gen_toks": limit}, SAMPLING).budget.max_answer_tokens == 99
+
+
+def test_s1s_own_names_are_accepted() -> None:
+    ours, rest = split_options(
+        {"max_tokens_thinking": "auto", "thinking_n_ignore": 2, "thinking_n_ignore_str": "Hmm", "temperature": 1}
+    )
+    assert ours == {"max_thinking_tokens": "auto", "num_waits": 2, "wait_text": "Hmm"}
+    assert rest == {"temperature": 1}
+
+
+def test_s1s_ignoring_without_a_string_appends_nothing() -> None:
+    assert split_options({"thinking_n_ignore": 2})[0] == {"num_waits": 2, "wait_text": ""}
+
+
+def test_an_option_given_twice_is_an_error() -> None:
+    with pytest.raises(OptionError, match="num_waits is given twice"):
+        split_options({"num_waits": 1, "thinking_n_ignore": 2})
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"num_wait": 2}, "unknown generation option 'num_wait': did you mean 'num_waits'"),
+        ({"temprature": 1}, "did you mean 'temperature'"),
+        ({"num_waits": "two"}, "num_waits='two': expected a whole number"),
+        ({"max_thinking_tokens": 1.5}, "max_thinking_tokens=1.5: expected a whole number or auto"),
+        ({"chat_template": "maybe"}, "chat_template='maybe': expected one of auto, always, never"),
+        ({"n": 0}, "n=0: expected at least 1"),
+    ],
+)
+def test_a_wrong_option_says_what_was_expected(options: dict[str, object], message: str) -> None:
+    with pytest.raises(OptionError, match=message):
+        resolve({}, options, SAMPLING)
+
+
+def test_an_impossible_budget_is_a_budget_error() -> None:
+    with pytest.raises(BudgetError, match="max_thinking_tokens=-1"):
+        resolve({}, {"max_thinking_tokens": -1}, SAMPLING)
+
+
+@pytest.mark.parametrize(
+    ("value", "form"),
+    [
+        ("s1", S1),
+        ("think", THINK),
+        ("<a>...</a>", Format("custom", "<a>", "</a>", ())),
+        ({"start": "<a>", "end": "</a>", "stops": "</b>"}, Format("custom", "<a>", "</a>", ("</b>",))),
+    ],
+)
+def test_a_thinking_format_has_a_name_or_is_spelt_out(value: object, form: Format) -> None:
+    assert resolve({"thinking_format": value}, {}, SAMPLING).form == form
+
+
+@pytest.mark.parametrize("value", ["s2", "<a>...", {"start": "<a>"}, {"start": "a", "end": "b", "halt": "c"}, 3])
+def test_an_unknown_thinking_format_lists_what_there_is(value: object) -> None:
+    with pytest.raises(FormatError, match=r"expected auto, s1, think, START\.\.\.END"):
+        resolve({"thinking_format": value}, {}, SAMPLING)

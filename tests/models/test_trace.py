@@ -1,0 +1,91 @@
+"""Transcripts and traces.jsonl."""
+
+import copy
+import json
+import pickle
+from pathlib import Path
+
+from s1_models.forcing import Phase, Session, Span
+from s1_models.trace import TRACES_FILE, Transcript, transcribe, write_traces
+
+
+def decode(tokens: tuple[int, ...]) -> str:
+    return bytes(tokens).decode("utf-8", errors="replace")
+
+
+def session(*spans: tuple[str, Phase, bool]) -> Session:
+    return Session(
+        prompt=(1, 2),
+        spans=tuple(Span(tuple(text.encode()), phase, forced) for text, phase, forced in spans),
+        phase=Phase.DONE,
+        thinking_limit=99,
+        waits_used=1,
+        cut_off=True,
+    )
+
+
+FULL = session(
+    ("<t>", Phase.OPENING, True),
+    ("abc", Phase.THINKING, False),
+    ("Wait", Phase.THINKING, True),
+    ("</t>", Phase.ANSWERING, True),
+    ("42\n\nQuestion: next", Phase.ANSWERING, False),
+)
+
+
+def test_a_transcript_is_the_whole_text_with_its_accounting() -> None:
+    transcript = transcribe(FULL, decode)
+    assert transcript == "<t>abcWait</t>42\n\nQuestion: next"
+    assert transcript.usage == {
+        "thinking_tokens": 7,
+        "answer_tokens": 18,
+        "waits_used": 1,
+        "cut_off": 1,
+        "answer_cut_off": 0,
+        "thinking_limit": 99,
+        "dropped_tokens": 0,
+    }
+    assert [(span["text"], span["forced"]) for span in transcript.spans][1:3] == [("abc", False), ("Wait", True)]
+
+
+def test_until_cuts_the_answer_and_never_the_thinking() -> None:
+    assert transcribe(FULL, decode, until=["Question:", "\n\n"]) == "<t>abcWait</t>42"
+    assert transcribe(FULL, decode, until=["abc"]) == "<t>abcWait</t>42\n\nQuestion: next"
+
+
+def test_characters_are_decoded_from_all_tokens_together() -> None:
+    euro = "€".encode()
+    split = Session(
+        (), (Span(tuple(euro[:1]), Phase.THINKING, False), Span(tuple(euro[1:]), Phase.THINKING, True)), Phase.DONE, 9
+    )
+    assert transcribe(split, decode) == "€"
+
+
+def test_a_transcript_survives_copying_and_pickling() -> None:
+    transcript = transcribe(FULL, decode)
+    for again in (copy.deepcopy(transcript), pickle.loads(pickle.dumps(transcript))):
+        assert again == transcript
+        assert again.usage == transcript.usage
+        assert again.spans == transcript.spans
+
+
+def test_traces_are_one_line_a_response_and_runs_into_one_folder_are_kept_apart(tmp_path: Path) -> None:
+    transcript = transcribe(FULL, decode)
+    samples = [{"doc_id": 3, "doc_hash": "h", "resps": [[transcript, transcript]]}, {"doc_id": 4, "resps": [["plain"]]}]
+    assert write_traces(tmp_path / "new", "aime24", "run-1", samples) == 2
+    assert write_traces(tmp_path / "new", "aime24", "run-2", samples) == 2
+    lines = [json.loads(line) for line in (tmp_path / "new" / TRACES_FILE).read_text().splitlines()]
+    assert [(line["run"], line["doc_id"], line["repeat"]) for line in lines] == [
+        ("run-1", 3, 0),
+        ("run-1", 3, 1),
+        ("run-2", 3, 0),
+        ("run-2", 3, 1),
+    ]
+    assert "".join(span["text"] for span in lines[0]["spans"]) == transcript
+    assert lines[0]["thinking_tokens"] == 7
+
+
+def test_plain_responses_leave_no_file(tmp_path: Path) -> None:
+    assert write_traces(tmp_path, "aime24", "run", [{"doc_id": 0, "resps": [["plain"]]}]) == 0
+    assert not (tmp_path / TRACES_FILE).exists()
+    assert isinstance(Transcript("x", {}, ()), str)
