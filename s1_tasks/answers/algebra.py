@@ -8,7 +8,10 @@ expressions that differ at any point are different.
 
 from __future__ import annotations
 
+import signal
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from typing import Any
 
@@ -38,6 +41,8 @@ from s1_tasks.answers.scalars import Truth, difference
 
 DIGITS = 150
 AGREEING_DIGITS = 100
+PROOF_CPU_SECONDS = 0.2
+"""The search for a proof stops then; it only changes the reason that is given."""
 
 
 class Algebra:
@@ -102,7 +107,35 @@ def _agree(left: Node, right: Node) -> Truth:
     return None
 
 
+class _OutOfTime(BaseException):
+    """Not an Exception, so that no handler inside sympy swallows it."""
+
+
+@contextmanager
+def _cpu_limit(seconds: float) -> Iterator[None]:
+    """Abandon what runs inside after so much CPU time (main thread only); a second, hard limit kills the worker."""
+
+    def stop(signal_number: int, frame: object) -> None:
+        raise _OutOfTime
+
+    before = signal.signal(signal.SIGVTALRM, stop)
+    signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
+
+
 def _simplifies_to_zero(gap: Node) -> bool:
+    try:
+        with _cpu_limit(PROOF_CPU_SECONDS):
+            return _simplify(gap)
+    except _OutOfTime:
+        return False
+
+
+def _simplify(gap: Node) -> bool:
     names = {name: sympy.Symbol(f"x{index}", positive=True) for index, name in enumerate(sorted(symbols(gap)))}
     try:
         expression = to_sympy(gap, names)

@@ -55,7 +55,9 @@ class Grammar(AtomReader):
     """The levels above atoms; `AtomReader` calls back into `sequence` for what stands between brackets."""
 
     def skip_leading_words(self) -> None:
-        while self.kind in ("word", "sign") and (self.text.lower() in _LEADING_WORDS or self.text in (":", "=")):
+        while (self.kind in ("word", "sign") and (self.text.lower() in _LEADING_WORDS or self.text in (":", "="))) or (
+            self.text in (r"\approx", r"\sim", r"\Rightarrow")
+        ):
             self.step()
 
     def sequence(self, builder: bool = False) -> Node:
@@ -171,7 +173,8 @@ class Grammar(AtomReader):
                 self.implicit_factor(factors)
             elif self.text == r"\pmod" or (self.text == "mod" and self.kind == "name"):
                 self.step()
-                return Call("mod", (_product_of(factors), self.signed_power()))
+                modulus = self.signed_power()
+                return Quantity(_product_of(factors), f"mod {modulus.value}" if isinstance(modulus, Number) else "mod")
             elif self.text == "!" and self.kind == "sign":
                 raise Unreadable("a factorial of nothing")
             else:
@@ -225,7 +228,7 @@ class Grammar(AtomReader):
         if self.kind != "word" or builder:
             return value
         words: list[str] = []
-        while self.kind == "word" or (words and self.text in ("/", "^", "*") and self.peek_kind(1) in ("word", "number", "sign")):
+        while self.kind == "word" or (words and self.text in ("/", "*") and self.peek_kind(1) in ("word", "letter")):
             if self.kind == "word":
                 word = self.text.lower()
                 if not words and word in MULTIPLIERS:
@@ -238,6 +241,10 @@ class Grammar(AtomReader):
             else:
                 words.append(self.text)
                 self.step()
+                if self.kind == "letter":
+                    words.append(self.text)
+                    self.step()
+                    words.extend(self.unit_exponent())
             if len(words) > 12:
                 raise Unreadable("prose")
         if not words:

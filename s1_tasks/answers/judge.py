@@ -9,7 +9,7 @@ from s1_tasks.answers.choices import choice_letter, is_choice
 from s1_tasks.answers.compare import Comparer
 from s1_tasks.answers.extract import extract
 from s1_tasks.answers.nodes import Sequence
-from s1_tasks.answers.normalise import plain_form
+from s1_tasks.answers.normalise import plain_form, words_form
 from s1_tasks.answers.pool import shared_pool
 from s1_tasks.answers.reading import MAX_ANSWER_CHARS, needs_calculus, readings, unreadable
 from s1_tasks.answers.scalars import decide
@@ -103,6 +103,8 @@ def _compare(
     if kind == "choice":
         same = choice_letter(answer) == choice_letter(reference)
         return _outcome(same), "the letters agree" if same else "the letters differ"
+    if _same_words(answer, reference):
+        return Outcome.CORRECT, "the same words"
     given, wanted = readings(answer), readings(reference)
     if unreadable(given):
         return Outcome.UNREADABLE, "the answer is neither a formula nor words"
@@ -116,6 +118,19 @@ def _compare(
 
 def _outcome(same: bool) -> Outcome:
     return Outcome.CORRECT if same else Outcome.INCORRECT
+
+
+_WORD = re.compile(r"[a-z]{3,}")
+
+
+def _same_words(answer: str, reference: str) -> bool:
+    """Whether two short texts are the same words, capitals and articles aside ("The Cat", "cat")."""
+    if len(answer) > 200 or len(reference) > 200:
+        return False
+    form = words_form(answer)
+    if form != words_form(reference) or not form.replace(" ", "").isalpha() or form in ("nan", "null"):
+        return False
+    return any(_WORD.fullmatch(word) for word in form.split())
 
 
 def _count(reference: str) -> int:

@@ -86,18 +86,9 @@ def _is_function_name(name: str) -> bool:
     return len(name.rstrip("'")) == 1 or name.endswith("^-1")
 
 
-def is_function_label(label: Node) -> bool:
-    """f(x), p(x), y: names whose value is an expression."""
-    if isinstance(label, Call):
-        return True
-    if isinstance(label, Product):
-        return all(isinstance(factor, Symbol | Sequence) for factor in label.factors)
-    return isinstance(label, Symbol) and label.name in ("y", "Y")
-
-
 def may_agree(left: Node, right: Node, body: Node) -> bool:
     """Whether two labels can name the same thing: `x = 5` and `y = 5` differ, `f(x) = 2x` and `y = 2x` do not."""
-    if left == right or is_function_label(left) or is_function_label(right):
+    if left == right or isinstance(left, Call | Product) or isinstance(right, Call | Product):
         return True
     if isinstance(left, Symbol) and isinstance(right, Symbol):
         return left.name.lower() == right.name.lower() or bool(symbols(body))

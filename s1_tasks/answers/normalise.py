@@ -127,7 +127,8 @@ def strip_edges(text: str) -> str:
     end = len(text)
     while end and text[end - 1] in " \t\r\n.,;:`\"" and not text[:end].endswith("..."):
         end -= 1
-    return text[:end].lstrip(" \t\r\n,;:`\"")
+    text = text[:end].lstrip(" \t\r\n,;:`\"")
+    return text[:-1].rstrip() if text.endswith("\\") and not text.endswith("\\\\") else text
 
 
 def merge_thousands(text: str, *, inside_brackets: bool) -> str:

@@ -28,7 +28,7 @@ class PreciseEvaluator:
         """An mpf or mpc; raises NoValue."""
         try:
             value = self._evaluate(node)
-        except (ValueError, ZeroDivisionError, OverflowError, mpmath.NoConvergence) as failure:
+        except (ValueError, ZeroDivisionError, OverflowError, mp.NoConvergence) as failure:
             raise NoValue(str(failure)) from failure
         if not mpmath.isfinite(value):
             raise NoValue("not finite")
@@ -120,9 +120,9 @@ def proved_zero(node: Node) -> bool:
     bound = _Bound()
     try:
         upper, lower = bound.of(node)
+        bits = (bound.degree() - 1) * max(upper, 0.0) + max(lower, 0.0) + 8
     except NoValue:
         return False
-    bits = (bound.degree - 1) * max(upper, 0.0) + max(lower, 0.0) + 8
     if bits > MAX_PROOF_BITS:
         return False
     with mp.workprec(int(bits) + 128):
@@ -134,17 +134,26 @@ def proved_zero(node: Node) -> bool:
 
 
 class _Bound:
-    """log2 of (u, l) of the separation bound, and the degree D, collected over one tree."""
+    """log2 of (u, l) of the separation bound, and the degree D, collected over one tree.
+
+    Roots extend the field by their index; i and all the angles together by one cyclotomic field.
+    """
 
     def __init__(self) -> None:
-        self.degree = 1.0
+        self._roots = 1.0
+        self._conductor = 1
         self._seen: set[Node] = set()
+
+    def degree(self) -> float:
+        if self._conductor > 10_000:
+            raise NoValue("angles of a large field")
+        return self._roots * sum(math.gcd(k, self._conductor) == 1 for k in range(self._conductor))
 
     def of(self, node: Node) -> tuple[float, float]:
         if isinstance(node, Number):
             return _log2(abs(node.value.numerator)), _log2(node.value.denominator)
         if isinstance(node, Constant) and node.name == "i":
-            self._extend(node, 2)
+            self._conductor = math.lcm(self._conductor, 4)
             return 0.0, 0.0
         if isinstance(node, Sum):
             upper, lower = self.of(node.terms[0])
@@ -188,13 +197,13 @@ class _Bound:
             raise NoValue(str(failure)) from failure
         if turn is None:
             raise NoValue("not algebraic")
-        self._extend(Number(turn), 4 * turn.denominator)
+        self._conductor = math.lcm(self._conductor, 4, 2 * turn.denominator)
         return (2.0, 2.0) if node.name == "tan" else (1.0, 1.0)
 
     def _extend(self, node: Node, degree: float) -> None:
         if node not in self._seen:
             self._seen.add(node)
-            self.degree *= degree
+            self._roots *= degree
 
 
 def _log2(value: int) -> float:

@@ -32,7 +32,7 @@ _PHRASES: dict[str, Node] = {
     **dict.fromkeys(("yes", "true"), Words("yes")),
     **dict.fromkeys(("no", "false"), Words("no")),
 }  # fmt: skip
-_NO_ANSWERS = frozenset({"", "nan", "null", "n", "answer", "unknown", "undefined answer", "none given"})
+_NO_ANSWERS = frozenset({"", "nan", "null", "answer", "unknown", "none given"})
 _BASE = re.compile(
     r"\(?(-?)\s*([0-9A-F]+(?:\.[0-9A-F]+)?)\s*\)?\s*(?:_\s*\{?\s*(?:\\word\{)?(\d{1,2}|two|three|four|five|six|seven|eight|nine|ten|twelve|sixteen)"
     r"\}?\s*\}?|\(?(?:\\word\{)?\s*(?:in\s+)?base[\s-]*\}?\s*\$?(\d{1,2})\s*\)?)"
@@ -40,7 +40,7 @@ _BASE = re.compile(
 _BASE_NAMES = {"two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
                "twelve": 12, "sixteen": 16}  # fmt: skip
 _INTEGER_DECLARATION = re.compile(
-    r"\s*[,;(]?\s*(?:(?:\\word\{)?\b(?:where|for|with|and)\b\}?\s*)?(?:(?:\\word\{)?(?:all|any|some|every|each)\}?\s*)?"
+    r"(?:\s*[,;(]\s*|\s+|\})(?:(?:\\word\{)?\b(?:where|for|with|and)\b\}?\s*)?(?:(?:\\word\{)?(?:all|any|some|every|each)\}?\s*)?"
     r"([a-zA-Z](?:\s*,\s*[a-zA-Z])*)\s*(?:\\in\s*\\mathbb\{[ZN]\}(?:\s*[\^_]\s*(?:\{[^{}]*\}|\S))?|\\in\s+Z|"
     r"(?:(?:\\word\{)?(?:is|any|an|integer)\}?\s*)+)\s*\)?\s*$"
 )
@@ -66,7 +66,7 @@ def readings(text: str) -> tuple[Node, ...]:
         found = _parses(clean(candidate))
         if found:
             return found
-    form = words_form(text)
+    form = words_form(text) if len(text) < 2_000 else ""
     return (_PHRASES.get(form) or Words("" if form in _NO_ANSWERS else form),)
 
 
@@ -81,7 +81,7 @@ def needs_calculus(text: str) -> bool:
 
 
 def _parses(cleaned: str) -> tuple[Node, ...]:
-    if not cleaned:
+    if not cleaned or (len(cleaned) < 12 and cleaned.lower() in _NO_ANSWERS):
         return ()
     phrase = _PHRASES.get(words_form(cleaned)) if len(cleaned) < 60 and cleaned[0].isalpha() | (cleaned[0] == "\\") else None
     if phrase is not None:
@@ -96,11 +96,12 @@ def _parses(cleaned: str) -> tuple[Node, ...]:
     texts = [cleaned]
     if has_thousands(cleaned):
         texts = [merge_thousands(cleaned, inside_brackets=False), cleaned, merge_thousands(cleaned, inside_brackets=True)]
-    shorter = _INTEGER_DECLARATION.sub("", cleaned)
-    texts += [shorter, _FOR_ALL.sub("", cleaned)]
+    if len(cleaned) < 1_000:
+        texts.insert(0, _INTEGER_DECLARATION.sub(lambda match: "}" if match.group()[0] == "}" else "", cleaned))
+        texts.append(_FOR_ALL.sub("", cleaned))
     found: list[Node] = []
     for text in dict.fromkeys(texts):
-        if found and text in (shorter, texts[-1]) and text != cleaned:
+        if found and text is texts[-1]:
             break
         try:
             tree = parse(text)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from fractions import Fraction
 
 from s1_tasks.answers import approx, exact
-from s1_tasks.answers.nodes import Constant, Node, Number, Power, Product, Quantity, Sum, integer, symbols, walk
+from s1_tasks.answers.nodes import Constant, Node, Number, Power, Product, Quantity, Sum, Symbol, integer, rewrite, symbols, walk
 from s1_tasks.answers.units import same_unit
 
 Truth = bool | None
@@ -56,9 +56,14 @@ class Scalars:
 
     def same(self, given: Node, wanted: Node) -> Truth:
         if not isinstance(given, Quantity) and not isinstance(wanted, Quantity):
-            return self._same_plain(given, wanted)
-        given_value, given_unit = _split(given)
-        wanted_value, wanted_unit = _split(wanted)
+            bare = _without_letter_unit(given, wanted)
+            if self._symmetric and bare is None:
+                swapped = _without_letter_unit(wanted, given)
+                if swapped is not None:
+                    return self._same_plain(given, swapped[0])
+            return self._same_plain(given if bare is None else bare[0], wanted)
+        given_value, given_unit = _split(given, wanted)
+        wanted_value, wanted_unit = _split(wanted, given)
         if given_unit and wanted_unit:
             if same_unit(given_unit, wanted_unit):
                 return self._same_plain(given_value, wanted_value)
@@ -90,8 +95,26 @@ def both(*truths: Truth) -> Truth:
     return False if False in truths else None if None in truths else True
 
 
-def _split(node: Node) -> tuple[Node, str]:
-    return (node.value, node.unit) if isinstance(node, Quantity) else (node, "")
+def _split(node: Node, other: Node) -> tuple[Node, str]:
+    if isinstance(node, Quantity):
+        return node.value, node.unit
+    return _without_letter_unit(node, other) or (node, "")
+
+
+def _without_letter_unit(node: Node, other: Node) -> tuple[Node, str] | None:
+    """`12 m` against a plain number (or one with a unit): the letter is a unit and no variable."""
+    if not isinstance(node, Product) or symbols(other) or not isinstance(node.factors[0], Number):
+        return None
+    names = []
+    for factor in node.factors[1:]:
+        base, exponent = (factor.base, factor.exponent) if isinstance(factor, Power) else (factor, integer(1))
+        if not isinstance(base, Symbol) or base.name not in _LETTER_UNITS or not isinstance(exponent, Number):
+            return None
+        names.append(base.name if exponent.value == 1 else f"{base.name}^{exponent.value}")
+    return node.factors[0], " ".join(names)
+
+
+_LETTER_UNITS = frozenset("mgshLlNJWV")
 
 
 def _in_numbers(node: Node) -> Node:
@@ -171,8 +194,6 @@ def _integer_points(names: set[str]) -> list[dict[str, int]]:
 
 
 def _at(node: Node, point: dict[str, int]) -> Node:
-    from s1_tasks.answers.nodes import Symbol, rewrite
-
     for name, value in point.items():
         node = rewrite(node, Symbol(name), integer(value))
     return node

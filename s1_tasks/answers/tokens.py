@@ -38,7 +38,7 @@ _SHORT_WORDS = frozenset(
 )
 _SPLIT = re.compile("|".join(sorted((re.escape(name) for name in _NAMES - {"or", "and", "union"}), key=len, reverse=True)))
 _LEXEME = re.compile(
-    r"\s*(?:(?P<number>\d+(?:\.\d+)?(?:[eE][+-]?\d+(?![\w.]))?|\.\d+)|(?P<letters>[a-zA-Z]+)|\\word\{(?P<word>[^{}]*)\}|"
+    r"\s*(?:(?P<number>\d+\.(?=\s*\\overline)|\d+(?:\.\d+)?(?:[eE][+-]?\d+(?![\w.]))?|\.\d+)|(?P<letters>[a-zA-Z]+)|\\word\{(?P<word>[^{}]*)\}|"
     r"\\begin\s*\{(?P<begin>[a-zA-Z]+)\*?\}(?:\s*\{[lcr|\s]*\}|\s*\[[a-z]\])?|\\end\s*\{(?P<ending>[a-zA-Z]+)\*?\}|"
     r"(?P<command>\\(?:[a-zA-Z]+|.))|(?P<sign>\.\.\.|\*\*|<=|>=|!=|==|=<|=>|->|:=|\^|.))",
     re.DOTALL,

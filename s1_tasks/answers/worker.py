@@ -27,7 +27,13 @@ def main() -> None:
     for line in sys.stdin:
         request = json.loads(line)
         signal.setitimer(signal.ITIMER_PROF, request["cpu_seconds"])
-        reply = compare(request["answer"], request["reference"], symmetric=request["symmetric"])
+        try:
+            reply = compare(request["answer"], request["reference"], symmetric=request["symmetric"])
+        except MemoryError:
+            reply = ("TIMED_OUT", "the comparison needs more than its memory")
+        except Exception as failure:
+            # sympy and mpmath fail in many ways; none of them shows that the answers are equal
+            reply = ("INCORRECT", f"not shown to be equal ({type(failure).__name__} in the algebra system)")
         signal.setitimer(signal.ITIMER_PROF, 0)
         replies.write(json.dumps(reply) + "\n")
         replies.flush()
