@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
+from s1_report.paired import mcnemar, sign_flip_two_sided
 from s1_report.record import RunRecord
-from s1_report.stats import Interval, accuracy_interval, mcnemar
+from s1_report.stats import Interval, accuracy_interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,11 @@ def _series(group: Sequence[RunRecord], with_model: bool) -> Series:
     ordered = sorted(group, key=_order)
     first = ordered[0]
     points = [
-        Point(record, accuracy_interval([question.correct for question in record.questions]), _change(first, record))
+        Point(
+            record,
+            accuracy_interval([question.correct for question in record.questions]),
+            None if record is first else change(first, record),
+        )
         for record in ordered
     ]
     task = common_name([record.task for record in ordered])
@@ -67,16 +73,17 @@ def _order(record: RunRecord) -> tuple[Any, ...]:
     return record.num_waits if record.num_waits is not None else -1, numeric, record.task
 
 
-def _change(first: RunRecord, record: RunRecord) -> Change | None:
-    if record is first:
-        return None
+def change(first: RunRecord, record: RunRecord) -> Change:
+    """What the same questions (equal `dataset_hash`) got in `record`, against `first`."""
     before = {question.key: question for question in first.questions}
     pairs = [(before[question.key], question) for question in record.questions]
     difference = record.accuracy - first.accuracy
-    if all(values in ((0.0,), (1.0,)) for pair in pairs for values in (pair[0].correct, pair[1].correct)):
+    if all(len(question.correct) == 1 and question.mean in (0, 1) for pair in pairs for question in pair):
         lost, gained, p = mcnemar([old.mean for old, _ in pairs], [new.mean for _, new in pairs])
         return Change(difference, lost, gained, p)
-    return Change(difference, None, None, float("nan"))
+    repeats = min(first.repeats, record.repeats)
+    differences = [sum(new.correct[:repeats]) - sum(old.correct[:repeats]) for old, new in pairs]
+    return Change(difference, None, None, sign_flip_two_sided(np.divide(differences, repeats), repeats))
 
 
 def common_name(tasks: Sequence[str]) -> str:
@@ -98,8 +105,8 @@ HEADERS = (
 
 
 FOOTNOTE = (
-    "95 % interval: Wilson, for such questions. change, in points, and exact McNemar p: against the first row of the "
-    "same questions; (+wrong to right -right to wrong)."
+    "95 % interval: Wilson, for such questions. change: in points, against the first row of the same questions "
+    "(+wrong to right -right to wrong); p: exact, two-sided (McNemar, with repeats sign-flip)."
 )
 
 
@@ -109,7 +116,7 @@ def rows(series: Sequence[Series]) -> list[tuple[str, ...]]:
 
 
 def _row(point: Point) -> tuple[str, ...]:
-    record, change = point.record, point.change
+    record, changed = point.record, point.change
     cut_off = record.mean_of("cut_off")
     repeats = f" x {record.repeats}" if record.repeats > 1 else ""
     return (
@@ -122,8 +129,8 @@ def _row(point: Point) -> tuple[str, ...]:
         _number(record.mean_of("thinking_tokens")),
         _number(record.mean_of("waits_used"), 2),
         "-" if cut_off is None else f"{100 * cut_off:.1f} %",
-        _change_text(change),
-        "" if change is None else _p(change.p),
+        _change_text(changed),
+        "" if changed is None else _p(changed.p),
     )
 
 
@@ -146,6 +153,4 @@ def _change_text(change: Change | None) -> str:
 
 
 def _p(p: float) -> str:
-    if math.isnan(p):
-        return "-"
     return f"{p:.3f}" if p >= 0.001 else f"{p:.0e}"

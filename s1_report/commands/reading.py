@@ -1,0 +1,99 @@
+"""`curve`, `collect` and `stats`: what is in the logs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from s1_report.commands import Figure, Filter, Folders, Level, Metric, Runs, app, finish, say, table
+
+
+@app.command()
+def curve(
+    folders: Folders,
+    output: Figure = None,
+    title: Annotated[str, typer.Option(help="Title of the figure.")] = "Accuracy against thinking",
+    metric: Metric = None,
+    filter_name: Filter = None,
+) -> None:
+    """Accuracy, thinking tokens and waits of every setting, with intervals and the change against the first."""
+    from s1_report import curve as curves
+    from s1_report import scaling
+    from s1_report.collect import collect as read
+
+    found = read(*folders, metric=metric, filter_name=filter_name)
+    series = curves.curve(found.records)
+    if series:
+        table(curves.HEADERS, curves.rows(series))
+        say(curves.FOOTNOTE)
+        for line in filter(None, map(scaling.summary, series)):
+            say(line)
+    if series and output is not None:
+        from s1_report import figure, plots
+
+        plots.draw_curve(series, output, title)
+        say("wrote " + " and ".join(str(path) for path in figure.paths(output)))
+    finish(found.problems, found.superseded)
+
+
+@app.command()
+def collect(
+    folders: Folders,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the records.")] = Path("results/measured"),
+    metric: Metric = None,
+    filter_name: Filter = None,
+) -> None:
+    """Turns logs into records: small JSON files that hold every question's outcome, fit to be committed."""
+    from s1_report.collect import collect as read
+    from s1_report.runs import git_state, store
+
+    found = read(*folders, metric=metric, filter_name=filter_name)
+    state = git_state(Path.cwd())
+    records = [replace(record, environment={**record.environment, **state}) for record in found.records]
+    for path in store(records, output):
+        say(f"wrote {path}")
+    finish(found.problems, found.superseded)
+
+
+@app.command()
+def stats(runs: Runs, level: Level = 0.95, metric: Metric = None, filter_name: Filter = None) -> None:
+    """avg@k, pass@k and maj@k with intervals for such questions and for these questions."""
+    from s1_report.runs import load_runs
+    from s1_report.summary import HEADERS, row
+
+    table(HEADERS, [row(run, level) for run in load_runs(*runs, metric=metric, filter_name=filter_name)])
+
+
+@app.command()
+def flips(runs: Runs, output: Figure = None, metric: Metric = None, filter_name: Filter = None) -> None:
+    """Is Wait worth its tokens? Right to wrong and wrong to right, from every number of waits to the next."""
+    from s1_report import curve as curves
+    from s1_report import scaling
+    from s1_report.runs import load_runs
+
+    series = curves.curve(load_runs(*runs, metric=metric, filter_name=filter_name))
+    table(scaling.HEADERS, scaling.rows(series))
+    if output is not None:
+        from s1_report import figure, plots
+
+        plots.draw_flips([step for one in series for step in scaling.steps(one)], output, "Flips per step")
+        say("wrote " + " and ".join(str(path) for path in figure.paths(output)))
+
+
+@app.command()
+def lengths(
+    runs: Runs,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Figure; written as SVG and PNG.")],
+    title: Annotated[str, typer.Option(help="Title of the figure.")] = "Thinking of right and wrong answers",
+    metric: Metric = None,
+    filter_name: Filter = None,
+) -> None:
+    """Histogram of thinking tokens, right answers against wrong ones."""
+    from s1_report import figure, plots
+    from s1_report.runs import load_runs
+
+    plots.draw_lengths(load_runs(*runs, metric=metric, filter_name=filter_name), output, title)
+    say("wrote " + " and ".join(str(path) for path in figure.paths(output)))

@@ -1,0 +1,182 @@
+"""Two runs of the same questions: are they comparable, and what changed?
+
+Runs that differ in more than the model are refused, field by field, unless the caller allows it; what was allowed is
+kept in the comparison.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+from s1_report import paired
+from s1_report.record import Question, ReportError, RunRecord
+from s1_report.stats import Interval, bootstrap_interval
+
+FIELDS = {
+    "task": "the task",
+    "metric": "what counts as right",
+    "dataset": "the questions",
+    "prompt": "how they were asked",
+    "checker": "the version of the answer check",
+    "sampling": "temperature and the like",
+    "budget": "how long the model may think",
+}
+"""What has to be equal, by the name `--allow` takes."""
+
+
+class NotComparable(ReportError):
+    """The runs differ in more than the model; the message says in what."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What changed from base to new; accuracies are 0 to 1, a drop is a negative change.
+
+    interval: of the change, for such questions; bootstrap: its percentile interval, for comparison only. p_drop: chance
+    of so large a drop if nothing changed (sign-flip test, one-sided); p_change: two-sided. lost, gained: questions, at
+    one repeat; None otherwise. detectable_drop: what this comparison finds with power 0.8. allowed: differences the
+    caller accepted.
+    """
+
+    base: RunRecord
+    new: RunRecord
+    questions: int
+    repeats: int
+    base_accuracy: float
+    new_accuracy: float
+    change: float
+    interval: Interval
+    bootstrap: Interval
+    p_drop: float
+    p_change: float
+    lost: int | None
+    gained: int | None
+    detectable_drop: float
+    spread: paired.Spread
+    allowed: tuple[str, ...]
+
+
+def compare(base: RunRecord, new: RunRecord, allow: Collection[str] = (), level: float = 0.95) -> Comparison:
+    """Pairs the questions of two runs. Raises NotComparable unless they agree in all FIELDS outside `allow`."""
+    check_allowed(allow)
+    found = disagreements(base, new)
+    refused = [sentence for name, sentence in found if name not in allow]
+    if refused:
+        names = ", ".join(f"--allow {name}" for name, _ in found if name not in allow)
+        raise NotComparable(
+            f"{base.label()} and {new.label()} are not comparable: {'; '.join(refused)}. "
+            f"Run both the same way, or accept the difference with {names}"
+        )
+    pairs = _pairs(base, new)
+    if not pairs:
+        raise NotComparable(f"{base.label()} and {new.label()} have no question in common: nothing can be paired")
+    repeats = min(len(question.correct) for pair in pairs for question in pair)
+    # Equal numbers of repeats keep the sign-flip test exact; the surplus of the longer run is not used.
+    before = [old.correct[:repeats] for old, _ in pairs]
+    after = [now.correct[:repeats] for _, now in pairs]
+    differences = [(sum(b) - sum(a)) / repeats for a, b in zip(before, after, strict=True)]
+    change = sum(differences) / len(differences)
+    error = float(paired.standard_error(differences, repeats)[0])
+    half = float(paired.margin_of_error(differences, repeats, level)[0])
+    binary = repeats == 1 and all(values[0] in (0, 1) for values in (*before, *after))
+    flips = paired.mcnemar([a[0] for a in before], [b[0] for b in after]) if binary else None
+    return Comparison(
+        base=base,
+        new=new,
+        questions=len(pairs),
+        repeats=repeats,
+        base_accuracy=sum(map(sum, before)) / repeats / len(pairs),
+        new_accuracy=sum(map(sum, after)) / repeats / len(pairs),
+        change=change,
+        interval=Interval(max(-1.0, change - half), min(1.0, change + half)),
+        bootstrap=bootstrap_interval(differences, level),
+        p_drop=float(paired.sign_flip(differences, repeats)[0]),
+        p_change=paired.sign_flip_two_sided(differences, repeats),
+        lost=flips.lost if flips else None,
+        gained=flips.gained if flips else None,
+        detectable_drop=paired.detectable(error, level),
+        spread=paired.spread(before, after),
+        allowed=tuple(sentence for name, sentence in found if name in allow),
+    )
+
+
+def check_allowed(allow: Collection[str]) -> None:
+    """Raises ReportError for a name that is not in FIELDS."""
+    for name in allow:
+        if name not in FIELDS:
+            nearest = get_close_matches(name, list(FIELDS), n=1, cutoff=0)[0]
+            raise ReportError(f"--allow {name}: not one of {', '.join(FIELDS)}: did you mean {nearest}?")
+
+
+def disagreements(base: RunRecord, new: RunRecord) -> list[tuple[str, str]]:
+    """(field, sentence) for everything in FIELDS that is not equal."""
+    old_keys, new_keys = ({question.key for question in record.questions} for record in (base, new))
+    common = len(old_keys & new_keys)
+    found: list[tuple[str, str]] = []
+    for name, old, now in (("task", _task(base), _task(new)), ("metric", base.metric, new.metric)):
+        if old != now:
+            found.append((name, f"{name}: {old} against {now}"))
+    if old_keys != new_keys:
+        text = f"dataset: {len(old_keys)} questions against {len(new_keys)}, {common} of them the same"
+        found.append(("dataset", text))
+    if base.template != new.template:
+        found.append(("prompt", "prompt: another chat template, system instruction or thinking format"))
+    elif changed := sum(old.prompt != now.prompt for old, now in _pairs(base, new)):
+        found.append(("prompt", f"prompt: {changed} of {common} questions were asked in other words"))
+    if base.checker != new.checker:
+        found.append(("checker", f"checker: version {base.checker or 'unknown'} against {new.checker or 'unknown'}"))
+    for name, old_map, new_map in (
+        ("sampling", dict(base.sampling), dict(new.sampling)),
+        ("budget", dict(base.budget), dict(new.budget)),
+    ):
+        if _plain(old_map) != _plain(new_map):
+            found.append((name, f"{name}: {_changed(old_map, new_map)}"))
+    return found
+
+
+def _task(record: RunRecord) -> str:
+    return f"{record.task} version {record.task_version}" if record.task_version else record.task
+
+
+def _plain(mapping: dict[str, Any]) -> str:
+    return json.dumps(mapping, sort_keys=True, default=str)
+
+
+def _changed(old: dict[str, Any], new: dict[str, Any]) -> str:
+    names = [name for name in sorted({*old, *new}) if _plain({"": old.get(name)}) != _plain({"": new.get(name)})]
+    return ", ".join(f"{name} {old.get(name, 'not set')} against {new.get(name, 'not set')}" for name in names)
+
+
+def _pairs(base: RunRecord, new: RunRecord) -> list[tuple[Question, Question]]:
+    before = {question.key: question for question in base.questions}
+    return [(before[question.key], question) for question in new.questions if question.key in before]
+
+
+def match(base: Sequence[RunRecord], new: Sequence[RunRecord]) -> list[tuple[RunRecord, RunRecord]]:
+    """Which record is compared with which: the same task and budget, else the only candidate of that task.
+
+    One record on each side are always a pair. Raises ReportError when a base record has no or several candidates.
+    """
+    if len(base) == len(new) == 1:
+        return [(base[0], new[0])]
+    pairs = []
+    for old in base:
+        same_task = [record for record in new if record.task == old.task]
+        same_budget = [record for record in same_task if _plain(dict(record.budget)) == _plain(dict(old.budget))]
+        candidates = same_budget or same_task
+        if not candidates:
+            raise NotComparable(
+                f"{old.label()}: no new run of this task (there are: {', '.join(sorted({r.task for r in new}))}): "
+                "run it, or remove it from the baseline"
+            )
+        if len(candidates) > 1:
+            raise NotComparable(
+                f"{old.label()}: {len(candidates)} new runs fit, namely "
+                f"{'; '.join(record.label() for record in candidates)}: name one folder or record file"
+            )
+        pairs.append((old, candidates[0]))
+    return pairs

@@ -1,0 +1,102 @@
+"""Where runs come from on the command line: record files, folders of them, or output folders of lm_eval."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from s1_report.collect import collect
+from s1_report.record import ReportError, RunRecord, from_json, read_text, to_json, write_text
+
+
+def load_runs(*places: Path, metric: str | None = None, filter_name: str | None = None) -> list[RunRecord]:
+    """All runs at the places, records or lm_eval output. Raises ReportError when anything there cannot be read."""
+    found = []
+    for place in places:
+        records = _records(place)
+        if not records:
+            collected = collect(place, metric=metric, filter_name=filter_name)
+            if collected.problems:
+                raise ReportError("\n".join(collected.problems))
+            records = collected.records
+        found.extend(records)
+    return found
+
+
+def _records(place: Path) -> list[RunRecord]:
+    paths = sorted(place.rglob("*.json")) if place.is_dir() else [place] if place.is_file() else []
+    return [record for path in paths if _is_record(path) for record in records_in(path)]
+
+
+def _is_record(path: Path) -> bool:
+    # Records start with their schema; anything else in a folder (results, task files) is not ours to judge.
+    with path.open("rb") as file:
+        return re.match(rb'\s*\[?\s*\{\s*"schema"', file.read(64)) is not None
+
+
+def records_in(path: Path) -> list[RunRecord]:
+    """The records of one file, which holds one or a list of them."""
+    text = read_text(path)
+    if not text.lstrip().startswith("["):
+        return [from_json(text, str(path))]
+    try:
+        items = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ReportError(f"{path}: damaged JSON at line {error.lineno} ({error.msg}): restore the file") from None
+    return [from_json(json.dumps(item), f"{path}, record {number}") for number, item in enumerate(items, start=1)]
+
+
+def one_run(place: Path) -> RunRecord:
+    """The only run at a place. Raises ReportError when there are several."""
+    runs = load_runs(place)
+    if len(runs) != 1:
+        labels = "; ".join(run.label() for run in runs) or "none"
+        raise ReportError(f"{place}: expected one run, found {len(runs)} ({labels}): name one record or folder")
+    return runs[0]
+
+
+def store(records: Sequence[RunRecord], root: Path) -> list[Path]:
+    """Writes each record to root/task/model/DATE_COMMIT_BUDGET.json, whole or not at all; records are never changed.
+
+    Raises ReportError, before anything is written, when a file is there with other content.
+    """
+    texts = {root / _place(record): to_json(record) for record in records}
+    for path, text in texts.items():
+        if path.exists() and read_text(path) != text:
+            raise ReportError(
+                f"{path}: is there with other content; records are never changed: remove it by hand first"
+            )
+    for path, text in texts.items():
+        write_text(path, text)
+    return list(texts)
+
+
+def _place(record: RunRecord) -> Path:
+    date = str(record.environment.get("date", "undated"))
+    commit = str(record.environment.get("commit") or "nocommit")
+    dirty = "-dirty" if record.environment.get("dirty") else ""
+    waits = f"_wait{record.num_waits}" if record.num_waits is not None else ""
+    limit = record.budget.get("max_thinking_tokens")
+    budget = waits + (f"_think{limit}" if limit is not None else "")
+    return Path(_name(record.task), _name(record.model), _name(f"{date}_{commit}{dirty}{budget}") + ".json")
+
+
+def _name(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9.@=+-]+", "_", text).strip("._") or "unnamed"
+
+
+def git_state(folder: Path) -> dict[str, str | bool]:
+    """Commit (short) of the repository around a folder, and whether it has uncommitted changes; empty without git."""
+    try:
+        commit = _git(folder, "rev-parse", "--short=10", "HEAD")
+        return {"commit": commit, "dirty": bool(_git(folder, "status", "--porcelain", "--untracked-files=no"))}
+    except (OSError, subprocess.CalledProcessError):
+        return {}
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    done = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=True)
+    return done.stdout.strip()

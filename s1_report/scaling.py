@@ -1,0 +1,126 @@
+"""Does more thinking buy accuracy? The paper's three numbers, and the flips from one setting to the next.
+
+Control, Scaling and Performance: arXiv 2501.19393v3, section 3.2, equations 1 to 3. The published Scaling values (Table
+3) come out of the published points (Tables 12 to 14) only with the binary logarithm of the thinking tokens and with
+accuracy in percent, that is as points per doubling; the formula in the text has neither. Both units are given here.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations, pairwise
+
+from s1_report.curve import Change, Series, change
+from s1_report.record import RunRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One evaluation run: mean thinking tokens and accuracy, 0 to 1."""
+
+    thinking_tokens: float
+    accuracy: float
+
+
+def control(runs: Sequence[Run], limits: Sequence[float]) -> float:
+    """Share of the runs whose mean thinking tokens keep below their limit (equation 1, only the upper bound)."""
+    kept = sum(run.thinking_tokens <= limit for run, limit in zip(runs, limits, strict=True))
+    return kept / len(runs)
+
+
+def scaling_per_doubling(runs: Sequence[Run]) -> float:
+    """Mean slope over all pairs of runs, in accuracy points per doubling of the thinking tokens (as published)."""
+    return _mean_slope([(math.log2(run.thinking_tokens), 100 * run.accuracy) for run in runs])
+
+
+def scaling_per_token(runs: Sequence[Run]) -> float:
+    """Mean slope over all pairs of runs, in accuracy (0 to 1) per thinking token (equation 2 as it is written)."""
+    return _mean_slope([(run.thinking_tokens, run.accuracy) for run in runs])
+
+
+def _mean_slope(points: Sequence[tuple[float, float]]) -> float:
+    slopes = [(f_b - f_a) / (b - a) for (a, f_a), (b, f_b) in combinations(sorted(points), 2) if b > a]
+    if not slopes:
+        raise ValueError("Scaling needs at least two runs with different thinking tokens")
+    return sum(slopes) / len(slopes)
+
+
+def performance(runs: Sequence[Run]) -> float:
+    """The best accuracy of any run, 0 to 1 (equation 3)."""
+    return max(run.accuracy for run in runs)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """From one number of waits to the next. tokens: more thinking tokens per question, on average."""
+
+    before: RunRecord
+    after: RunRecord
+    change: Change
+    tokens: float | None
+
+    @property
+    def points_per_1000_tokens(self) -> float | None:
+        """Accuracy points gained per thousand further thinking tokens a question; None when none were spent."""
+        return None if not self.tokens or self.tokens <= 0 else 1e5 * self.change.difference / self.tokens
+
+
+def steps(series: Series) -> list[Step]:
+    """The flips of every further wait, each setting against the one before it."""
+    found = []
+    for old, new in pairwise([point.record for point in series.points]):
+        spent = [record.mean_of("thinking_tokens") for record in (old, new)]
+        tokens = None if spent[0] is None or spent[1] is None else spent[1] - spent[0]
+        found.append(Step(old, new, change(old, new), tokens))
+    return found
+
+
+def verdict(step: Step, level: float = 0.95) -> str:
+    """Is it worth its tokens? One sentence; "helps" and "hurts" only when the exact test says so."""
+    proven = step.change.p <= 1 - level
+    effect = ("helps" if step.change.difference > 0 else "hurts") if proven else "shows no effect"
+    price = step.points_per_1000_tokens
+    cost = "" if price is None else f", {price:+.2f} points per 1,000 thinking tokens"
+    return f"{effect} (p = {step.change.p:.2g}){cost}"
+
+
+HEADERS = ("task", "waits", "right to wrong", "wrong to right", "change", "p", "more tokens", "worth it?")
+
+
+def rows(series: Sequence[Series]) -> list[tuple[str, ...]]:
+    """The table of `s1-report flips`."""
+    return [_row(one.name, step) for one in series for step in steps(one)]
+
+
+def _row(name: str, step: Step) -> tuple[str, ...]:
+    waits = [("-" if record.num_waits is None else str(record.num_waits)) for record in (step.before, step.after)]
+    return (
+        name,
+        " to ".join(waits),
+        "-" if step.change.lost is None else str(step.change.lost),
+        "-" if step.change.gained is None else str(step.change.gained),
+        f"{100 * step.change.difference:+.1f}",
+        f"{step.change.p:.3g}",
+        "-" if step.tokens is None else f"{step.tokens:+,.0f}",
+        verdict(step),
+    )
+
+
+def summary(series: Series) -> str | None:
+    """Control, Scaling and Performance of a measured series, in one line; None when it has no two token counts."""
+    runs = [
+        Run(tokens, point.record.accuracy)
+        for point in series.points
+        if (tokens := point.record.mean_of("thinking_tokens"))
+    ]
+    if len({run.thinking_tokens for run in runs}) < 2:
+        return None
+    limits = [point.record.budget.get("max_thinking_tokens") for point in series.points]
+    numeric = [float(limit) for limit in limits if isinstance(limit, int | float)]
+    kept = f"Control {100 * control(runs, numeric):.0f} %, " if len(numeric) == len(runs) else ""
+    return (
+        f"{series.name}: {kept}Scaling {scaling_per_doubling(runs):+.1f} points per doubling of thinking tokens "
+        f"({scaling_per_token(runs):+.2g} per token), Performance {100 * performance(runs):.1f} over {len(runs)} runs"
+    )
