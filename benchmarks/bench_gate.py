@@ -216,8 +216,9 @@ def report(results: dict) -> str:
     changes = [row[4] for row in results["coverage"]]
     lines += [
         "",
-        f"Accuracy: lowest {min(accuracies):.3f}, highest {max(accuracies):.3f}. Change: lowest {min(changes):.3f}, highest "
-        f"{max(changes):.3f}; near 0 and 1 the floor that keeps two identical runs from passing for certainty makes it wide.",
+        f"Accuracy: lowest {min(accuracies):.3f}, highest {max(accuracies):.3f}. Change: lowest {min(changes):.3f}, "
+        f"highest {max(changes):.3f}; near 0 and 1 the floor that keeps two identical runs from passing for certainty "
+        "makes it wide.",
     ]
     return "\n".join(lines) + "\n"
 

@@ -79,8 +79,9 @@ def accuracy_interval_these(correct: Correct, level: float = 0.95) -> Interval |
         return None
     means = question_means(correct)
     count, share = len(means), sum(means) / len(means)
-    floor = THESE_FLOOR / (min(map(len, correct)) * count * count)
-    trials = (share * (1 - share) + floor * count) / (within + floor)
+    answers = count * min(map(len, correct))
+    # When all answers agree, there are as many trials as answers.
+    trials = (share * (1 - share) + THESE_FLOOR / count) / (within + THESE_FLOOR / count / answers)
     return wilson(share * trials, trials, level)
 
 
@@ -194,4 +195,4 @@ def _majority(right: int, wrong: tuple[int, ...], repeats: int, drawn: int) -> f
                 after[picked:] += factor * ways[: others + 1 - picked]
             ways = after
         total += math.comb(right, votes) * float(ways[others] @ weights)
-    return total / math.comb(repeats, drawn)
+    return min(1.0, total / math.comb(repeats, drawn))
