@@ -5,8 +5,15 @@ this file when `lm_eval` is imported, and not before. Switch it off with S1_BRID
 own aime24 and aime25.
 """
 
+from __future__ import annotations
+
 import os
 import sys
+from collections.abc import Sequence
+from importlib.abc import Loader
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any
 
 # module of lm_eval -> function of s1_models.plugin to call once it is imported
 HOOKS = {
@@ -17,20 +24,20 @@ HOOKS = {
 }
 
 
-class _Loader:
+class _Loader(Loader):
     """Runs a module with its own loader, then our function for it."""
 
-    def __init__(self, loader, name):
+    def __init__(self, loader: Any, name: str) -> None:
         self._loader = loader
         self._name = name
 
-    def __getattr__(self, attribute):
+    def __getattr__(self, attribute: str) -> Any:
         return getattr(self._loader, attribute)
 
-    def create_module(self, spec):
-        return self._loader.create_module(spec)
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        return self._loader.create_module(spec)  # type: ignore[no-any-return]
 
-    def exec_module(self, module):
+    def exec_module(self, module: ModuleType) -> None:
         self._loader.exec_module(module)
         call_hook(self._name)
 
@@ -39,22 +46,20 @@ class _Finder:
     """Finds nothing itself: lets the other finders find a hooked module and wraps its loader."""
 
     @staticmethod
-    def find_spec(name, path=None, target=None):
+    def find_spec(name: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> ModuleSpec | None:
         if name not in HOOKS:
             return None
         for finder in sys.meta_path:
             find_spec = getattr(finder, "find_spec", None)
-            if finder is _Finder or find_spec is None:
-                continue
-            spec = find_spec(name, path, target)
+            spec = None if finder is _Finder or find_spec is None else find_spec(name, path, target)
             if spec is not None:
                 if spec.loader is not None:
                     spec.loader = _Loader(spec.loader, name)
-                return spec
+                return spec  # type: ignore[no-any-return]
         return None
 
 
-def call_hook(name):
+def call_hook(name: str) -> None:
     """Calls our function for a module of lm_eval that is loaded. A failure must not take lm_eval down with it."""
     from s1_models import plugin
 
@@ -64,7 +69,7 @@ def call_hook(name):
         plugin.logger.warning("s1: no bridge into %s: %s: %s", name, type(error).__name__, error)
 
 
-def install():
+def install() -> None:
     """Installs the hooks, and calls at once those whose module is loaded already. Safe to call twice."""
     if _Finder not in sys.meta_path:
         sys.meta_path.insert(0, _Finder)

@@ -116,8 +116,8 @@ def _stop_ids(tokenizer: Tokenizer, form: Format) -> frozenset[int]:
         if len(pieces) != 1:
             raise FormatError(
                 f"this model's tokenizer writes {stop!r} as {len(pieces)} tokens, but thinking can only be stopped at "
-                f"a single one (thinking_format {form.name!r}: {form.start!r} ... {form.end!r}): choose a thinking_format "
-                f"whose end this vocabulary knows, name the token with stops, or use a model tuned to think"
+                f"one (thinking_format {form.name!r}: {form.start!r} ... {form.end!r}): choose a format whose end this "
+                f"vocabulary knows, name the token with stops, or use a model tuned to think"
             )
         ids.add(pieces[0])
     return frozenset(ids)

@@ -191,8 +191,10 @@ def _log_summary(sessions: list[Session], settings: list[Settings]) -> None:
     dropped = sum(session.dropped_tokens for session in sessions)
     if dropped:
         logger.warning("%d sampled token ids are unknown to the tokenizer and were left out of the text", dropped)
-    wanted = {chosen.budget.max_thinking_tokens for chosen in settings} - {None}
-    limited = sum(session.thinking_limit < min(wanted) for session in sessions) if len(wanted) == 1 else 0
+    wanted = [chosen.budget.max_thinking_tokens for chosen in settings for _ in range(chosen.samples)]
+    limited = sum(
+        most is not None and session.thinking_limit < most for most, session in zip(wanted, sessions, strict=True)
+    )
     if limited:
         logger.warning(
             "max_thinking_tokens was lowered to what the context window leaves for %d of %d samples "

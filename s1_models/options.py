@@ -51,7 +51,7 @@ class Settings:
 
 
 def split_options(arguments: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The arguments that are ours under their canonical names, and the rest. Raises OptionError on a name given twice."""
+    """Our arguments under their canonical names, and the rest. Raises OptionError for a name that is given twice."""
     ours: dict[str, Any] = {}
     rest: dict[str, Any] = {}
     for name, value in arguments.items():

@@ -1,0 +1,123 @@
+"""What the documents say is true: commands run, links lead somewhere, the tree is the files.
+
+`python -m tests.test_docs` writes the README's tree anew.
+"""
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
+TREE = re.compile(r"(<!-- tree:.*? -->\n).*?(<!-- /tree -->)", flags=re.DOTALL)
+
+# Folders whose files are data: one line for the folder.
+DATA_FOLDERS = {
+    "training/nano/checkpoints": "the embedded model: base and tuned checkpoint with their cards",
+    "tests/tasks/cases": "labelled answers, each with its source",
+    "results/measured": "measured records, append-only",
+    "results/published": "published numbers with table and page",
+    "results/figures": "generated figures",
+    "benchmarks/reports": "what the benchmarks printed, with command and machine",
+    "docs/decisions": "one page per decision: context, decision, what would change our mind",
+    "s1_tasks/nano": "the nano problems at 0 to 8 waits, as a group",
+    "s1_tasks/original_names": "s1's own task names",
+    "examples": "workflows to copy",
+}
+
+
+def tracked() -> list[str]:
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    return [name for name in listed.splitlines() if (ROOT / name).exists()]
+
+
+def first_line(name: str) -> str:
+    """What a file says about itself: the first sentence of its docstring, or its first comment."""
+    path = ROOT / name
+    if path.suffix == ".py":
+        docstring = (ast.get_docstring(ast.parse(path.read_text())) or "").split("\n\n")[0]
+        text = " ".join(docstring.split())
+    else:
+        lines = path.read_text().splitlines()
+        text = next((line.lstrip("# ") for line in lines if line.startswith("#") and not line.startswith("#!")), "")
+    sentence = re.split(r"(?<=[a-z0-9)`\"])[.:](?= |$)", text)[0]
+    return sentence if len(sentence) <= 110 else sentence[:107].rsplit(" ", 1)[0] + " …"
+
+
+def make_tree() -> str:
+    lines: list[str] = []
+    seen: set[str] = set()
+    for name in tracked():
+        folder = next((data for data in DATA_FOLDERS if name.startswith(f"{data}/")), None)
+        shown = f"{folder}/" if folder else name
+        if shown not in seen:
+            seen.add(shown)
+            said = DATA_FOLDERS[folder] if folder else first_line(name)
+            lines.append(f"{shown:<46} {said}".rstrip())
+    return "```\n" + "\n".join(lines) + "\n```\n"
+
+
+def test_the_tree_in_the_readme_is_what_git_tracks() -> None:
+    found = TREE.search(README.read_text())
+    assert found is not None
+    assert found[0] == f"{found[1]}{make_tree()}{found[2]}", "stale: run `python -m tests.test_docs`"
+
+
+def test_every_python_file_says_what_it_is() -> None:
+    silent = [name for name in tracked() if name.endswith(".py") and (ROOT / name).read_text().strip() and not first_line(name)]
+    assert not silent
+
+
+def test_the_two_set_up_commands_are_the_readmes_first_block() -> None:
+    block = re.search(r"```sh\n(.*?)```", README.read_text(), flags=re.DOTALL)
+    assert block is not None
+    commands = [line.split("#")[0].strip() for line in block[1].splitlines()]
+    assert commands == ["make demo", "make test"]
+
+
+@pytest.mark.parametrize("document", [name for name in tracked() if name.endswith(".md")])
+def test_links_lead_to_files_that_are_there(document: str) -> None:
+    text = (ROOT / document).read_text()
+    for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", text):
+        if not target.startswith(("http://", "https://")):
+            assert (ROOT / document).parent.joinpath(target).exists(), f"{document} links to {target}"
+
+
+def test_make_targets_named_in_documents_exist() -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
+    for document in ("README.md", "training/README.md"):
+        named = set(re.findall(r"(?:^|`)make ([a-z]+)", (ROOT / document).read_text(), flags=re.MULTILINE))
+        assert named <= targets, f"{document} names targets that the Makefile lacks"
+
+
+def test_options_in_the_readme_are_the_options_of_the_code() -> None:
+    from s1_models.forcing import Budget
+    from s1_models.options import OPTIONS
+
+    rows = dict(re.findall(r"^\| `(\w+)` \| (\S.*?) \|", README.read_text(), flags=re.MULTILINE))
+    documented = {name: default for name, default in rows.items() if name in OPTIONS}
+    assert set(documented) == set(OPTIONS)
+    for name, default in documented.items():
+        value = getattr(Budget(), name, "auto")
+        assert default.strip("`") == ("auto" if value is None else str(value)), name
+
+
+def test_tasks_in_the_readme_are_task_files() -> None:
+    files = {path.stem for path in (ROOT / "s1_tasks").rglob("*.yaml")}
+    named = set(re.findall(r"^\| `(\w+)` \| \d+ \|", README.read_text(), flags=re.MULTILINE))
+    assert named
+    assert named <= files
+
+
+@pytest.mark.parametrize("module", ["benchmarks.bench_forcing", "benchmarks.bench_bridge", "benchmarks.run_smollm2", "training.nano"])
+def test_help_teaches(module: str) -> None:
+    done = subprocess.run([sys.executable, "-m", module, "--help"], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert len(done.stdout.splitlines()) > 5
+
+
+if __name__ == "__main__":
+    README.write_text(TREE.sub(lambda found: f"{found[1]}{make_tree()}{found[2]}", README.read_text()))
