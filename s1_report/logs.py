@@ -13,6 +13,11 @@ from typing import Any
 
 from s1_report.record import ReportError, read_text
 
+Row = tuple[int, dict[str, Any]]
+"""Line number and content of one line of a JSONL file."""
+Traces = dict[tuple[str, str], dict[Any, list[dict[str, Any]]]]
+"""(date of the run, task) -> doc_id -> one trace per repeat."""
+
 DATE = re.compile(r"_(\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d(?:\.\d+)?)\.json$")
 
 
@@ -46,7 +51,7 @@ def read_results(path: Path) -> dict[str, Any]:
     return data
 
 
-def read_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+def read_lines(path: Path) -> Iterator[Row]:
     """(line number, object) of a JSONL file. Raises ReportError for a line that is not a JSON object."""
     try:
         with path.open(encoding="utf-8", newline="\n") as lines:
@@ -72,17 +77,23 @@ def _object(line: str, number: int, path: Path) -> dict[str, Any]:
     return row
 
 
-def read_traces(path: Path, run: str, task: str, spans: bool = False) -> dict[int, list[dict[str, Any]]]:
-    """Traces of one run and task by doc_id, in the order of the repeats; without their spans unless asked for."""
-    by_question: dict[int, list[dict[str, Any]]] = {}
-    if path.exists():
-        for _, row in read_lines(path):
-            if row.get("run") == run and row.get("task") == task:
-                kept = {name: value for name, value in row.items() if spans or name != "spans"}
-                by_question.setdefault(int(row["doc_id"]), []).append(kept)
-    for rows in by_question.values():
-        rows.sort(key=lambda row: int(row["repeat"]))
-    return by_question
+def read_traces(path: Path, spans: bool = False) -> Traces:
+    """The traces of all runs in a folder, repeats in order; nothing without the file. Spans only when asked for."""
+    found: Traces = {}
+    if not path.exists():
+        return found
+    for number, row in read_lines(path):
+        try:
+            questions = found.setdefault((str(row["run"]), str(row["task"])), {})
+            repeats = questions.setdefault(row["doc_id"], [])
+            row["repeat"] = int(row["repeat"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise ReportError(f"{path}, line {number}: not a trace ({error!r}): remove the line") from None
+        repeats.append({name: value for name, value in row.items() if spans or name != "spans"})
+    for questions in found.values():
+        for repeats in questions.values():
+            repeats.sort(key=lambda row: row["repeat"])
+    return found
 
 
 def arguments(given: Any) -> dict[str, Any]:

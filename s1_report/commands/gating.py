@@ -48,10 +48,10 @@ def compare(
         for sentence in comparison.allowed:
             say(f"{comparison.new.task}: allowed: {sentence}")
     if output is not None:
-        from s1_report import figure, plots
+        from s1_report.plots import answers, style
 
-        plots.draw_comparison(comparisons, output, "Change of accuracy")
-        say("wrote " + " and ".join(str(path) for path in figure.paths(output)))
+        answers.draw_comparison(comparisons, output, "Change of accuracy")
+        say("wrote " + " and ".join(str(path) for path in style.paths(output)))
 
 
 @app.command()

@@ -32,10 +32,11 @@ def curve(
         for line in filter(None, map(scaling.summary, series)):
             say(line)
     if series and output is not None:
-        from s1_report import figure, plots
+        from s1_report.plots import curves as figures
+        from s1_report.plots import style
 
-        plots.draw_curve(series, output, title)
-        say("wrote " + " and ".join(str(path) for path in figure.paths(output)))
+        figures.draw_curve(series, output, title)
+        say("wrote " + " and ".join(str(path) for path in style.paths(output)))
     finish(found.problems, found.superseded)
 
 
@@ -77,10 +78,10 @@ def flips(runs: Runs, output: Figure = None, metric: Metric = None, filter_name:
     series = curves.curve(load_runs(*runs, metric=metric, filter_name=filter_name))
     table(scaling.HEADERS, scaling.rows(series))
     if output is not None:
-        from s1_report import figure, plots
+        from s1_report.plots import answers, style
 
-        plots.draw_flips([step for one in series for step in scaling.steps(one)], output, "Flips per step")
-        say("wrote " + " and ".join(str(path) for path in figure.paths(output)))
+        answers.draw_flips([step for one in series for step in scaling.steps(one)], output, "Flips per step")
+        say("wrote " + " and ".join(str(path) for path in style.paths(output)))
 
 
 @app.command()
@@ -92,8 +93,8 @@ def lengths(
     filter_name: Filter = None,
 ) -> None:
     """Histogram of thinking tokens, right answers against wrong ones."""
-    from s1_report import figure, plots
+    from s1_report.plots import answers, style
     from s1_report.runs import load_runs
 
-    plots.draw_lengths(load_runs(*runs, metric=metric, filter_name=filter_name), output, title)
-    say("wrote " + " and ".join(str(path) for path in figure.paths(output)))
+    answers.draw_lengths(load_runs(*runs, metric=metric, filter_name=filter_name), output, title)
+    say("wrote " + " and ".join(str(path) for path in style.paths(output)))

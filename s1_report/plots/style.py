@@ -1,4 +1,4 @@
-"""One style for all figures, and writing them as SVG and PNG. matplotlib is imported here and in `plots` only."""
+"""One style for all figures, and writing them as SVG and PNG. matplotlib is imported in this folder only."""
 
 from __future__ import annotations
 

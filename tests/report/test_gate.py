@@ -1,0 +1,169 @@
+"""Comparing two runs and gating one on the other."""
+
+import json
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+from s1_report import paired
+from s1_report.cli import main
+from s1_report.collect import collect
+from s1_report.compare import NotComparable, compare, match
+from s1_report.gate import Verdict, decide, gate
+from s1_report.record import ReportError
+
+
+def runs(rights, of=200):
+    return {"math500": [[int(index < rights)] for index in range(of)]}
+
+
+def record(folder):
+    return collect(folder).records[0]
+
+
+@pytest.fixture
+def base(run_folder):
+    return run_folder("base", runs(150))
+
+
+def call(capsys, monkeypatch, *arguments):
+    monkeypatch.setattr("sys.argv", ["s1-report", *map(str, arguments)])
+    with pytest.raises(SystemExit) as stop:
+        main()
+    captured = capsys.readouterr()
+    return stop.value.code or 0, captured.out, captured.err
+
+
+def test_a_comparison_pairs_questions_and_counts_flips(base, run_folder):
+    comparison = compare(record(base), record(run_folder("new", runs(140))))
+    assert (comparison.lost, comparison.gained, comparison.questions) == (10, 0, 200)
+    assert comparison.change == pytest.approx(-0.05)
+    assert comparison.interval.low < -0.05 < comparison.interval.high < 0
+    assert comparison.p_drop == pytest.approx(0.5**10)
+    assert comparison.p_change == pytest.approx(paired.mcnemar([1] * 10, [0] * 10).p)
+
+
+def test_the_longer_run_is_cut_to_the_repeats_of_the_shorter(run_folder):
+    four = record(run_folder("four", {"math500": [[1, 0, 1, 1]] * 30}))
+    two = record(run_folder("two", {"math500": [[1, 0]] * 30}))
+    comparison = compare(four, two)
+    assert (comparison.repeats, comparison.change, comparison.lost) == (2, 0.0, None)
+
+
+@pytest.mark.parametrize(
+    ("options", "field"),
+    [
+        ({"prompt": "Please: {}"}, "prompt"),
+        ({"checker": "0.2.0"}, "checker"),
+        ({"generation": {"temperature": 0.6}}, "sampling"),
+        ({"waits": {"math500": 2}}, "budget"),
+        ({"model_args": {"pretrained": "nano", "max_thinking_tokens": 100}}, "budget"),
+        ({"model_args": {"pretrained": "nano", "thinking_format": "qwen"}}, "prompt"),
+    ],
+)
+def test_runs_that_differ_in_more_than_the_model_are_refused_by_field(base, run_folder, options, field):
+    new = record(run_folder("new", runs(150), **options))
+    with pytest.raises(NotComparable, match=f"--allow {field}"):
+        compare(record(base), new)
+    comparison = compare(record(base), new, allow=[field])
+    assert [sentence.split(":")[0] for sentence in comparison.allowed] == [field]
+
+
+def test_the_seed_and_the_number_of_repeats_may_differ(base, run_folder):
+    other = run_folder("new", runs(150), generation={"seed": 5, "repeats": 1})
+    assert compare(record(base), record(other)).change == 0.0
+
+
+def test_other_questions_are_refused_and_allowed_ones_paired_where_they_agree(base, run_folder):
+    fewer = record(run_folder("new", runs(100, of=100)))
+    with pytest.raises(NotComparable, match="200 questions against 100, 100 of them the same"):
+        compare(record(base), fewer)
+    assert compare(record(base), fewer, allow=["dataset"]).questions == 100
+
+
+def test_an_unknown_field_to_allow_names_the_nearest(base):
+    with pytest.raises(ReportError, match="did you mean checker"):
+        compare(record(base), record(base), allow=["cheker"])
+
+
+def test_runs_are_matched_by_task_and_budget(run_folder):
+    tasks = {"aime24": [[1], [0]], "math500": [[1], [1]]}
+    old, new = (collect(run_folder(name, tasks)).records for name in ("old", "new"))
+    assert [(a.task, b.task) for a, b in match(old, new)] == [("aime24", "aime24"), ("math500", "math500")]
+    with pytest.raises(NotComparable, match="no new run of this task"):
+        match(old, new[:1])
+
+
+def test_the_table_of_the_gate_is_what_it_decides():
+    assert decide(low=-0.049, p_drop=0.001, margin=0.05, level=0.95) is Verdict.PASS
+    assert decide(low=-0.05, p_drop=0.025, margin=0.05, level=0.95) is Verdict.REGRESSION
+    assert decide(low=-0.05, p_drop=0.026, margin=0.05, level=0.95) is Verdict.INCONCLUSIVE
+
+
+def test_the_same_answers_pass_with_enough_questions_and_are_inconclusive_with_few(base, run_folder):
+    (many,) = gate([compare(record(base), record(base))], {}, 0.05)
+    few_questions = record(run_folder("few", {"aime24": [[1]] * 15 + [[0]] * 15}))
+    (few,) = gate([compare(few_questions, few_questions)], {}, 0.05)
+    assert (many.verdict, few.verdict) == (Verdict.PASS, Verdict.INCONCLUSIVE)
+    assert few.repeats_needed > 1
+    assert f"{few.repeats_needed} repeats" in few.reason
+
+
+def test_the_margin_of_a_task_is_its_own(base):
+    (check,) = gate([compare(record(base), record(base))], {"math500": 0.001}, 0.5)
+    assert (check.margin, check.verdict) == (0.001, Verdict.INCONCLUSIVE)
+
+
+def test_false_alarms_stay_below_five_percent_in_a_small_simulation():
+    generator = np.random.default_rng(0)
+    for questions, repeats in ((30, 1), (30, 16), (198, 4)):
+        chances = generator.beta(0.4, 0.4, (1000, questions))
+        base_runs, new_runs = (generator.binomial(repeats, chances) / repeats for _ in range(2))
+        changes = new_runs - base_runs
+        lows = changes.mean(axis=1) - paired.margin_of_error(changes, repeats)
+        verdicts = [decide(low, p, 0.05, 0.95) for low, p in zip(lows, paired.sign_flip(changes, repeats), strict=True)]
+        assert sum(verdict is Verdict.REGRESSION for verdict in verdicts) <= 40
+
+
+def test_the_command_exits_with_0_1_or_2_and_writes_all_formats(base, run_folder, tmp_path, capsys, monkeypatch):
+    worse, unsure = run_folder("worse", runs(120)), run_folder("unsure", runs(146))
+    files = {name: tmp_path / name for name in ("gate.md", "gate.xml", "gate.json")}
+    formats = ["--markdown", files["gate.md"], "--junit", files["gate.xml"], "--json", files["gate.json"]]
+    code, out, _ = call(capsys, monkeypatch, "gate", base, worse, *formats)
+    assert (code, "gate: REGRESSION" in out) == (1, True)
+    assert "**Gate: REGRESSION**" in files["gate.md"].read_text()
+    suite = ElementTree.parse(files["gate.xml"]).getroot()
+    assert (suite.get("failures"), suite.find("testcase/failure").get("type")) == ("1", "REGRESSION")
+    written = json.loads(files["gate.json"].read_text())
+    assert (written["verdict"], written["checks"][0]["lost"]) == ("REGRESSION", 30)
+
+    code, out, _ = call(capsys, monkeypatch, "gate", base, base, *formats)
+    assert (code, "gate: PASS" in out) == (0, True)
+    assert ElementTree.parse(files["gate.xml"]).getroot().find("testcase/failure") is None
+    code, out, _ = call(capsys, monkeypatch, "gate", base, unsure, "--margin", "math500=2", *formats)
+    assert (code, "gate: INCONCLUSIVE" in out) == (2, True)
+    assert ElementTree.parse(files["gate.xml"]).getroot().get("errors") == "1"
+    code, _, _ = call(capsys, monkeypatch, "gate", base, unsure, "--margin", "2", "--inconclusive-passes")
+    assert code == 0
+
+
+def test_bad_gate_options_and_incomparable_runs_exit_with_2(base, run_folder, capsys, monkeypatch):
+    other = run_folder("other", runs(150), checker="9")
+    for arguments, words in (
+        (["gate", base, other], "--allow checker"),
+        (["gate", base, base, "--margin", "five"], "such as 5 or aime24=10"),
+        (["gate", base, base, "--margin", "aime42=5"], "no such task"),
+        (["gate", base, base, "--allow", "chekcer"], "did you mean checker"),
+        (["compare", base, base.parent / "missing"], "no such folder"),
+    ):
+        code, _, err = call(capsys, monkeypatch, *arguments)
+        assert (code, words in err) == (2, True), err
+
+
+def test_compare_prints_the_change_and_draws_the_forest(base, run_folder, tmp_path, capsys, monkeypatch):
+    new = run_folder("new", runs(140))
+    code, out, _ = call(capsys, monkeypatch, "compare", base, new, "--output", tmp_path / "forest")
+    assert code == 0
+    assert "-5.0 (+0 -10)" in out
+    assert "math500 (200 x 1)" in (tmp_path / "forest.svg").read_text()
