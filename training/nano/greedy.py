@@ -15,7 +15,7 @@ from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 from s1_models.formats import S1, encode
 from training.render import FINAL_ANSWER, prompt_ids
 
-_ANSWER = re.compile(re.escape(FINAL_ANSWER) + r"\s*(\d{1,3})\b")
+ANSWER = re.compile(re.escape(FINAL_ANSWER) + r"\s*(\d{1,3})\b")
 
 
 @dataclass
@@ -31,7 +31,7 @@ class Attempt:
     @property
     def value(self) -> int | None:
         """The answer as a number, None when there is none."""
-        found = _ANSWER.search(self.answer)
+        found = ANSWER.search(self.answer)
         return int(found[1]) if found else None
 
 
