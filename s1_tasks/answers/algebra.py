@@ -139,7 +139,13 @@ def _simplify(gap: Node) -> bool:
     names = {name: sympy.Symbol(f"x{index}", positive=True) for index, name in enumerate(sorted(symbols(gap)))}
     try:
         expression = to_sympy(gap, names)
-        for attempt in (sympy.expand, sympy.radsimp, sympy.trigsimp, lambda e: sympy.expand(e.rewrite(sympy.exp)), sympy.simplify):
+        for attempt in (
+            sympy.expand,
+            sympy.radsimp,
+            sympy.trigsimp,
+            lambda e: sympy.expand(e.rewrite(sympy.exp)),
+            sympy.simplify,
+        ):
             expression = attempt(expression)
             if expression == 0:
                 return True

@@ -114,7 +114,9 @@ class Evaluator:
         exponent, exponent_error = self._evaluate(node.exponent)
         return self._general_power(base, base_error, exponent, exponent_error)
 
-    def _general_power(self, base: Value, base_error: float, exponent: Value, exponent_error: float) -> tuple[Value, float]:
+    def _general_power(
+        self, base: Value, base_error: float, exponent: Value, exponent_error: float
+    ) -> tuple[Value, float]:
         if abs(base) <= base_error:
             if base == 0 and base_error == 0 and exponent.real > 0:
                 return 0.0, 0.0
@@ -218,9 +220,7 @@ _REAL_DOMAINS: dict[str, Callable[[float, float], bool]] = {
 
 
 def _binomial(top: Value, bottom: Value) -> Value:
-    return complex(
-        math.gamma(top.real + 1) / (math.gamma(bottom.real + 1) * math.gamma(top.real - bottom.real + 1))
-    )
+    return complex(math.gamma(top.real + 1) / (math.gamma(bottom.real + 1) * math.gamma(top.real - bottom.real + 1)))
 
 
 _SEVERAL: dict[str, Callable[..., Value]] = {

@@ -45,14 +45,45 @@ _INVERSES = {"sin": "arcsin", "cos": "arccos", "tan": "arctan", "cot": "arccot",
 _FUNCTION_LETTERS = frozenset("fghFGH")
 _NAMED_SETS = {"R": "reals", "Z": "integers", "N": "naturals", "Q": "rationals", "C": "complexes"}
 _OTHER_ATOMS = frozenset(
-    (r"\frac \sqrt \cbrt \binom \pi \Pi \infty \emptyset \mathbb \overline \bar \angle \triangle \dollar \euro \pound \yen "
-     r"\rupee \{ \langle \lfloor \lceil \lvert \Vert \| \ell \hbar \partial \operatorname \odot \circ \square").split()
+    [r"\frac", r"\sqrt", r"\cbrt", r"\binom", r"\pi", r"\Pi", r"\infty", r"\emptyset", r"\mathbb", r"\overline", r"\bar", r"\angle", r"\triangle", r"\dollar", r"\euro", r"\pound", r"\yen", r"\rupee", r"\{", r"\langle", r"\lfloor", r"\lceil", r"\lvert", r"\Vert", r"\|", r"\ell", r"\hbar", r"\partial", r"\operatorname", r"\odot", r"\circ", r"\square"]
 )  # fmt: skip
 _GREEK = frozenset(
-    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi rho sigma tau upsilon phi chi psi omega "
-    "Gamma Delta Theta Lambda Xi Sigma Upsilon Phi Psi Omega".split()
+    [
+        "alpha",
+        "beta",
+        "gamma",
+        "delta",
+        "epsilon",
+        "zeta",
+        "eta",
+        "theta",
+        "iota",
+        "kappa",
+        "lambda",
+        "mu",
+        "nu",
+        "xi",
+        "rho",
+        "sigma",
+        "tau",
+        "upsilon",
+        "phi",
+        "chi",
+        "psi",
+        "omega",
+        "Gamma",
+        "Delta",
+        "Theta",
+        "Lambda",
+        "Xi",
+        "Sigma",
+        "Upsilon",
+        "Phi",
+        "Psi",
+        "Omega",
+    ]
 )
-_CURRENCIES = {r"\dollar": "dollar", r"\euro": "euro", r"\pound": "pound", r"\yen": "yen", r"\rupee": "rupee"}
+CURRENCIES = {r"\dollar": "dollar", r"\euro": "euro", r"\pound": "pound", r"\yen": "yen", r"\rupee": "rupee"}
 _BASE_WORDS = {"two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
                "eleven": 11, "twelve": 12, "sixteen": 16}  # fmt: skip
 
@@ -177,8 +208,10 @@ class AtomReader:
                 minus = self.text == "-"
                 self.step()
                 inner = self._exponent()
-                return Product((integer(-1), inner)) if minus and not isinstance(inner, Number) else (
-                    Number(-inner.value) if minus and isinstance(inner, Number) else inner
+                return (
+                    Product((integer(-1), inner))
+                    if minus and not isinstance(inner, Number)
+                    else (Number(-inner.value) if minus and isinstance(inner, Number) else inner)
                 )
             if self.text == "{" and self.peek_kind(1) == "word" and self.peek_text(2) == "}":
                 self.step()
@@ -186,7 +219,9 @@ class AtomReader:
                 self.step()
                 self.step()
                 return word
-            if self.text in ("+", "*") or (self.text == "{" and self.peek_text(1) in ("+", "*", "-") and self.peek_text(2) == "}"):
+            if self.text in ("+", "*") or (
+                self.text == "{" and self.peek_text(1) in ("+", "*", "-") and self.peek_text(2) == "}"
+            ):
                 raise Unreadable("a sign as an exponent")
             if self.kind == "letter" and self.text in "tT" and self.peek_text(1) == "h":
                 self.step()
@@ -328,10 +363,10 @@ class AtomReader:
         if name in FUNCTIONS:
             self.step()
             return self._function(name)
-        if text in _CURRENCIES:
+        if text in CURRENCIES:
             self.step()
             value = self.product()
-            return value if isinstance(value, Quantity) else Quantity(value, _CURRENCIES[text])
+            return value if isinstance(value, Quantity) else Quantity(value, CURRENCIES[text])
         if not (self.starts_atom() or name in CONSTANTS):
             raise Unreadable(f"unknown command {text}")
         self.step()
@@ -433,7 +468,9 @@ class AtomReader:
             return (factors[0] if len(factors) == 1 else Product(tuple(factors)),)
 
     def _at_function(self) -> bool:
-        return (self.text.removeprefix("\\") in FUNCTIONS and self.text not in (r"\sqrt", "sqrt")) or self.kind == "begin"
+        return (
+            self.text.removeprefix("\\") in FUNCTIONS and self.text not in (r"\sqrt", "sqrt")
+        ) or self.kind == "begin"
 
     def _bracketed_arguments(self) -> tuple[Node, ...]:
         opening = self.text
@@ -510,7 +547,9 @@ class AtomReader:
             if self.text == r"\\":
                 rows.append([])
                 self.step()
-            elif self.text in ("&", ",", ";", ".", r"\hline", "and") or (self.kind == "word" and self.text.lower() in _CASE_WORDS):
+            elif self.text in ("&", ",", ";", ".", r"\hline", "and") or (
+                self.kind == "word" and self.text.lower() in _CASE_WORDS
+            ):
                 self.step()
             elif self.kind == "word":
                 words = []
@@ -543,7 +582,13 @@ def fraction(top: Node, bottom: Node) -> Node:
     """A quotient; of two whole numbers, the rational number."""
     if isinstance(bottom, Quantity) and isinstance(top, Quantity):
         bottom, top = bottom.value, top.value
-    if isinstance(top, Number) and isinstance(bottom, Number) and bottom.value and top.decimals is None and bottom.decimals is None:
+    if (
+        isinstance(top, Number)
+        and isinstance(bottom, Number)
+        and bottom.value
+        and top.decimals is None
+        and bottom.decimals is None
+    ):
         return Number(top.value / bottom.value)
     if bottom == ONE:
         return top

@@ -5,7 +5,6 @@ import re
 _BOX = re.compile(r"\\(?:boxed|fbox|framebox|beginboxed|boxed\s*\\text|Boxed)(?![a-zA-Z])[ \t\n]{0,8}")
 _BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
 _BARE = re.compile(r"-?\$?(?:\\[a-zA-Z]+|[^\s$\\{},;]+)")
-_MAX_UNFINISHED = 50
 
 
 def boxes(text: str) -> list[tuple[str, int, int]]:
@@ -13,8 +12,12 @@ def boxes(text: str) -> list[tuple[str, int, int]]:
 
     `\boxed 5` counts, `\boxed{5` and `\boxed` do not.
     """
+    first = _BOX.search(text)
+    if first is None:
+        return []
+    closing = _closing_braces(text, first.start())
     found: list[tuple[str, int, int]] = []
-    position = unfinished = 0
+    position = first.start()
     while match := _BOX.search(text, position):
         position = match.end()
         if text[position : position + 1] != "{":
@@ -22,28 +25,23 @@ def boxes(text: str) -> list[tuple[str, int, int]]:
             if bare:
                 found.append((bare.group(), match.start(), bare.end()))
             continue
-        end = closing_brace(text, position)
+        end = closing.get(position)
         if end is None:
-            unfinished += 1
-            if unfinished > _MAX_UNFINISHED:  # each costs a pass over the rest of the text
-                break
             continue
-        content = text[position + 1 : end].strip()
-        inner = _BOX.match(content)
-        if inner is None or closing_brace(content, inner.end()) != len(content) - 1:
-            found.append((content, match.start(), end + 1))
+        inner = _BOX.match(text, position + 1)
+        if inner is None or text[closing.get(inner.end(), end) + 1 : end].strip():
+            found.append((text[position + 1 : end].strip(), match.start(), end + 1))
             position = end + 1
     return found
 
 
-def closing_brace(text: str, opening: int) -> int | None:
-    """The index of the brace that closes the one at `opening`, or None; escaped braces do not count."""
-    depth = 0
-    for match in _BRACE.finditer(text, opening):
+def _closing_braces(text: str, start: int) -> dict[int, int]:
+    """opening -> closing of every brace pair from `start` on; escaped braces do not count."""
+    pairs: dict[int, int] = {}
+    opened: list[int] = []
+    for match in _BRACE.finditer(text, start):
         if match.group() == "{":
-            depth += 1
-        elif match.group() == "}":
-            depth -= 1
-            if depth == 0:
-                return match.start()
-    return None
+            opened.append(match.start())
+        elif match.group() == "}" and opened:
+            pairs[opened.pop()] = match.start()
+    return pairs

@@ -13,18 +13,35 @@ _OPEN = r"[\s*_$`\"'({\[\\,:]{0,12}"
 _WHOLE = re.compile(rf"{_OPEN}{_WRAP}{_OPEN}{_WRAP}{_OPEN}([{LETTERS}a-j])[\s*_$`\"')}}\]\\,.:;!]{{0,12}}")
 _LED = re.compile(
     rf"{_OPEN}{_WRAP}{_OPEN}{_WRAP}{_OPEN}(?:(?:option|choice|answer)\s{{1,3}})?{_OPEN}([{LETTERS}])"
-    rf"(?:[)\].:}}*_$`\"'\\]{{1,12}}(?=\s|$|[^\w])|\s{{1,3}}(?=[-–—=(:])|(?=\s*$)|(?=,?\s[a-z]))",
+    rf"(?:[)\].:}}*_$`\"'\\]{{1,12}}(?=\s|$|[^\w])|\s{{1,3}}(?=[-–—=(:])|(?=\s*$))",
 )
-_MARKER = re.compile(
-    r"(?:(?:final|correct|best|right)[\s*_]{1,4})?(?:answer|option|choice|solution)[\s*_]{0,6}"
-    r"(?:(?:to|for)\s(?:the|this)\s(?:question|problem)[\s*_]{0,4})?(?:is|are|would\sbe|must\sbe|should\sbe|=|:|：)[\s*_]{0,6}[:：]?",
+_FOLLOWED = re.compile(
+    rf"{_OPEN}(?:(?:for sure|therefore|thus|clearly|definitely|probably|(?:most\s)?likely|then|hence|indeed|simply|obviously|"
+    rf"option|choice|letter)[\s,]{{1,3}}){{0,2}}{_OPEN}{_WRAP}{_OPEN}(?:([B-HJ])\b(?=[^\w\s]|\s[a-z(]|\s*$)|"
+    rf"([AI])\b(?=[).,*}}$\]]|\s*$|\s(?:because|since|as|for|which|due|with|but|and|not|is|would|by)\b))",
     re.IGNORECASE,
 )
-_SAYS = re.compile(r"(?:\bit(?:'s| is| must be| should be)|\bI (?:choose|pick|select|would choose|go with)|\bcorrect:)\s{0,3}", re.IGNORECASE)
+_MARKER = re.compile(
+    r"(?:(?:final|correct|best|right)[\s*_]{1,4})?"
+    r"(?:answer|option|choice|solution|statement|letter|response|conclusion|alternative|selection)[\s*_]{0,6}"
+    r"(?:(?:to|for)\s(?:the|this)\s(?:question|problem)[\s*_]{0,4})?(?:is\b(?!n't)|are|would\sbe|must\sbe|should\sbe|=|:|：|[-–—]\s)[\s*_]{0,6}[:：]?",
+    re.IGNORECASE,
+)
+_SAYS = re.compile(
+    r"(?:\bit(?:'s| is| must be| should be)|\bI (?:choose|pick|select|would choose|go with)|\bcorrect:)\s{0,3}",
+    re.IGNORECASE,
+)
 _OPTION = re.compile(rf"\b(?:option|choice|answer)[\s*_]{{0,4}}\(?([{LETTERS}])\b\)?", re.IGNORECASE)
+_IS_CORRECT = re.compile(
+    rf"(?<![\w'])\(?([{LETTERS}])\)?[)}}*_$]{{0,6}}\s(?:is|must\sbe|seems|appears)\s(?:the\s)?(?:most\s|only\s)?"
+    r"(?:correct|right|best|true|answer|appropriate|valid)\b"
+)
 _MENTION = re.compile(rf"(?<![\w'])\(?([{LETTERS}])\)?(?![\w'])")
 _PARENTHESISED = re.compile(rf"(?:^|[^\w\\])\(([{LETTERS}])\)(?!\w)")
-_ANOTHER = re.compile(rf"[)\]}}*_.$]{{0,4}}\s{{0,2}}(?:,|and|or|&|/|;)\s{{0,2}}(?:and\s|or\s)?[({{*$]{{0,3}}[{LETTERS}](?![\w'])", re.IGNORECASE)
+_ANOTHER = re.compile(
+    rf"[)\]}}*_.$]{{0,4}}\s{{0,2}}(?:,|and|or|&|/|;)\s{{0,2}}(?:and\s|or\s)?[({{*$]{{0,3}}[{LETTERS}](?![\w'])",
+    re.IGNORECASE,
+)
 
 
 def choice_letter(text: str) -> str | None:
@@ -36,11 +53,15 @@ def choice_letter(text: str) -> str | None:
     return _leading(text)
 
 
-def _leading(text: str) -> str | None:
+def _leading(text: str, *, loose: bool = False) -> str | None:
+    """The letter that a text begins with; `loose` also reads "definitely D, it cannot be A" and "B because ..."."""
     led = _LED.match(text)
-    if led is None or _ANOTHER.match(text, led.end(1)):
+    if led is None and loose:
+        led = _FOLLOWED.match(text)
+    if led is None or led.lastindex is None or _ANOTHER.match(text, led.end(led.lastindex)):
         return None
-    return led.group(1)
+    letter: str = led.group(led.lastindex)
+    return letter if letter.isupper() else None
 
 
 def is_choice(reference: str) -> bool:
@@ -64,15 +85,18 @@ def find_choice(part: str) -> tuple[str, str] | None:
     for rule, pattern in (("answer:", _MARKER), ("says", _SAYS)):
         for match in reversed(list(pattern.finditer(part))):
             following = part[match.end() : match.end() + 120]
-            letter = _leading(following)
+            letter = _leading(following, loose=True)
             if letter:
                 return letter, rule
-            line = following.split("\n")[0].strip()
-            short = _WHOLE.fullmatch(line)
+            sentence = re.split(r"\n|[.!?]\s", following.strip())[0]
+            short = _WHOLE.fullmatch(sentence)
             if short:
                 return short.group(1).upper(), rule
-            if rule == "answer:" and _MENTION.search(line) and len({m.group(1) for m in _MENTION.finditer(line)}) > 1:
+            if rule == "answer:" and len({m.group(1) for m in _MENTION.finditer(sentence)}) > 1:
                 return None
+    correct = _IS_CORRECT.findall(part)
+    if correct:
+        return correct[-1], "is correct"
     return _last_mention(part)
 
 

@@ -11,8 +11,9 @@ from collections.abc import Callable
 
 from s1_tasks.answers import realsets
 from s1_tasks.answers.families import same_family
-from s1_tasks.answers.labels import Named, align_variable, is_label, may_agree, signed_variants, unlabel
+from s1_tasks.answers.labels import Named, align_variable, may_agree, signed_variants, unlabel, value_of_combination
 from s1_tasks.answers.nodes import (
+    SCALAR_TYPES,
     Based,
     Builder,
     Matrix,
@@ -55,6 +56,7 @@ class Comparer:
         solver: realsets.Solver = _no_solver,
     ) -> None:
         self._decide = decide
+        self._symmetric = symmetric
         self._scalars = Scalars(decide, symmetric=symmetric)
         self._solver = solver
 
@@ -74,6 +76,8 @@ class Comparer:
         if isinstance(given, Words) or isinstance(wanted, Words):
             return given == wanted and given != Words("")
         first, second = unlabel(given), unlabel(wanted)
+        if not self._symmetric and first.label is None and isinstance(wanted, SCALAR_TYPES) and not symbols(wanted):
+            first = value_of_combination(first)
         if first.label is not None and second.label is not None:
             if not may_agree(first.label, second.label, second.body):
                 return False
@@ -134,8 +138,10 @@ class Comparer:
             return self._in_order(_items(given), _items(wanted))
         if _is_tuple(wanted) and _has_bare_items(given):
             return self._in_order(_items(given), _items(wanted))
-        if _is_tuple(given) and isinstance(wanted, Sequence) or _is_tuple(wanted) and isinstance(given, Sequence):
-            if not any(_is_tuple(item) for side in (given, wanted) for item in _items(side)) and not _any_plus_minus(given, wanted):
+        if (_is_tuple(given) and isinstance(wanted, Sequence)) or (_is_tuple(wanted) and isinstance(given, Sequence)):
+            if not any(_is_tuple(item) for side in (given, wanted) for item in _items(side)) and not _any_plus_minus(
+                given, wanted
+            ):
                 return False
         first, second = _elements(given), _elements(wanted)
         if len(first) != len(second) or len(first) > MAX_ITEMS:
@@ -198,13 +204,22 @@ class Comparer:
         if all(variables) and variables[0] != variables[1]:
             return False
         try:
-            first = realsets.real_set(given, self._solver)
-            second = realsets.real_set(wanted, self._solver)
+            unsolved = [side for side in (given, wanted) if self._pieces(side, _no_solver) is None]
+            if unsolved and self._solver is _no_solver:
+                return None
+            first, second = self._pieces(given, self._solver), self._pieces(wanted, self._solver)
         except realsets.NotReal:
             return self._same_structure(given, wanted)
-        except realsets.NeedsSolving:
+        if first is None or second is None:
             return None
         return realsets.same_pieces(first, second, self._scalars.same)
+
+    @staticmethod
+    def _pieces(node: Node, solver: realsets.Solver) -> list[realsets.Piece] | None:
+        try:
+            return realsets.real_set(node, solver)
+        except realsets.NeedsSolving:
+            return None
 
     def _same_structure(self, given: Node, wanted: Node) -> Truth:
         """Sets that are no pieces of the real line, such as { 2k | k in Z } or intervals between variables."""
@@ -213,7 +228,11 @@ class Comparer:
             if straight is True or given.operator == "difference":
                 return straight
             return either(straight, both(self.same(given.left, wanted.right), self.same(given.right, wanted.left)))
-        if isinstance(given, Builder) and isinstance(wanted, Builder) and len(given.conditions) == len(wanted.conditions):
+        if (
+            isinstance(given, Builder)
+            and isinstance(wanted, Builder)
+            and len(given.conditions) == len(wanted.conditions)
+        ):
             return both(
                 self.same(given.element, wanted.element),
                 *(self.same(one, other) for one, other in zip(given.conditions, wanted.conditions, strict=True)),
@@ -235,7 +254,11 @@ class Comparer:
             truth = self._in_order(list(given.sides), list(wanted.sides))
         if truth is not True and mirrored == wanted.operators:
             truth = either(truth, self._in_order(list(reversed(given.sides)), list(wanted.sides)))
-        if truth is True or len(given.operators) > 1 or any(_is_collection(side) for side in (*given.sides, *wanted.sides)):
+        if (
+            truth is True
+            or len(given.operators) > 1
+            or any(_is_collection(side) for side in (*given.sides, *wanted.sides))
+        ):
             return truth
         given_sign = 1 if given.operators == wanted.operators else -1 if mirrored == wanted.operators else 0
         if not given_sign or given.operators[0] not in _MIRRORED:
@@ -320,7 +343,13 @@ def _items(node: Node) -> list[Node]:
 def _elements(node: Node) -> list[Node]:
     """The members of a list or set, plus-minus written out; declarations such as `k in Z` are no members."""
     if not isinstance(node, Sequence) or node.opening in ("(", "<", "["):
-        if isinstance(node, Sequence) and node.opening == "[" and node.closing == "]" and not _any_plus_minus(node) and len(node.items) != 2:
+        if (
+            isinstance(node, Sequence)
+            and node.opening == "["
+            and node.closing == "]"
+            and not _any_plus_minus(node)
+            and len(node.items) != 2
+        ):
             return list(node.items)
         return signed_variants(node)
     elements: list[Node] = []
@@ -364,6 +393,3 @@ def _rows(node: Node) -> list[list[Node]] | None:
     if all(isinstance(item, Sequence) and item.opening for item in node.items):
         return [_items(item) for item in node.items]
     return [list(node.items)]
-
-
-__all__ = ["Comparer", "is_label"]

@@ -292,7 +292,9 @@ class Expander:
                 if not monomial:
                     result = self.multiply(result, self._constant_power(name, base, coefficient * count))
                 else:
-                    result = self.multiply(result, self.atom(f"e{name}^({_key({monomial: Fraction(1)})})", coefficient * count))
+                    result = self.multiply(
+                        result, self.atom(f"e{name}^({_key({monomial: Fraction(1)})})", coefficient * count)
+                    )
         return result
 
     def _constant_power(self, name: str, base: Form, exponent: Fraction) -> Form:

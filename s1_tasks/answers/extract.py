@@ -42,12 +42,13 @@ _IS = re.compile(
     rf"(final\s)?(?:answer|result|solution)(?:\s(?:to|for|of)\s[^.:\n]{{0,80}}?)?\s{{1,3}}(?:is|are){_GAP}(?:simply|just|thus|then|therefore|given by)?{_GAP}[:：]?",
     re.IGNORECASE,
 )
+_HASHES = re.compile(r"^####[ \t]", re.MULTILINE)
+_REASON = re.compile(r"\s{0,3}[,;(]?\s{0,3}\b(?:because|since|as|which|so|when|after|due|given)\b", re.IGNORECASE)
 _HEADING = re.compile(r"^[ \t#*_>-]{0,8}(?:the\s)?(final\s)?answer[ \t*_:.]{0,8}$", re.IGNORECASE | re.MULTILINE)
-_DISPLAY = re.compile(r"\$\$([^$]{1,3000}?)\$\$|\\\[((?:(?!\\\]).){1,3000}?)\\\]", re.DOTALL)
 _HOPE = re.compile(r"\s*I hope (?:it|this) is correct[.!]?\s*$", re.IGNORECASE)
 _SENTENCE_END = re.compile(r"(?<=[.!?])[ \t]+(?=[A-Z\\$<*(\[])|(?<=[.!?])\s*\n+|\n\s*\n")
 _OPEN_DISPLAY = (("$$", "$$"), (r"\[", r"\]"), (r"\(", r"\)"), (r"\begin{", r"\end{"))
-_NO_ANSWER = re.compile(r"\W*(?:none|n/a|null|nan|i don'?t know|unknown)?\W*", re.IGNORECASE)
+_NO_ANSWERS = frozenset({"", "n/a", "null", "nan", "i don't know", "unknown"})
 
 
 def extract(text: str, kind: Kind = "math", *, items: int = 1) -> Extraction | None:
@@ -62,7 +63,9 @@ def extract(text: str, kind: Kind = "math", *, items: int = 1) -> Extraction | N
         choice = find_choice(part[-_TAIL_CHARS:])
         return Extraction(*choice) if choice else None
     found = _boxed(part, items) or _stated(part[-_TAIL_CHARS:])
-    return found if found is not None and not _NO_ANSWER.fullmatch(found.answer) else None
+    if found is None or found.answer[:200].strip(" .$*_`\\{}()[]?\n").lower() in _NO_ANSWERS:
+        return None
+    return found
 
 
 def _boxed(part: str, items: int) -> Extraction | None:
@@ -93,6 +96,7 @@ def _stated(part: str) -> Extraction | None:
     part = _HOPE.sub("", part.rstrip())
     candidates = [(match.end(), "answer:") for match in _COLON.finditer(part)]
     candidates += [(match.end(), "heading") for match in _HEADING.finditer(part)]
+    candidates += [(match.end(), "heading") for match in _HASHES.finditer(part)]
     candidates += [(match.end(), "answer is") for match in _IS.finditer(part)]
     for end, rule in sorted(candidates, reverse=True)[:20]:
         stated = _what_follows(part[end:])
@@ -106,11 +110,24 @@ def _stated(part: str) -> Extraction | None:
         concluded = answer_in_prose(sentences[-1])
         if concluded:
             return Extraction(concluded, "conclusion")
-    displayed = [match.group(1) or match.group(2) for match in _DISPLAY.finditer(part)]
+    displayed = _last_display(part)
     if displayed:
-        return Extraction(displayed[-1].strip(), "display math")
+        return Extraction(displayed, "display math")
     lines = [line for line in whole.splitlines() if line.strip()]
     return Extraction(_tidy(lines[-1]), "last line") if lines else None
+
+
+def _last_display(part: str) -> str:
+    r"""The content of the last complete $$...$$ or \[...\]."""
+    end = part.rfind(r"\]")
+    start = part.rfind(r"\[", 0, max(end, 0))
+    bracketed = (start, part[start + 2 : end]) if 0 <= start < end else (-1, "")
+    pieces = part.split("$$")
+    if len(pieces) >= 3:
+        closed = len(pieces) - 2 if len(pieces) % 2 else len(pieces) - 3
+        position = len("$$".join(pieces[:closed]))
+        bracketed = max(bracketed, (position, pieces[closed]))
+    return bracketed[1].strip()
 
 
 def _what_follows(rest: str) -> str:
@@ -132,10 +149,18 @@ def _what_follows(rest: str) -> str:
     stated = _tidy(sentences[0])
     if is_formula(stated):
         return stated
+    reason = _REASON.search(stated)
+    if reason and is_formula(stated[: reason.start()]):
+        return stated[: reason.start()].strip()
     return answer_in_prose(stated) or stated
 
 
 def _tidy(line: str) -> str:
     line = line.strip().strip("*_`").strip()
-    line = re.sub(r"^(?:(?:so|thus|hence|therefore),?\s)?(?:the\s)?(?:final\s)?answer(?:\sis)?\s?[:：]?\s?", "", line, flags=re.IGNORECASE)
+    line = re.sub(
+        r"^(?:(?:so|thus|hence|therefore),?\s)?(?:the\s)?(?:final\s)?answer(?:\sis)?\s?[:：]?\s?",
+        "",
+        line,
+        flags=re.IGNORECASE,
+    )
     return line.rstrip(".").strip()

@@ -72,7 +72,9 @@ def _cosine_ofturn_of(expander: Expander, turn: Fraction) -> Form:
         return expander.multiply(_number(sign), expander.atom(f"fcos({turn}pi)"))
     total = _number(0)
     for coefficient, radicand in surds:
-        total = expander.add(total, expander.multiply(_number(sign * coefficient), expander.power(_number(radicand), Fraction(1, 2))))
+        total = expander.add(
+            total, expander.multiply(_number(sign * coefficient), expander.power(_number(radicand), Fraction(1, 2)))
+        )
     return total
 
 
@@ -151,8 +153,10 @@ def _logarithm(expander: Expander, arguments: list[Form]) -> Form | None:
         elif atom.startswith("ece^(1*") or len(monomial) > 1:
             part = expander.atom(f"fln({atom})")
         else:
-            return None if exponent == 1 and coefficient == 1 else expander.add(
-                total, expander.multiply(_number(exponent), expander.atom(f"fln(1*{atom}^1)"))
+            return (
+                None
+                if exponent == 1 and coefficient == 1
+                else expander.add(total, expander.multiply(_number(exponent), expander.atom(f"fln(1*{atom}^1)")))
             )
         total = expander.add(total, expander.multiply(_number(exponent), part))
     return total

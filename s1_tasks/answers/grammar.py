@@ -6,10 +6,9 @@ implicit) > signs > powers and postfixes > atoms. Nesting is capped, so that no 
 
 from fractions import Fraction
 
-from s1_tasks.answers.atoms import AtomReader
+from s1_tasks.answers.atoms import CURRENCIES, AtomReader
 from s1_tasks.answers.nodes import (
     Builder,
-    Call,
     NamedSet,
     Node,
     Number,
@@ -37,8 +36,39 @@ _RELATIONS = {
 _SET_OPERATIONS = {r"\cup": "union", "union": "union", r"\cap": "intersection", r"\setminus": "difference"}
 _PRODUCT_SIGNS = frozenset({"*", "/"})
 _LEADING_WORDS = frozenset(
-    "only exactly approximately about approx all roughly around nearly equals is are at x y either both set values value "
-    "solutions solution points point total just interval range domain".split()
+    [
+        "answer",
+        "final",
+        "only",
+        "exactly",
+        "approximately",
+        "about",
+        "approx",
+        "all",
+        "roughly",
+        "around",
+        "nearly",
+        "equals",
+        "is",
+        "are",
+        "at",
+        "x",
+        "y",
+        "either",
+        "both",
+        "set",
+        "values",
+        "value",
+        "solutions",
+        "solution",
+        "points",
+        "point",
+        "total",
+        "just",
+        "interval",
+        "range",
+        "domain",
+    ]
 )
 
 
@@ -83,8 +113,10 @@ class Grammar(AtomReader):
         return self.text in (",", ";", "and", "or", r"\\", "&") and self.kind in ("sign", "name", "command")
 
     def at_close(self, builder: bool) -> bool:
-        return self.kind == "end" or self.text in (")", "]", "}", r"\}", r"\rangle", r"\rvert", r"\end") or (
-            builder and self.text in ("|", r"\mid", ":")
+        return (
+            self.kind == "end"
+            or self.text in (")", "]", "}", r"\}", r"\rangle", r"\rvert", r"\end")
+            or (builder and self.text in ("|", r"\mid", ":"))
         )
 
     def relation(self, builder: bool = False) -> Node:
@@ -131,7 +163,9 @@ class Grammar(AtomReader):
         terms: list[Node] = []
         while True:
             sign = ""
-            while self.text in ("+", "-", r"\pm", r"\mp") or (self.text == "/" and self.peek_text(1) == "-" and sign == "+"):
+            while self.text in ("+", "-", r"\pm", r"\mp") or (
+                self.text == "/" and self.peek_text(1) == "-" and sign == "+"
+            ):
                 sign = self._join_signs(sign, self.text)
                 self.step()
             if sign in (r"\pm", r"\mp") and self.at_operand_end():
@@ -165,10 +199,16 @@ class Grammar(AtomReader):
                 self.step()
                 factor = self.signed_power()
                 if divide:
-                    factors[-1:] = [self._quotient(factors[-1], factor)] if not divided else [factors[-1], _inverse(factor)]
+                    factors[-1:] = (
+                        [self._quotient(factors[-1], factor)] if not divided else [factors[-1], _inverse(factor)]
+                    )
                 else:
                     factors.append(factor)
                 divided = divided or divide
+            elif self.text in CURRENCIES and self.peek_kind(1) in ("end", "sign", "word", "name"):
+                currency = CURRENCIES[self.text]
+                self.step()
+                return Quantity(_product_of(factors), currency)
             elif self.at_factor(builder):
                 self.implicit_factor(factors)
             elif self.text == r"\pmod" or (self.text == "mod" and self.kind == "name"):

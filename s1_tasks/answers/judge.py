@@ -9,13 +9,14 @@ from s1_tasks.answers.choices import choice_letter, is_choice
 from s1_tasks.answers.compare import Comparer
 from s1_tasks.answers.extract import extract
 from s1_tasks.answers.nodes import Sequence
-from s1_tasks.answers.normalise import plain_form, words_form
+from s1_tasks.answers.normalise import words_form
 from s1_tasks.answers.pool import shared_pool
 from s1_tasks.answers.reading import MAX_ANSWER_CHARS, needs_calculus, readings, unreadable
 from s1_tasks.answers.scalars import decide
 from s1_tasks.answers.verdict import BrokenReference, Kind, Outcome, Verdict
+from s1_tasks.answers.votes import value_key
 
-DEFAULT_TIMEOUT_SECONDS = 1.0
+DEFAULT_TIMEOUT_SECONDS = 0.7
 """CPU time that one comparison may take in its worker process."""
 
 
@@ -38,7 +39,10 @@ def judge(
     if len(found.answer) > MAX_ANSWER_CHARS:
         reason = f"the answer has {len(found.answer)} characters, at most {MAX_ANSWER_CHARS} are read"
         return Verdict(Outcome.UNREADABLE, found.answer[:200], reason, found.rule)
-    outcome, reason = _compare(found.answer, reference, kind, timeout_seconds, symmetric=False)
+    answer = found.answer
+    if kind == "integer" and "=" in answer:
+        answer = answer.rsplit("=", 1)[1]  # "m + n = 25"
+    outcome, reason = _compare(answer, reference, kind, timeout_seconds, symmetric=False)
     return Verdict(outcome, found.answer, reason, found.rule)
 
 
@@ -81,24 +85,30 @@ def check_reference(reference: str, kind: Kind = "math") -> None:
     if kind == "choice" and choice_letter(bare) is None:
         raise BrokenReference(f"the reference answer is {reference!r}, expected a choice letter such as 'B' or '(B)'")
     if kind == "math" and unreadable(readings(bare)):
-        raise BrokenReference(f"the reference answer is {reference!r}, which is neither a formula nor words: correct it")
+        raise BrokenReference(
+            f"the reference answer is {reference!r}, which is neither a formula nor words: correct it"
+        )
 
 
 def vote_key(verdict: Verdict) -> str | None:
     """A string that equal answers to the same question share; None without an answer.
 
-    Every answer judged correct has the same key; others are grouped by their normalised text.
+    Every answer judged correct has the same key; others are grouped by value where it can be told cheaply.
     """
     if verdict.correct:
         return "correct"
-    return None if verdict.answer is None else "other: " + plain_form(verdict.answer)
+    return None if verdict.answer is None else f"other: {value_key(verdict.answer)}"
 
 
 @lru_cache(maxsize=65536)
 def _compare(
     answer: str, reference: str, kind: Kind, timeout_seconds: float, *, symmetric: bool
 ) -> tuple[Outcome, str]:
-    if kind != "choice" and (is_choice(answer) or is_choice(reference)) and choice_letter(answer) == choice_letter(reference):
+    if (
+        kind != "choice"
+        and (is_choice(answer) or is_choice(reference))
+        and choice_letter(answer) == choice_letter(reference)
+    ):
         return Outcome.CORRECT, "the letters agree"
     if kind == "choice":
         same = choice_letter(answer) == choice_letter(reference)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 
 from s1_tasks.answers import approx
 from s1_tasks.answers.nodes import (
@@ -21,7 +22,6 @@ from s1_tasks.answers.nodes import (
     symbols,
     walk,
 )
-
 
 MAX_SIGNS = 5
 
@@ -52,6 +52,17 @@ def unlabel(node: Node) -> Named:
     return Named(None, node)
 
 
+def value_of_combination(named: Named) -> Named:
+    """`a + b = 10` where the question asks for a + b; the caller knows that a number is wanted."""
+    node = named.body
+    if not isinstance(node, Relation) or node.operators != ("=",):
+        return named
+    first, last = node.sides
+    if len(symbols(first)) < 2 or symbols(last) or isinstance(last, Sequence) or last == Number(Fraction(0)):
+        return named
+    return Named(first, last)
+
+
 def _is_calculation(node: Relation) -> bool:
     """`4 * 4 * 4 * 4 = 256`: constants, at least one of them to be worked out, none in contradiction."""
     if len(node.sides) == 2 and all(isinstance(side, Number) for side in node.sides):
@@ -70,7 +81,7 @@ def is_label(node: Node) -> bool:
     if isinstance(node, Symbol):
         return True
     if isinstance(node, Call):
-        return node.name[:1].isalpha() and (_is_function_name(node.name) or node.name in ("conjugate", "abs", "det")) and all(
+        return node.name[:1].isalpha() and (_is_function_name(node.name) or node.name in _LABELLING) and all(
             isinstance(argument, Symbol | Number) or is_label(argument) for argument in node.arguments
         )  # fmt: skip
     if isinstance(node, Product):
@@ -80,6 +91,9 @@ def is_label(node: Node) -> bool:
     if isinstance(node, Sequence):
         return bool(node.items) and all(isinstance(item, Symbol | Call) and is_label(item) for item in node.items)
     return False
+
+
+_LABELLING = frozenset({"conjugate", "abs", "det", "sin", "cos", "tan", "cot", "sec", "csc", "Re", "Im", "arg", "ln"})
 
 
 def _is_function_name(name: str) -> bool:

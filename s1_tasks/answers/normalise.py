@@ -34,15 +34,21 @@ _GREEK = {
     if "FINAL" not in unicodedata.name(chr(code)) and chr(code) != "π"
 }
 _TABLE = str.maketrans({**_SIGNS, **_GREEK})
-_DROPPED = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufe0f\ud800-\udfff]")
+_DROPPED = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufe0f\ud800-\udfff]"
+)
 
-_SIZES = re.compile(r"\\(?:left|right|bigl|bigr|Bigl|Bigr|biggl|biggr|Biggl|Biggr|big|Big|bigg|Bigg|middle)(?![a-zA-Z])\s*")
+_SIZES = re.compile(
+    r"\\(?:left|right|bigl|bigr|Bigl|Bigr|biggl|biggr|Biggl|Biggr|big|Big|bigg|Bigg|middle)(?![a-zA-Z])\s*"
+)
 _STYLES = re.compile(
     r"\\(?:displaystyle|textstyle|scriptstyle|limits|nolimits|rm|bf|it|sf|cal|tt|normalsize|large|Large|huge|"
-    r"nonumber|noindent|strut|mathstrut|allowbreak|hfill|qquad|quad|enspace|enskip|thinspace|medspace|thickspace|"
-    r"negthinspace)(?![a-zA-Z])\s*"
+    r"nonumber|noindent|strut|mathstrut|allowbreak|hfill|enspace|enskip|thinspace|medspace|thickspace|negthinspace)"
+    r"(?![a-zA-Z])\s*|\\q?quad\s*"
 )
-_SPACINGS = re.compile(r"\\(?:hspace|vspace|phantom|hphantom|vphantom|label|tag)\*?\s*\{[^{}]*\}|\\kern-?[\d.]+(?:em|pt|mu)")
+_SPACINGS = re.compile(
+    r"\\(?:hspace|vspace|phantom|hphantom|vphantom|label|tag)\*?\s*\{[^{}]*\}|\\kern-?[\d.]+(?:em|pt|mu)"
+)
 _THIN = re.compile(r"(?<!\\)\\[,;:!> ]|~")
 _FONTS = re.compile(
     r"\\(?:mathbf|boldsymbol|mathcal|mathit|mathsf|mathtt|mathfrak|bm|vec|overrightarrow|overleftrightarrow|widehat|hat|"
@@ -53,7 +59,7 @@ _TEXTS = re.compile(
     r"\\(?:text|textbf|textit|textrm|textsf|texttt|textnormal|textmd|textup|mbox|hbox|mathrm|operatorname\*?|emph|"
     r"textsc|rm)\s*\{([^{}]*)\}"
 )
-_PLAIN_IN_TEXT = re.compile(r"\s*(?:[eidx]|\W*[A-Z]\W*|.*[\d$\\^_+*/=<>()\[\]-].*)\s*", re.DOTALL)
+_MATHEMATICS = re.compile(r"[\d$\\^_+*/=<>()\[\]-]")
 _SPELLINGS = {
     "dfrac": r"\frac", "tfrac": r"\frac", "cfrac": r"\frac", "dbinom": r"\binom", "tbinom": r"\binom", "leq": r"\le ",
     "geq": r"\ge ", "leqslant": r"\le ", "geqslant": r"\ge ", "leqq": r"\le ", "geqq": r"\ge ", "neq": r"\ne ",
@@ -72,7 +78,9 @@ _SPELLINGS = {
     "R": r"\mathbb{R}", "N": r"\mathbb{N}", "Z": r"\mathbb{Z}", "Q": r"\mathbb{Q}", "reals": r"\mathbb{R}",
 }  # fmt: skip
 _COMMAND = re.compile(r"\\([a-zA-Z]+)")
-_ENVIRONMENT = re.compile(r"\\(?:begin|end)\s*\{(?:align|aligned|equation|gather|gathered|split|math|displaymath|center)\*?\}")
+_ENVIRONMENT = re.compile(
+    r"\\(?:begin|end)\s*\{(?:align|aligned|equation|gather|gathered|split|math|displaymath|center)\*?\}"
+)
 _GROUPED = re.compile(r"(?<![\d.,])(\d{1,3}(?:(?:,\s?\\!\s?|\{,\}|\\[,;: ]|\\!)\d{3})+)(?![\d])")
 _SPACED_DIGITS = re.compile(r"(?<![\d.,])[1-9]\d{0,2}(?: \d{3})+(?![\d/])(?! \d)")
 _DELIMITERS = re.compile(r"(?<!\\)\\[()\[\]]")
@@ -99,7 +107,9 @@ def clean(text: str) -> str:
     if "\\\\" in text:
         text = _single_backslashes(_ROW_GAPS.sub(r"\\\\ ", text))
     text = _DELIMITERS.sub(" ", text)
-    text = text.replace(r"\$", r"\dollar ").replace("$", " ").replace(r"\#", " ").replace(r"\_", "_").replace(r"\%", "%")
+    text = (
+        text.replace(r"\$", r"\dollar ").replace("$", " ").replace(r"\#", " ").replace(r"\_", "_").replace(r"\%", "%")
+    )
     text = re.sub(r"^\s*\*\*|\*\*\s*$", "", text)
     text = re.sub(r"_{2,}", " ", text)
     if "\\" in text:
@@ -123,11 +133,11 @@ def clean(text: str) -> str:
 
 def strip_edges(text: str) -> str:
     """Without surrounding punctuation and spaces; a factorial, a prime and "..." stay."""
-    text = text.strip().strip("`*\"").strip()
+    text = text.strip().strip('`*"').strip()
     end = len(text)
-    while end and text[end - 1] in " \t\r\n.,;:`\"" and not text[:end].endswith("..."):
+    while end and text[end - 1] in ' \t\r\n.,;:`"' and not text[:end].endswith("..."):
         end -= 1
-    text = text[:end].lstrip(" \t\r\n,;:`\"")
+    text = text[:end].lstrip(' \t\r\n,;:`"')
     return text[:-1].rstrip() if text.endswith("\\") and not text.endswith("\\\\") else text
 
 
@@ -141,7 +151,9 @@ def merge_thousands(text: str, *, inside_brackets: bool) -> str:
         return text
     depths = _bracket_depths(text)
     return _THOUSANDS.sub(
-        lambda number: number.group().replace(",", "") if (depths[number.start()] > 0) == inside_brackets else number.group(),
+        lambda number: (
+            number.group().replace(",", "") if (depths[number.start()] > 0) == inside_brackets else number.group()
+        ),
         text,
     )
 
@@ -180,12 +192,12 @@ def _respell(name: str) -> str:
 def _text_content(match: re.Match[str]) -> str:
     """The content of \\text{...}: prose becomes a \\word token, mathematics stays mathematics."""
     content = match.group(1)
-    if not content.strip():
-        return " "
-    if _PLAIN_IN_TEXT.fullmatch(content):
+    bare = content.strip(" .,:;*'\"\n")
+    if not bare or bare in ("e", "i", "d", "x") or (len(bare) == 1 and bare.isupper()) or _MATHEMATICS.search(content):
         return f" {content} "
     return "".join(
-        rf" \word{{{piece}}} " if piece[:1].isalpha() else piece for piece in re.split(r"([a-zA-Z]+(?:'[a-z]+)?)", content)
+        rf" \word{{{piece}}} " if piece[:1].isalpha() else piece
+        for piece in re.split(r"([a-zA-Z]+(?:'[a-z]+)?)", content)
     )
 
 

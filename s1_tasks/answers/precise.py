@@ -168,7 +168,12 @@ class _Bound:
             return sum(part[0] for part in parts), sum(part[1] for part in parts)
         if isinstance(node, Power) and isinstance(node.exponent, Number):
             return self._power(node, node.base, node.exponent)
-        if isinstance(node, Call) and node.name == "root" and isinstance(node.arguments[1], Number) and node.arguments[1].value:
+        if (
+            isinstance(node, Call)
+            and node.name == "root"
+            and isinstance(node.arguments[1], Number)
+            and node.arguments[1].value
+        ):
             return self._power(node, node.arguments[0], Number(1 / node.arguments[1].value))
         if isinstance(node, Call) and node.name in ("sin", "cos", "tan"):
             return self._trigonometric(node)

@@ -44,12 +44,19 @@ _INTEGER_DECLARATION = re.compile(
     r"([a-zA-Z](?:\s*,\s*[a-zA-Z])*)\s*(?:\\in\s*\\mathbb\{[ZN]\}(?:\s*[\^_]\s*(?:\{[^{}]*\}|\S))?|\\in\s+Z|"
     r"(?:(?:\\word\{)?(?:is|any|an|integer)\}?\s*)+)\s*\)?\s*$"
 )
-_FOR_ALL = re.compile(r"\s*,?\s*(?:\\word\{)?\b(?:for|where|with)\b\}?\s*(?:(?:\\word\{)?\b(?:all|any|every|some|each|integers?)\b\}?|[a-z]\s*\\).*$", re.DOTALL)
-_NEGATION = re.compile(r"\b(?:not|no|cannot|can't|isn't|aren't|doesn't|never|without|none|unable|impossible|error)\b", re.IGNORECASE)
-_FORMULA = re.compile(r"(?<!\\)\$\$?([^$]+?)(?<!\\)\$\$?|\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL)
+_FOR_ALL = re.compile(
+    r"\s*,?\s*(?:\\word\{)?\b(?:for|where|with)\b\}?\s*(?:(?:\\word\{)?\b(?:all|any|every|some|each|integers?)\b\}?|[a-z]\s*\\).*$",
+    re.DOTALL,
+)
+_NEGATION = re.compile(
+    r"\b(?:not|no|cannot|can't|isn't|aren't|doesn't|never|without|none|unable|impossible|error)\b", re.IGNORECASE
+)
+_FORMULA = re.compile(r"(?<!\\)\$\$?(?=[^\s$])([^$]+?)(?<![\\\s])\$\$?(?!\d)|\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL)
 _CALCULUS = re.compile(r"\\(?:sum|prod|int|iint|lim)(?![a-zA-Z])")
 _NUMERAL = re.compile(r"(?<![\w.,])\$?-?\d[\d,]*(?:\.\d+)?%?(?![\w])")
-_CONCLUDES = re.compile(r"\b(?:therefore|thus|so|hence|there (?:are|is)|in total|altogether|consequently)\b", re.IGNORECASE)
+_CONCLUDES = re.compile(
+    r"\b(?:therefore|thus|so|hence|there (?:are|is)|in total|altogether|consequently)\b", re.IGNORECASE
+)
 _STATES = re.compile(r"(?:\bit's\b|\bis\b|\bare\b|\bequals?\b|\bbe\b|:|\bgives?\b|(?<![<>!=])=(?!=))\s*", re.IGNORECASE)
 
 
@@ -83,7 +90,9 @@ def needs_calculus(text: str) -> bool:
 def _parses(cleaned: str) -> tuple[Node, ...]:
     if not cleaned or (len(cleaned) < 12 and cleaned.lower() in _NO_ANSWERS):
         return ()
-    phrase = _PHRASES.get(words_form(cleaned)) if len(cleaned) < 60 and cleaned[0].isalpha() | (cleaned[0] == "\\") else None
+    phrase = (
+        _PHRASES.get(words_form(cleaned)) if len(cleaned) < 60 and cleaned[0].isalpha() | (cleaned[0] == "\\") else None
+    )
     if phrase is not None:
         return (phrase,)
     base = _BASE.fullmatch(cleaned)
@@ -95,7 +104,11 @@ def _parses(cleaned: str) -> tuple[Node, ...]:
         cleaned = rf"\langle {cleaned[1:-1]} \rangle"
     texts = [cleaned]
     if has_thousands(cleaned):
-        texts = [merge_thousands(cleaned, inside_brackets=False), cleaned, merge_thousands(cleaned, inside_brackets=True)]
+        texts = [
+            merge_thousands(cleaned, inside_brackets=False),
+            cleaned,
+            merge_thousands(cleaned, inside_brackets=True),
+        ]
     if len(cleaned) < 1_000:
         texts.insert(0, _INTEGER_DECLARATION.sub(lambda match: "}" if match.group()[0] == "}" else "", cleaned))
         texts.append(_FOR_ALL.sub("", cleaned))
@@ -143,32 +156,34 @@ def _formulas_in_prose(text: str) -> list[str]:
     """Parts of a sentence that may be its answer, the likeliest first."""
     text = text[-2000:]
     candidates = []
-    states = list(_STATES.finditer(text))
+    matches = list(_FORMULA.finditer(text))
+    formulas = [next(group for group in match.groups() if group) for match in matches]
+    inside = [range(*match.span()) for match in matches]
+    states = [match for match in _STATES.finditer(text) if not any(match.start() in span for span in inside)]
+    start = states[-1].end() if states else 0
+    stated = text[start:]
+    run = len(matches)  # the formulas at the end that only "and", "or" and commas separate
+    while run and matches[run - 1].start() >= start:
+        after = matches[run].start() if run < len(matches) else len(text)
+        if run < len(matches) and not _only_connectives(text[matches[run - 1].end() : after]):
+            break
+        run -= 1
+    if len(formulas) - run > 1 and not _NEGATION.search(stated):
+        candidates.append(" , ".join(formulas[run:]))
     if states:
-        stated = text[states[-1].end() :]
-        listed = _formulas(stated)
-        if len(listed) > 1 and _only_connectives(stated):
-            candidates.append(" , ".join(listed))
         candidates.append(stated)
-        if len(listed) == 1 and not _NEGATION.search(stated):
-            candidates.append(listed[0])
+        if formulas and matches[-1].start() >= start and not _NEGATION.search(stated):
+            candidates.append(formulas[-1])
     if _NEGATION.search(text):
         return candidates
-    formulas = _formulas(text)
     if len(formulas) == 1:
         candidates.append(formulas[0])
-    elif len(formulas) > 1 and _only_connectives(text):
-        candidates.append(" , ".join(formulas))
     numbers = _NUMERAL.findall(text)
     if not formulas and len(numbers) == 1 and _CONCLUDES.search(text):
         candidates.append(numbers[0])
     return candidates
 
 
-def _formulas(text: str) -> list[str]:
-    return [next(group for group in match.groups() if group) for match in _FORMULA.finditer(text)]
-
-
 def _only_connectives(text: str) -> bool:
     """Whether nothing but "and", "or" and punctuation stands between the formulas of a text."""
-    return all(word in ("and", "or") for word in re.findall(r"[a-zA-Z]+", _FORMULA.sub(" ", text)))
+    return all(word in ("and", "or") for word in re.findall(r"[a-zA-Z]+", text))

@@ -25,6 +25,7 @@ from s1_tasks.answers.nodes import (
     negative,
     rewrite,
     symbols,
+    walk,
 )
 from s1_tasks.answers.scalars import Truth, infinity_sign
 
@@ -235,7 +236,9 @@ def _solve(left: Node, operator: str, right: Node, solver: Solver) -> list[Piece
     if _is_variable(right) and not symbols(left):
         return _compare_with(_FLIPPED[operator], bound(left, True))
     names = symbols(left) | symbols(right)
-    if len(names) != 1:
+    if len(names) != 1 or any(
+        isinstance(part, Call) and len(part.name) == 1 for side in (left, right) for part in walk(side)
+    ):
         raise NotReal
     if not symbols(left):
         left, operator, right = right, _FLIPPED[operator], left

@@ -12,7 +12,20 @@ from collections.abc import Callable
 from fractions import Fraction
 
 from s1_tasks.answers import approx, exact
-from s1_tasks.answers.nodes import Constant, Node, Number, Power, Product, Quantity, Sum, Symbol, integer, rewrite, symbols, walk
+from s1_tasks.answers.nodes import (
+    Constant,
+    Node,
+    Number,
+    Power,
+    Product,
+    Quantity,
+    Sum,
+    Symbol,
+    integer,
+    rewrite,
+    symbols,
+    walk,
+)
 from s1_tasks.answers.units import same_unit
 
 Truth = bool | None
@@ -170,9 +183,7 @@ def _terminates(value: Fraction) -> bool:
     return bottom == 1
 
 
-def proportional(
-    left: Node, right: Node, names: set[str], decide: Callable[[Node, Node], Truth]
-) -> tuple[Truth, int]:
+def proportional(left: Node, right: Node, names: set[str], decide: Callable[[Node, Node], Truth]) -> tuple[Truth, int]:
     """Whether left = c * right for a constant c, and the sign of c (0 when unknown)."""
     for point in _integer_points(names):
         first, second = _at(left, point), _at(right, point)
@@ -203,4 +214,14 @@ def difference(left: Node, right: Node) -> Node:
     return Sum((left, Product((integer(-1), right))))
 
 
-__all__ = ["FULL_PRECISION_DIGITS", "Power", "Scalars", "Truth", "both", "decide", "difference", "either", "proportional"]
+__all__ = [
+    "FULL_PRECISION_DIGITS",
+    "Power",
+    "Scalars",
+    "Truth",
+    "both",
+    "decide",
+    "difference",
+    "either",
+    "proportional",
+]

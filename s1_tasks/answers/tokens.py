@@ -21,22 +21,191 @@ class Token(NamedTuple):
 
 
 FUNCTIONS = frozenset(
-    "sin cos tan cot sec csc arcsin arccos arctan arccot arcsec arccsc asin acos atan acot sinh cosh tanh coth sech csch "
-    "arcsinh arccosh arctanh arsinh arcosh artanh asinh acosh atanh sqrt cbrt root log ln lg exp abs floor ceil ceiling "
-    "min max gcd lcm sgn sign arg Re Im binom binomial factorial tg ctg arctg det".split()
+    [
+        "sin",
+        "cos",
+        "tan",
+        "cot",
+        "sec",
+        "csc",
+        "arcsin",
+        "arccos",
+        "arctan",
+        "arccot",
+        "arcsec",
+        "arccsc",
+        "asin",
+        "acos",
+        "atan",
+        "acot",
+        "sinh",
+        "cosh",
+        "tanh",
+        "coth",
+        "sech",
+        "csch",
+        "arcsinh",
+        "arccosh",
+        "arctanh",
+        "arsinh",
+        "arcosh",
+        "artanh",
+        "asinh",
+        "acosh",
+        "atanh",
+        "sqrt",
+        "cbrt",
+        "root",
+        "log",
+        "ln",
+        "lg",
+        "exp",
+        "abs",
+        "floor",
+        "ceil",
+        "ceiling",
+        "min",
+        "max",
+        "gcd",
+        "lcm",
+        "sgn",
+        "sign",
+        "arg",
+        "Re",
+        "Im",
+        "binom",
+        "binomial",
+        "factorial",
+        "tg",
+        "ctg",
+        "arctg",
+        "det",
+    ]
 )
 _GREEK = frozenset(
-    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi rho sigma tau upsilon phi chi psi omega".split()
+    [
+        "alpha",
+        "beta",
+        "gamma",
+        "delta",
+        "epsilon",
+        "zeta",
+        "eta",
+        "theta",
+        "iota",
+        "kappa",
+        "lambda",
+        "mu",
+        "nu",
+        "xi",
+        "rho",
+        "sigma",
+        "tau",
+        "upsilon",
+        "phi",
+        "chi",
+        "psi",
+        "omega",
+    ]
 )
 CONSTANTS = {"pi": "pi", "Pi": "pi", "PI": "pi", "infinity": "infinity", "Infinity": "infinity", "infty": "infinity",
              "inf": "infinity", "oo": "infinity"}  # fmt: skip
 _NAMES = FUNCTIONS | _GREEK | set(CONSTANTS) | {"and", "or", "union", "mod"}
 _SHORT_WORDS = frozenset(
-    "is no yes all any to of the a cm km mm kg mg ft mph day days cup cups hour hr hrs min mins sec per if no not are "
-    "has for one two six ten odd none even true false mi lb lbs oz yd pt in inch inches dm ml ha kph rpm am pm AM PM NO "
-    "Yes No sq by at as an it we be do on so up out us his her men pct rad deg cents cent man age box".split()
+    [
+        "is",
+        "no",
+        "yes",
+        "all",
+        "any",
+        "to",
+        "of",
+        "the",
+        "a",
+        "cm",
+        "km",
+        "mm",
+        "kg",
+        "mg",
+        "ft",
+        "mph",
+        "day",
+        "days",
+        "cup",
+        "cups",
+        "hour",
+        "hr",
+        "hrs",
+        "min",
+        "mins",
+        "sec",
+        "per",
+        "if",
+        "no",
+        "not",
+        "are",
+        "has",
+        "for",
+        "one",
+        "two",
+        "six",
+        "ten",
+        "odd",
+        "none",
+        "even",
+        "true",
+        "false",
+        "mi",
+        "lb",
+        "lbs",
+        "oz",
+        "yd",
+        "pt",
+        "in",
+        "inch",
+        "inches",
+        "dm",
+        "ml",
+        "ha",
+        "kph",
+        "rpm",
+        "am",
+        "pm",
+        "AM",
+        "PM",
+        "NO",
+        "Yes",
+        "No",
+        "sq",
+        "by",
+        "at",
+        "as",
+        "an",
+        "it",
+        "we",
+        "be",
+        "do",
+        "on",
+        "so",
+        "up",
+        "out",
+        "us",
+        "his",
+        "her",
+        "men",
+        "pct",
+        "rad",
+        "deg",
+        "cents",
+        "cent",
+        "man",
+        "age",
+        "box",
+    ]
 )
-_SPLIT = re.compile("|".join(sorted((re.escape(name) for name in _NAMES - {"or", "and", "union"}), key=len, reverse=True)))
+_SPLIT = re.compile(
+    "|".join(sorted((re.escape(name) for name in _NAMES - {"or", "and", "union"}), key=len, reverse=True))
+)
 _LEXEME = re.compile(
     r"\s*(?:(?P<number>\d+\.(?=\s*\\overline)|\d+(?:\.\d+)?(?:[eE][+-]?\d+(?![\w.]))?|\.\d+)|(?P<letters>[a-zA-Z]+)|\\word\{(?P<word>[^{}]*)\}|"
     r"\\begin\s*\{(?P<begin>[a-zA-Z]+)\*?\}(?:\s*\{[lcr|\s]*\}|\s*\[[a-z]\])?|\\end\s*\{(?P<ending>[a-zA-Z]+)\*?\}|"
@@ -61,6 +230,10 @@ def tokenise(text: str) -> list[Token]:
         position = match.end()
         if kind == "letters" or (kind == "word" and piece in _NAMES):
             tokens.extend(_split_letters(piece, spaced))
+        elif kind == "command" and len(piece) > 3 and piece[1:] not in _NAMES and (glued := _SPLIT.match(piece, 1)):
+            # a command run together with what follows: \pir, \cotx
+            tokens.append(Token("command", piece[: glued.end()], spaced))
+            tokens.extend(_split_letters(piece[glued.end() :], False) if glued.end() < len(piece) else [])
         elif kind == "sign":
             piece = _SAME_SIGN.get(piece, piece)
             tokens.append(Token("command" if piece[0] == "\\" else "sign", piece, spaced))
@@ -95,4 +268,3 @@ def _split_letters(run: str, spaced: bool) -> list[Token]:
     if singles > 3 or (singles > 1 and len(pieces) > singles):
         return [Token("word", run, spaced)]
     return pieces
-

@@ -10,6 +10,8 @@ import resource
 import signal
 import sys
 
+from s1_tasks.answers.reading import needs_calculus, readings
+
 MEMORY_BYTES = 280 * 1024 * 1024
 """Private memory (heap and anonymous mappings) that a worker may have."""
 
@@ -21,11 +23,15 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
     sys.setrecursionlimit(3_000)
-    import s1_tasks.answers.algebra  # noqa: F401 (seconds of import that no comparison should pay)
+    import s1_tasks.answers.algebra  # noqa: F401 (an import that no comparison should pay for)
 
+    replies.write("ready\n")
+    replies.flush()
     resource.setrlimit(resource.RLIMIT_DATA, (MEMORY_BYTES, MEMORY_BYTES))
     for line in sys.stdin:
         request = json.loads(line)
+        if needs_calculus(request["answer"]) or needs_calculus(request["reference"]):
+            import latex2sympy2_extended  # noqa: F401 (as above, and seldom needed)
         signal.setitimer(signal.ITIMER_PROF, request["cpu_seconds"])
         try:
             reply = compare(request["answer"], request["reference"], symmetric=request["symmetric"])
@@ -43,7 +49,6 @@ def compare(answer: str, reference: str, *, symmetric: bool) -> tuple[str, str]:
     """(name of the outcome, reason)."""
     from s1_tasks.answers.algebra import Algebra, compare_calculus
     from s1_tasks.answers.compare import Comparer
-    from s1_tasks.answers.reading import needs_calculus, readings
 
     algebra = Algebra()
     comparer = Comparer(algebra.decide, symmetric=symmetric, solver=algebra.solve)
