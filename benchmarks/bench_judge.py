@@ -1,0 +1,163 @@
+"""How often, and how fast, is the answer check right? Beside Math-Verify on the same labelled pairs.
+
+    python benchmarks/bench_judge.py PAIRS.jsonl [--report NAME] [--only ours]
+
+A pairs file has one JSON object a line: pred, gold, label (true: the same), and optionally kind ("answer": a bare
+answer, "response": a model's whole output), qtype ("math" or "mcq"), source and id. The last line of the output is
+JSON; `--report` writes the same as benchmarks/reports/judge_NAME.md. Run it on an idle machine: times are wall-clock.
+"""
+
+import argparse
+import hashlib
+import json
+import statistics
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+Row = dict[str, Any]
+REPORTS = Path(__file__).parent / "reports"
+HARD = ("hardverify",)
+SUITES = ("_tests", "issues")
+
+
+def part_of(row: Row) -> str:
+    """Which line of the table a pair counts in."""
+    source = row.get("source", "")
+    if row.get("qtype") == "mcq":
+        return "choice letters"
+    if source in HARD:
+        return "hard human-labelled pairs"
+    if source.endswith(SUITES) or "tests" in source:
+        return "upstream tests and issues"
+    return "real outputs, whole responses" if row.get("kind") == "response" else "real outputs, extracted answers"
+
+
+def ours() -> Callable[[Row], bool]:
+    from s1_tasks.answers import equivalent, judge
+
+    def check(row: Row) -> bool:
+        if row.get("kind") == "response":
+            return judge(row["pred"], row["gold"]).correct
+        return equivalent(row["pred"], row["gold"])
+
+    return check
+
+
+def ours_through_judge() -> Callable[[Row], bool]:
+    from s1_tasks.answers import judge
+
+    return lambda row: judge(row["pred"], row["gold"]).correct
+
+
+def math_verify() -> Callable[[Row], bool]:
+    """Answers wrapped in a formula, as its documentation asks for."""
+    import logging
+
+    from math_verify import parse, verify
+
+    logging.getLogger("math_verify").setLevel(logging.CRITICAL)
+
+    def wrapped(text: str) -> str:
+        return text if any(mark in text for mark in ("$", r"\boxed", r"\(", r"\[")) else f"${text}$"
+
+    def check(row: Row) -> bool:
+        gold = parse(wrapped(row["gold"]))
+        prediction = row["pred"] if row.get("kind") == "response" else wrapped(row["pred"])
+        return bool(verify(gold, parse(prediction)))
+
+    return check
+
+
+CHECKERS = {"s1": ours, "s1 (judge on everything)": ours_through_judge, "Math-Verify": math_verify}
+
+
+def measure(rows: list[Row], make: Callable[[], Callable[[Row], bool]]) -> tuple[dict[str, Any], list[tuple[Row, bool]]]:
+    """Accuracy per part, times in seconds, and the rows judged otherwise than labelled."""
+    check = make()
+    check(rows[0])
+    seconds, wrong = [], []
+    parts: dict[str, dict[str, int]] = defaultdict(lambda: {"pairs": 0, "false_accepts": 0, "false_rejects": 0})
+    for row in rows:
+        start = time.perf_counter()
+        verdict = check(row)
+        seconds.append(time.perf_counter() - start)
+        names = [part_of(row)] + (["all math pairs"] if row.get("qtype") != "mcq" else [])
+        for name in names:
+            parts[name]["pairs"] += 1
+            parts[name]["false_accepts"] += verdict and not row["label"]
+            parts[name]["false_rejects"] += row["label"] and not verdict
+        if verdict != row["label"]:
+            wrong.append((row, verdict))
+    ordered = sorted(seconds)
+    result = {
+        "parts": {
+            name: counts | {"accuracy": round(100 - 100 * (counts["false_accepts"] + counts["false_rejects"]) / counts["pairs"], 2)}
+            for name, counts in sorted(parts.items())
+        },
+        "median_ms": round(1e3 * statistics.median(seconds), 3),
+        "p99_ms": round(1e3 * ordered[int(0.99 * len(ordered))], 2),
+        "slowest_s": round(ordered[-1], 2),
+        "total_s": round(sum(seconds), 2),
+    }
+    return result, wrong
+
+
+def fingerprint(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+
+
+def table(results: dict[str, dict[str, Any]]) -> list[str]:
+    lines = ["| part | pairs | " + " | ".join(results) + " |", "| --- | --- |" + " --- |" * len(results)]
+    first = next(iter(results.values()))
+    for part, counts in first["parts"].items():
+        cells = []
+        for result in results.values():
+            numbers = result["parts"][part]
+            cells.append(f"{numbers['accuracy']:.2f} % ({numbers['false_accepts']} + {numbers['false_rejects']})")
+        lines.append(f"| {part} | {counts['pairs']} | " + " | ".join(cells) + " |")
+    for name, unit in (("median_ms", "ms"), ("p99_ms", "ms"), ("slowest_s", "s"), ("total_s", "s")):
+        lines.append(f"| {name.split('_')[0]} | | " + " | ".join(f"{result[name]} {unit}" for result in results.values()) + " |")
+    return lines
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("pairs", type=Path)
+    arguments.add_argument("--report", help="write benchmarks/reports/judge_NAME.md")
+    arguments.add_argument("--only", choices=["ours", "all"], default="all")
+    arguments.add_argument("--show", type=int, default=0, help="print so many pairs that s1 judges otherwise than labelled")
+    options = arguments.parse_args()
+    rows = [json.loads(line) for line in options.pairs.read_text(encoding="utf-8").splitlines() if line.strip()]
+    from s1_tasks.answers import CHECKER_VERSION
+
+    results: dict[str, dict[str, Any]] = {}
+    for name, make in CHECKERS.items():
+        if options.only == "ours" and not name.startswith("s1"):
+            continue
+        try:
+            results[name], wrong = measure(rows, make)
+        except ModuleNotFoundError as missing:
+            print(f"{name} left out: {missing} (pip install math-verify)")
+            continue
+        if name == "s1":
+            for row, verdict in wrong[: options.show]:
+                print("accepted" if verdict else "rejected", repr(row["pred"][-120:]), "for", repr(row["gold"]))
+    lines = table(results)
+    print("\n".join(lines))
+    if options.report:
+        head = [
+            f"# Answer check on {options.pairs.name}",
+            "",
+            f"checker version {CHECKER_VERSION}; file sha256 {fingerprint(options.pairs)}; {len(rows)} pairs; one process.",
+            "Cells: accuracy (false accepts + false rejects).",
+            "",
+        ]
+        (REPORTS / f"judge_{options.report}.md").write_text("\n".join([*head, *lines, ""]), encoding="utf-8")
+    print(json.dumps({"pairs": len(rows), "file": fingerprint(options.pairs), "version": CHECKER_VERSION, "results": results}))
+
+
+if __name__ == "__main__":
+    main()
