@@ -46,7 +46,7 @@ format: setup     ## put the code into its format
 	$(BIN)/ruff check --fix .
 
 nano: setup       ## remake the embedded model from nothing (up to 30 minutes on two cores)
-	$(BIN)/python -m training.nano
+	$(BIN)/python -m training.nano make
 
 bench: setup      ## what budget forcing costs; writes JSON as the last line
 	$(BIN)/python -m benchmarks.bench_forcing

@@ -78,8 +78,8 @@ def run_jobs(
 
     max_in_flight: sessions in the engine at a time (None: all). A waiting session starts when another ends, so a
     session that continues finds its prefix still cached. Raises BudgetError before anything is generated when a
-    prompt leaves no room, EngineError when the engine fails; either names the question. On Ctrl-C the engine is told
-    to drop what is in flight and Interrupted is raised.
+    prompt leaves no room, EngineError when the engine fails; either names the question. On an error and on Ctrl-C
+    (Interrupted) the engine is told to drop what is in flight.
     """
     sessions = [_begin(job) for job in jobs]
     waiting = iter(range(len(jobs)))
@@ -113,6 +113,7 @@ def run_jobs(
                 if done:
                     _fill(submit, waiting, 1)
     except S1Error as error:
+        engine.cancel()
         raise _named(error, jobs, in_flight) from error
     except KeyboardInterrupt as interrupt:
         engine.cancel()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import importlib.metadata
 import inspect
+import logging
 import os
 import sys
 from collections.abc import Hashable, Iterable, Mapping, Sequence
@@ -61,6 +62,8 @@ from lm_eval.models.vllm_causallms import VLLM  # noqa: E402
 from vllm import LLM, EngineArgs, SamplingParams, TokensPrompt  # noqa: E402
 from vllm.platforms import current_platform  # noqa: E402
 from vllm.sampling_params import RequestOutputKind  # noqa: E402
+
+logger = logging.getLogger(__name__)
 
 DEFAULT_MODEL = "simplescaling/s1-32B"
 
@@ -123,14 +126,18 @@ class VLLMEngine:
                 outputs = self._engine.step()
             except Exception as error:
                 raise EngineError(f"vLLM died: {error}") from error
-            finished = [output for output in outputs if output.finished]
+            # After a cancel vLLM may still hand out what it had finished.
+            finished = [output for output in outputs if output.finished and output.request_id in self._in_flight]
             if finished:
                 return [self._reply(output) for output in finished]
         return []
 
     def cancel(self) -> None:
         names, self._in_flight = list(self._in_flight), {}
-        self._engine.abort_request(names)
+        try:
+            self._engine.abort_request(names)
+        except Exception as error:  # an engine that died has nothing left to abort
+            logger.debug("vLLM could not abort %d requests: %s", len(names), error)
 
     def _reply(self, output: Any) -> tuple[Hashable, Reply]:
         key, request = self._in_flight.pop(output.request_id)

@@ -30,7 +30,7 @@ def import_table() -> list[tuple[str, list[str]]]:
 
 
 def imports(path: Path) -> set[str]:
-    """Every module a file imports, at its top or inside a function; `from a import b` counts as a.b where that is ours."""
+    """Every module a file imports, also inside functions; `from a import b` is a.b where that is a module of ours."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
@@ -39,7 +39,9 @@ def imports(path: Path) -> set[str]:
             assert node.level == 0, f"{path}: imports are absolute here"
             for alias in node.names:
                 module = f"{node.module}.{alias.name}"
-                is_module = (ROOT / (module.replace(".", "/") + ".py")).exists() or (ROOT / module.replace(".", "/")).is_dir()
+                is_module = (ROOT / (module.replace(".", "/") + ".py")).exists() or (
+                    ROOT / module.replace(".", "/")
+                ).is_dir()
                 found.add(module if is_module else str(node.module))
     return {name for name in found if name.split(".")[0] not in sys.stdlib_module_names}
 

@@ -83,6 +83,7 @@ def test_an_engine_that_dies_is_an_error_that_names_the_questions_in_flight() ->
         EngineError, match=r"vLLM died: out of memory \(\d in flight, .*aime24 question \d, .* and \d more"
     ):
         run_jobs(jobs, scripted)
+    assert scripted.cancelled
 
 
 def test_an_interrupt_drops_what_is_in_flight() -> None:

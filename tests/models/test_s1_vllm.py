@@ -174,6 +174,23 @@ def test_ctrl_c_stops_cleanly_and_the_engine_can_go_on(s1_lm: Any) -> None:
     assert generate(s1_lm, PROBLEMS[:2]) == before
 
 
+def test_ids_the_tokenizer_does_not_know_are_dropped_and_counted(
+    s1_lm: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    whole = generate(s1_lm, PROBLEMS[:3])
+    unknown = max(span["tokens"][0] for transcript in whole for span in transcript.spans if not span["forced"])
+    monkeypatch.setattr(s1_lm.engine, "_known_ids", unknown)
+    with caplog.at_level(logging.WARNING):
+        transcripts = generate(s1_lm, PROBLEMS[:3], max_thinking_tokens=30)
+    dropped = sum(transcript.usage["dropped_tokens"] for transcript in transcripts)
+    assert dropped > 0
+    assert f"{dropped} sampled token ids are unknown to the tokenizer" in caplog.text
+    sampled = [
+        t for transcript in transcripts for span in transcript.spans if not span["forced"] for t in span["tokens"]
+    ]
+    assert all(token < unknown for token in sampled)
+
+
 def test_loglikelihood_is_still_the_harness_s(s1_lm: Any) -> None:
     asked = [Instance("loglikelihood", {}, ("016 59738", end), 0, ("t", 0, 1)) for end in (" 604", " 605")]
     scores = s1_lm.loglikelihood(asked, disable_tqdm=True)
