@@ -71,6 +71,7 @@ def sample(index: int, repeats: Sequence[int], tokens: int, waits: int, plain: b
         "doc_id": index,
         "doc": document,
         "target": document["answer"],
+        "arguments": {"gen_args_0": {"arg_0": prompt.format(document["problem"]), "arg_1": {"until": []}}},
         "resps": [responses],
         "filtered_resps": [responses],
         "filter": "none",
