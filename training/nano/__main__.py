@@ -34,6 +34,16 @@ def _parser() -> argparse.ArgumentParser:
     make.add_argument("--threads", type=int, default=1, help="CPU threads; 1 is fastest beside other work (default: 1)")
     make.add_argument("--again", action="store_true", help="train even what is finished")
 
+    measure = commands.add_parser("measure", help="the reported numbers, through s1_vllm on vLLM, into a new record")
+    measure.add_argument("--model", type=Path, default=COMMITTED, help="checkpoint folder (default: the committed one)")
+    measure.add_argument("--name", default="curve", help="of the record (default: curve)")
+    measure.add_argument("--problems", type=int, default=1000, help="held-out problems (default: 1000)")
+    measure.add_argument("--controls", action="store_true", help="also other wait texts, votes and unseen steps")
+    measure.add_argument(
+        "--out", type=Path, default=Path("results/measured/nano"), help="(default: results/measured/nano)"
+    )
+    measure.add_argument("--dtype", default="float32", help="what vLLM computes in (default: float32)")
+
     ask = commands.add_parser("ask", help="one problem: print the whole transcript")
     ask.add_argument("problem", help="for example '016 59738'")
     ask.add_argument("--model", type=Path, default=COMMITTED, help="checkpoint folder (default: the committed one)")
@@ -53,6 +63,8 @@ def main() -> int:
     torch.set_num_threads(threads)
     if arguments.command == "ask":
         return _ask(arguments)
+    if arguments.command == "measure":
+        return _measure(arguments)
     from training.nano import make
 
     out = arguments.out or Path("build/nano") / f"seed-{arguments.seed}"
@@ -61,6 +73,31 @@ def main() -> int:
     except KeyboardInterrupt:
         print(f"\nStopped. What is finished is in {out}; the same command goes on from there.", file=sys.stderr)
         return 130
+    return 0
+
+
+def _measure(arguments: argparse.Namespace) -> int:
+    from training.nano import curve, make, measure
+
+    made = make.record_of(arguments.model)
+    usual = next(row["thinking_tokens"] for row in made["measured"] if row["waits"] == 0)
+    settings = curve.curve_settings(arguments.problems, usual)
+    if arguments.controls:
+        settings += curve.control_settings(arguments.problems)
+    summaries = measure.ask(measure.start(arguments.model, arguments.dtype), settings)
+    about = {
+        "checkpoint": {key: made[key] for key in ("stage", "made_by", "versions")},
+        "dtype": arguments.dtype,
+        "comparisons": curve.comparisons(summaries),
+    }
+    path = measure.write(arguments.out, arguments.name, about, summaries)
+    for row in summaries:
+        low, high = row["interval_95"]
+        print(
+            f"{row['setting']:<34} {100 * row['accuracy']:5.1f} % ({100 * low:.1f} to {100 * high:.1f}) of "
+            f"{row['problems']}, {row['mean_thinking_tokens']:.1f} thinking tokens"
+        )
+    print(f"written to {path}")
     return 0
 
 

@@ -56,7 +56,7 @@ def make(out: Path, seed: int, *, again: bool = False, recipe: Recipe = RECIPE, 
     stages: dict[str, Callable[[], tuple[LlamaForCausalLM, dict[str, Any]]]] = {"base": base, "tuned": tuned}
     for name, stage in stages.items():
         folder = out / name
-        if not again and _record(folder).get("made_by") == made_by:
+        if not again and record_of(folder).get("made_by") == made_by:
             print(f"{name}: already made by this recipe and seed in {folder} (--again trains it anew)")
             continue
         again = True  # what builds on a new stage is made anew as well
@@ -116,7 +116,8 @@ def _commit() -> str:
     return f"{commit} with uncommitted changes" if changed else commit
 
 
-def _record(folder: Path) -> dict[str, Any]:
+def record_of(folder: Path) -> dict[str, Any]:
+    """How a checkpoint was made and what was measured at once; empty when there is none."""
     path = folder / RECORD
     return json.loads(path.read_text()) if path.exists() else {}
 
