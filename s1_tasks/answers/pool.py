@@ -139,6 +139,11 @@ class Pool:
         finally:
             self._put(worker)
 
+    def workers(self) -> list[Worker]:
+        """The idle workers that exist."""
+        with self._freed:
+            return [worker for worker in self._free if worker is not None]
+
     def close(self) -> None:
         """End all idle workers."""
         self._closed = True
