@@ -6,13 +6,13 @@ import sys
 
 import typer
 
-from s1_report.commands import app, exporting, gating, reading
+from s1_report.commands import app, exporting, gating, inspecting, reading
 from s1_report.record import ReportError
 
 BAD_INPUT = 2
 """Exit code for anything the user has to mend: a missing, damaged or incomparable file, or a wrong option."""
 
-__all__ = ["app", "exporting", "gating", "main", "reading"]
+__all__ = ["app", "exporting", "gating", "inspecting", "main", "reading"]
 
 
 def main() -> None:

@@ -30,6 +30,7 @@ def write_run(
     generation: Mapping[str, Any] | None = None,
     checker: str = "0.1.0",
     traces: bool = True,
+    text: str = "hm",
 ) -> Path:
     """tasks: task -> per question the 0/1 outcome of each repeat. plain: another model's output, without usage."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -43,12 +44,12 @@ def write_run(
         tokens = (thinking_tokens or {}).get(task, 100)
         with (folder / f"samples_{task}_{date}.jsonl").open("w") as file:
             for index, repeats in enumerate(outcomes):
-                file.write(json.dumps(sample(index, repeats, tokens, asked or 0, plain, prompt, checker)) + "\n")
+                file.write(json.dumps(sample(index, repeats, tokens, asked or 0, plain, prompt, checker, text)) + "\n")
         if traces and not plain:
             with (folder / "traces.jsonl").open("a") as file:
                 for index, repeats in enumerate(outcomes):
                     for repeat in range(len(repeats)):
-                        file.write(json.dumps(trace(date, task, index, repeat, tokens, asked or 0)) + "\n")
+                        file.write(json.dumps(trace(date, task, index, repeat, tokens, asked or 0, text)) + "\n")
     results = {
         "results": {task: {"exact_match,none": 0.5} for task in tasks},
         "configs": configs,
@@ -64,9 +65,18 @@ def write_run(
     return folder
 
 
-def sample(index: int, repeats: Sequence[int], tokens: int, waits: int, plain: bool, prompt: str, checker: str) -> dict:
+def sample(
+    index: int,
+    repeats: Sequence[int],
+    tokens: int,
+    waits: int,
+    plain: bool,
+    prompt: str,
+    checker: str,
+    text: str = "hm",
+) -> dict:
     document = {"id": f"q{index}", "problem": f"{index} + 1", "answer": str(index + 1)}
-    responses = [thinking(index, right, waits) for right in repeats]
+    responses = [thinking(index, right, waits, text) for right in repeats]
     row = {
         "doc_id": index,
         "doc": document,
@@ -102,17 +112,17 @@ def sample(index: int, repeats: Sequence[int], tokens: int, waits: int, plain: b
     }
 
 
-def thinking(index: int, right: int, waits: int) -> str:
-    rounds = "Wait".join(["\nhm\n"] * (waits + 1))
+def thinking(index: int, right: int, waits: int, text: str) -> str:
+    rounds = "Wait".join([f"\n{text}\n"] * (waits + 1))
     return f"<|im_start|>think{rounds}<|im_start|>answer\nFinal Answer: {index + 1 if right else -1}"
 
 
-def trace(date: str, task: str, index: int, repeat: int, tokens: int, waits: int) -> dict:
+def trace(date: str, task: str, index: int, repeat: int, tokens: int, waits: int, text: str) -> dict:
     spans = [{"phase": "opening", "forced": True, "text": "<|im_start|>think", "tokens": [1]}]
     for number in range(waits + 1):
         if number:
             spans.append({"phase": "thinking", "forced": True, "text": "Wait", "tokens": [2]})
-        spans.append({"phase": "thinking", "forced": False, "text": "\nhm\n", "tokens": [3, 4]})
+        spans.append({"phase": "thinking", "forced": False, "text": f"\n{text}\n", "tokens": [3, 4]})
     spans.append({"phase": "answering", "forced": True, "text": "<|im_start|>answer", "tokens": [5]})
     spans.append({"phase": "answering", "forced": False, "text": f"\nFinal Answer: {index + 1}", "tokens": [6, 7]})
     return {

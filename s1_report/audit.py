@@ -1,0 +1,115 @@
+"""One self-contained HTML file to read a run in: every answer, every round, every verdict.
+
+Model text is hostile. It only ever becomes JSON inside a `<script type="application/json">`, with every character that
+could end that element escaped, and is shown through `textContent`; the page forbids itself all loading.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.resources import files
+from typing import Any
+
+from s1_report.collect import Run
+from s1_report.failures import Failure, failures
+from s1_report.logs import date_of_samples, read_lines, read_traces
+from s1_report.record import ReportError, RunRecord
+
+EXCERPT = 120
+"""Characters of a question shown in the list."""
+LONGEST = 200_000
+"""Characters of one span that are kept; of longer ones both ends."""
+
+
+def audit(runs: Sequence[Run], title: str) -> str:
+    """The page for these runs. Raises ReportError when a samples file is no longer what it was."""
+    index, details = [], []
+    for number, run in enumerate(runs):
+        for entry, detail in _answers(run):
+            index.append({"run": number, **entry})
+            details.append(detail)
+    head = {
+        "title": title,
+        "runs": [run.record.label() for run in runs],
+        "classes": [failure.value for failure in Failure],
+        "answers": index,
+    }
+    blocks = [_script("index", head), *(_script(f"d{number}", detail) for number, detail in enumerate(details))]
+    template = files("s1_report").joinpath("audit.html").read_text(encoding="utf-8")
+    return template.replace("<!-- DATA -->", "\n".join(blocks))
+
+
+def _script(name: str, value: Any) -> str:
+    return f'<script type="application/json" id="{name}">{embedded(value)}</script>'
+
+
+def embedded(value: Any) -> str:
+    """JSON in which no text can end the script element it stands in, nor open a comment or an entity."""
+    text = json.dumps(value, ensure_ascii=False)
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return text.encode("utf-8", errors="replace").decode("utf-8")
+
+
+def _answers(run: Run) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    date = date_of_samples(run.samples, run.record.task)
+    traces = read_traces(run.samples.parent / "traces.jsonl", spans=True).get((date, run.record.task), {})
+    wanted = {question.key for question in run.record.questions}
+    for number, row in read_lines(run.samples):
+        if str(row.get("doc_hash", ""))[:16] not in wanted:
+            continue
+        try:
+            yield from _repeats(row, traces.get(row.get("doc_id"), []), run.record)
+        except (KeyError, TypeError, IndexError) as error:
+            raise ReportError(f"{run.samples}, line {number}: not a sample of lm_eval ({error!r})") from None
+
+
+def _repeats(
+    row: Mapping[str, Any], traces: list[dict[str, Any]], record: RunRecord
+) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    limit = record.budget.get("max_thinking_tokens")
+    asked_limit = float(limit) if isinstance(limit, int | float) else None
+    prompt = str(row["arguments"]["gen_args_0"]["arg_0"])
+    verdicts = row.get("verdicts") or [{}]
+    for repeat, (response, verdict) in enumerate(zip(row["resps"][0], verdicts, strict=False)):
+        trace = traces[repeat] if repeat < len(traces) else None
+        outcome = str(verdict.get("outcome", ""))
+        correct = outcome == "correct" if verdict else float(row[record.metric]) == 1.0
+        reference = str(row.get("target", ""))
+        classes = failures(str(response), reference, correct, outcome, trace, asked_limit)
+        entry = {
+            "id": f"{row.get('doc_id')}" + (f".{repeat}" if len(verdicts) > 1 else ""),
+            "correct": correct,
+            "outcome": outcome or ("correct" if correct else "incorrect"),
+            "classes": [failure.value for failure in classes],
+            "answer": verdict.get("answer"),
+            "reference": reference,
+            "tokens": trace.get("thinking_tokens") if trace else None,
+            "waits": trace.get("waits_used") if trace else None,
+            "question": prompt[:EXCERPT],
+        }
+        usage = {name: value for name, value in (trace or {}).items() if isinstance(value, int)}
+        yield entry, {"prompt": prompt, "spans": _spans(str(response), trace), "verdict": verdict, "usage": usage}
+
+
+def _spans(response: str, trace: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+    """phase, forced, text and number of tokens; one span of unknown phase without a trace."""
+    if trace is None:
+        return [{"phase": "response", "forced": False, "text": _kept(response)}]
+    return [
+        {
+            "phase": span["phase"],
+            "forced": span["forced"],
+            "text": _kept(span["text"]),
+            "tokens": len(span.get("tokens", ())),
+        }
+        for span in trace["spans"]
+    ]
+
+
+def _kept(text: str) -> str:
+    if len(text) <= LONGEST:
+        return text
+    half = LONGEST // 2
+    return f"{text[:half]}\n... {len(text) - 2 * half:,} characters left out ...\n{text[-half:]}"

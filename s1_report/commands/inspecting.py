@@ -1,0 +1,63 @@
+"""`audit` and `rescore`: back to the texts behind the numbers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from s1_report.commands import Filter, Folders, Metric, app, finish, say, table
+
+
+@app.command()
+def audit(
+    folders: Folders,
+    output: Annotated[Path, typer.Option("--output", "-o", help="HTML file.")] = Path("audit.html"),
+    title: Annotated[str, typer.Option(help="Title of the page.")] = "Audit",
+    metric: Metric = None,
+    filter_name: Filter = None,
+) -> None:
+    """One HTML file with every answer: filter by class of failure, read every round, see why it was judged so."""
+    from s1_report.audit import audit as page
+    from s1_report.collect import collect
+    from s1_report.record import write_text
+
+    found = collect(*folders, metric=metric, filter_name=filter_name)
+    if found.runs:
+        write_text(output, page(found.runs, title))
+        say(f"wrote {output} ({output.stat().st_size / 1e6:.1f} MB)")
+    finish(found.problems, found.superseded)
+
+
+@app.command()
+def rescore(
+    folders: Folders,
+    checker: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--checker", help="NAME=COMMAND of a further checker; see s1_report/rescore.py for what it reads."
+        ),
+    ] = None,
+    changed: Annotated[int, typer.Option(help="Show at most so many changed verdicts.")] = 20,
+    metric: Metric = None,
+    filter_name: Filter = None,
+) -> None:
+    """Judge stored answers again without generating: what each checker would have scored, and what changed."""
+    from s1_report.collect import collect
+    from s1_report.rescore import CHANGED_HEADERS, SCORE_HEADERS, changed_rows, checkers_of, rescore_run, score_rows
+
+    found = collect(*folders, metric=metric, filter_name=filter_name)
+    checkers = checkers_of(checker or [])
+    results = [rescore_run(run, checkers) for run in found.runs]
+    table(SCORE_HEADERS, [row for result in results for row in score_rows(result)], left=2)
+    rows = [row for result in results for row in changed_rows(result)]
+    if rows:
+        say(
+            f"{len(rows)} verdicts differ from the logged ones"
+            + (f", the first {changed}:" if len(rows) > changed else ":")
+        )
+        table(CHANGED_HEADERS, rows[:changed], left=8)
+    else:
+        say("no verdict differs from the logged ones")
+    finish(found.problems, found.superseded)
