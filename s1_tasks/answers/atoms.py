@@ -24,6 +24,7 @@ from s1_tasks.answers.nodes import (
     Product,
     Quantity,
     Sequence,
+    Sum,
     Symbol,
     Unreadable,
     Words,
@@ -426,9 +427,13 @@ class AtomReader:
             arguments = (*arguments, base)
         if exponent == integer(-1) and name in _INVERSES:
             return Call(_INVERSES[name], arguments)
+        call_or_power: Node
         call = Call("ln" if name == "log" and base is None else name, arguments)
-        if name == "exp":
-            call_or_power: Node = Power(Constant("e"), arguments[0])
+        if name == "cis":
+            turned = Product((Constant("i"), Call("sin", arguments)))
+            call_or_power = Sum((Call("cos", arguments), turned))
+        elif name == "exp":
+            call_or_power = Power(Constant("e"), arguments[0])
         elif name == "factorial":
             call_or_power = Call("factorial", arguments)
         else:

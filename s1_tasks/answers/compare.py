@@ -241,8 +241,9 @@ class Comparer:
             return given == wanted
         if isinstance(given, Relation) and isinstance(wanted, Relation):
             return self._same_relations(given, wanted)
-        if _is_tuple(given) and _is_tuple(wanted):
-            return self._same_tuples(given, wanted)
+        first, second = realsets.as_interval(given), realsets.as_interval(wanted)
+        if first is not None and second is not None and first[2:] == second[2:]:
+            return both(self._scalar(first[0], second[0]), self._scalar(first[1], second[1]))
         return False
 
     def _same_relations(self, given: Relation, wanted: Relation) -> Truth:
@@ -298,7 +299,10 @@ class Comparer:
             quotient = Product((parts[0], Power(parts[1], integer(-1))))
             return self.same(quotient, wanted) if first else self.same(given, quotient)
         straight = self._in_order(list(first), list(second))
-        if straight is True or len(first) != len(second) or any(part == integer(0) for part in (*first, *second)):
+        parts = (*first, *second)
+        if straight is True or len(first) != len(second) or any(
+            part == integer(0) or isinstance(part, Quantity) for part in parts
+        ):
             return straight
         crossed = [
             self._decide(Product((first[0], two)), Product((second[0], one)))

@@ -211,6 +211,15 @@ def _whole(function: Callable[..., int]) -> Callable[[Expander, list[Form]], For
     return value
 
 
+def _remainder(expander: Expander, arguments: list[Form]) -> Form | None:
+    values = _rationals(arguments)
+    if values is None or len(values) != 2:
+        return None
+    if not values[1]:
+        raise Undefined("modulo 0")
+    return _number(values[0] % values[1])
+
+
 _KNOWN: dict[str, Callable[[Expander, list[Form]], Form | None]] = {
     "root": _root,
     "abs": _absolute,
@@ -228,6 +237,7 @@ _KNOWN: dict[str, Callable[[Expander, list[Form]], Form | None]] = {
     "ceil": _of_rationals(lambda values: math.ceil(values[0])),
     "max": _of_rationals(max),
     "min": _of_rationals(min),
+    "mod": _remainder,
     "gcd": _whole(math.gcd),
     "lcm": _whole(math.lcm),
 }

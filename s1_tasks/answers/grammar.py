@@ -9,6 +9,7 @@ from fractions import Fraction
 from s1_tasks.answers.atoms import CURRENCIES, AtomReader
 from s1_tasks.answers.nodes import (
     Builder,
+    Call,
     NamedSet,
     Node,
     Number,
@@ -215,8 +216,9 @@ class Grammar(AtomReader):
                 self.step()
                 modulus = self.signed_power()
                 return Quantity(_product_of(factors), f"mod {modulus.value}" if isinstance(modulus, Number) else "mod")
-            elif self.text == "!" and self.kind == "sign":
-                raise Unreadable("a factorial of nothing")
+            elif self.text in (r"\bmod", r"\mod"):
+                self.step()
+                return Call("mod", (_product_of(factors), self.signed_power()))
             else:
                 break
             if isinstance(factors[-1], Quantity) and len(factors) > 1 and not isinstance(factors[-2], Quantity):

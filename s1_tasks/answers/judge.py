@@ -115,10 +115,14 @@ def _compare(
         return _outcome(same), "the letters agree" if same else "the letters differ"
     if _same_words(answer, reference):
         return Outcome.CORRECT, "the same words"
-    given, wanted = readings(answer), readings(reference)
-    if unreadable(given):
-        return Outcome.UNREADABLE, "the answer is neither a formula nor words"
-    truth = Comparer(decide, symmetric=symmetric).same_readings(given, wanted)
+    try:
+        given, wanted = readings(answer), readings(reference)
+        if unreadable(given):
+            return Outcome.UNREADABLE, "the answer is neither a formula nor words"
+        truth = Comparer(decide, symmetric=symmetric).same_readings(given, wanted)
+    except Exception as failure:
+        # a fault of ours must not cost the run whose answers are being scored; tests look for this reason
+        return Outcome.UNREADABLE, f"internal error: {type(failure).__name__}: {failure}"
     if truth is False and (needs_calculus(answer) or needs_calculus(reference)):
         truth = None
     if truth is None:

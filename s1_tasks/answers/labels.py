@@ -112,9 +112,18 @@ def may_agree(left: Node, right: Node, body: Node) -> bool:
 def align_variable(left: Named, right: Named) -> tuple[Node, Node]:
     """Bodies with the variable of f(m) = 2m + 1 renamed to that of f(n) = 2n + 1."""
     first, second = _function_variable(left.label), _function_variable(right.label)
-    if first and second and first != second and first not in symbols(right.body) and second not in symbols(left.body):
-        return rewrite(left.body, Symbol(first), Symbol(second)), right.body
-    return left.body, right.body
+    body = left.body
+    if first and second and first != second and first not in symbols(right.body) and second not in symbols(body):
+        body = rewrite(body, Symbol(first), Symbol(second))
+    if first and second:
+        # an arbitrary constant: f(x) = cx and f(x) = kx
+        only_left, only_right = symbols(body) - symbols(right.body), symbols(right.body) - symbols(body)
+        if len(only_left) == len(only_right) == 1 and (only_left | only_right) <= _ARBITRARY:
+            body = rewrite(body, Symbol(only_left.pop()), Symbol(only_right.pop()))
+    return body, right.body
+
+
+_ARBITRARY = frozenset({"c", "C", "k", "K", "a", "b", "m", "C_1", "c_1", "lambda", "alpha"})
 
 
 def _function_variable(label: Node | None) -> str | None:

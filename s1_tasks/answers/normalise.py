@@ -53,7 +53,7 @@ _THIN = re.compile(r"(?<!\\)\\[,;:!> ]|~")
 _FONTS = re.compile(
     r"\\(?:mathbf|boldsymbol|mathcal|mathit|mathsf|mathtt|mathfrak|bm|vec|overrightarrow|overleftrightarrow|widehat|hat|"
     r"tilde|widetilde|mathring|pmb|underline|ensuremath|mathop|mathord|mathbin|mathrel|cancel|color\{\w+\}|"
-    r"textcolor\{\w+\}|mathclap|smash|boxed|fbox|beginboxed)\s*(?=\{)"
+    r"textcolor\{\w+\}|mathclap|smash|boxed|fbox|beginboxed)(?:\s*(?=\{)|\s+(?=[a-zA-Z\d]))"
 )
 _TEXTS = re.compile(
     r"\\(?:text|textbf|textit|textrm|textsf|texttt|textnormal|textmd|textup|mbox|hbox|mathrm|operatorname\*?|emph|"
@@ -209,8 +209,13 @@ def plain_form(text: str) -> str:
 
 
 def words_form(text: str) -> str:
-    """A prose answer for comparison: lower case, letters and digits only, without articles."""
-    text = re.sub(r"\\word\{([^{}]*)\}", r" \1 ", clean(text)).lower()
-    text = re.sub(r"\\[a-z]+", " ", text)
+    """A prose answer for comparison: lower case, letters and digits only, without articles.
+
+    A formula that could not be read is no prose: all its symbols count.
+    """
+    text = re.sub(r"\\word\{([^{}]*)\}", r" \1 ", clean(text))
+    if re.search(r"\\[a-zA-Z]|[=<>^_+*/|\[\]]", text):
+        return re.sub(r"\s+", "", text)
+    text = text.lower()
     text = re.sub(r"[^a-z0-9]+", " ", text)
     return " ".join(word for word in text.split() if word not in {"the", "a", "an"})

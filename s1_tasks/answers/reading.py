@@ -8,7 +8,7 @@ import re
 from functools import lru_cache
 
 from s1_tasks.answers.grammar import parse
-from s1_tasks.answers.nodes import Based, NamedSet, Node, Relation, Unreadable, Words
+from s1_tasks.answers.nodes import Based, NamedSet, Node, Relation, Sequence, Symbol, Unreadable, Words
 from s1_tasks.answers.normalise import clean, has_thousands, merge_thousands, words_form
 
 MAX_ANSWER_CHARS = 10_000
@@ -39,9 +39,10 @@ _BASE = re.compile(
 )
 _BASE_NAMES = {"two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
                "twelve": 12, "sixteen": 16}  # fmt: skip
+_OUTWARD = re.compile(r"(\])([^\[\]()]{1,80}[,;][^\[\]()]{1,80})([\[\]])|(?<!\S)(\[)([^\[\]()]{1,80}[,;][^\[\]()]{1,80})(\[)")
 _INTEGER_DECLARATION = re.compile(
     r"(?:\s*[,;(]\s*|\s+|\})(?:(?:\\word\{)?\b(?:where|for|with|and)\b\}?\s*)?(?:(?:\\word\{)?(?:all|any|some|every|each)\}?\s*)?"
-    r"([a-zA-Z](?:\s*,\s*[a-zA-Z])*)\s*(?:\\in\s*\\mathbb\{[ZN]\}(?:\s*[\^_]\s*(?:\{[^{}]*\}|\S))?|\\in\s+Z|"
+    r"([a-zA-Z](?:\s*,\s*[a-zA-Z])*)\s*(?:\\in\s*\\mathbb\{[ZN]\}(?:\s*[\^_]\s*(?:\{[^{}]*\}|\S))?|\\in\s*[ZN](?:\s*[\^_]\s*(?:\{[^{}]*\}|\S))?|"
     r"(?:(?:\\word\{)?(?:is|any|an|integer)\}?\s*)+)\s*\)?\s*$"
 )
 _FOR_ALL = re.compile(
@@ -102,6 +103,7 @@ def _parses(cleaned: str) -> tuple[Node, ...]:
         return (Based(digits.lstrip("0") or "0", _BASE_NAMES.get(name) or int(name), bool(sign)),)
     if cleaned[0] == "<" and cleaned[-1] == ">":
         cleaned = rf"\langle {cleaned[1:-1]} \rangle"
+    cleaned = _OUTWARD.sub(_inward, cleaned)
     texts = [cleaned]
     if has_thousands(cleaned):
         texts = [
@@ -120,10 +122,25 @@ def _parses(cleaned: str) -> tuple[Node, ...]:
             tree = parse(text)
         except Unreadable:
             continue
-        for reading in _approximations(tree):
+        for reading in (*_approximations(tree), *_all_equal(tree)):
             if reading not in found:
                 found.append(reading)
     return tuple(found)
+
+
+def _all_equal(tree: Node) -> list[Node]:
+    """`x = y = z = 1` is also the point (1, 1, 1)."""
+    if not isinstance(tree, Relation) or len(tree.sides) < 3 or set(tree.operators) != {"="}:
+        return []
+    if not all(isinstance(side, Symbol) for side in tree.sides[:-1]):
+        return []
+    return [Sequence(tree.sides[-1:] * (len(tree.sides) - 1), "(", ")")]
+
+
+def _inward(match: re.Match[str]) -> str:
+    """]a, b[ is (a, b)"""
+    opening, inside, closing = (group for group in match.groups() if group is not None)
+    return ("[" if opening == "[" else "(") + inside + ("]" if closing == "]" else ")")
 
 
 def _approximations(tree: Node) -> list[Node]:

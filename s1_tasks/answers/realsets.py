@@ -77,6 +77,25 @@ def looks_like_set(node: Node) -> bool:
     return False
 
 
+def as_interval(node: Node) -> tuple[Node, Node, bool, bool] | None:
+    """(low, high, low closed, high closed) of an interval as written, also between variables: (a, b), a < x < b."""
+    if isinstance(node, Sequence) and len(node.items) == 2 and node.opening in ("(", "["):
+        return node.items[0], node.items[1], node.opening == "[", node.closing == "]"
+    if not isinstance(node, Relation):
+        return None
+    sides, operators = list(node.sides), list(node.operators)
+    if operators == ["in"]:
+        return as_interval(sides[1])
+    if all(operator in (">", ">=") for operator in operators):
+        sides, operators = sides[::-1], [_FLIPPED[operator] for operator in reversed(operators)]
+    if not all(operator in ("<", "<=") for operator in operators):
+        return None
+    closed = [operator == "<=" for operator in operators]
+    if len(sides) == 3 and _is_variable(sides[1]):
+        return sides[0], sides[2], closed[0], closed[1]
+    return None
+
+
 def real_set(node: Node, solver: Solver) -> list[Piece]:
     """The sorted, disjoint pieces of a set; raises NotReal or NeedsSolving."""
     if isinstance(node, NamedSet):

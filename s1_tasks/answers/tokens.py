@@ -80,6 +80,7 @@ FUNCTIONS = frozenset(
         "ctg",
         "arctg",
         "det",
+        "cis",
     ]
 )
 _GREEK = frozenset(

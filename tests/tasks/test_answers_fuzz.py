@@ -128,6 +128,7 @@ def test_an_interval_equals_its_inequality_and_not_the_one_with_another_end(
 def test_any_text_gets_a_verdict(text: str, reference: str) -> None:
     verdict = judge(text, reference)
     assert isinstance(verdict.outcome, Outcome)
+    assert "internal error" not in verdict.reason
     assert equivalent(text, reference) is equivalent(reference, text)
 
 
@@ -144,4 +145,6 @@ PIECES = st.lists(
 @given(PIECES, PIECES)
 def test_any_mathematical_rubble_gets_a_verdict_and_equivalence_is_symmetric(left: str, right: str) -> None:
     extract(left)
+    assert "internal error" not in judge(rf"\boxed{{{left}}}", "5").reason
+    assert "internal error" not in judge(left, r"\frac{x}{2}").reason
     assert equivalent(left, right) is equivalent(right, left)
