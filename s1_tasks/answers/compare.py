@@ -300,8 +300,10 @@ class Comparer:
             return self.same(quotient, wanted) if first else self.same(given, quotient)
         straight = self._in_order(list(first), list(second))
         parts = (*first, *second)
-        if straight is True or len(first) != len(second) or any(
-            part == integer(0) or isinstance(part, Quantity) for part in parts
+        if (
+            straight is True
+            or len(first) != len(second)
+            or any(part == integer(0) or isinstance(part, Quantity) for part in parts)
         ):
             return straight
         crossed = [

@@ -37,39 +37,10 @@ _RELATIONS = {
 _SET_OPERATIONS = {r"\cup": "union", "union": "union", r"\cap": "intersection", r"\setminus": "difference"}
 _PRODUCT_SIGNS = frozenset({"*", "/"})
 _LEADING_WORDS = frozenset(
-    [
-        "answer",
-        "final",
-        "only",
-        "exactly",
-        "approximately",
-        "about",
-        "approx",
-        "all",
-        "roughly",
-        "around",
-        "nearly",
-        "equals",
-        "is",
-        "are",
-        "at",
-        "x",
-        "y",
-        "either",
-        "both",
-        "set",
-        "values",
-        "value",
-        "solutions",
-        "solution",
-        "points",
-        "point",
-        "total",
-        "just",
-        "interval",
-        "range",
-        "domain",
-    ]
+    str.split(
+        "answer final only exactly approximately about approx all roughly around nearly equals is are at x y "
+        "either both set values value solutions solution points point total just interval range domain"
+    )
 )
 
 

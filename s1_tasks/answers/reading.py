@@ -39,7 +39,9 @@ _BASE = re.compile(
 )
 _BASE_NAMES = {"two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
                "twelve": 12, "sixteen": 16}  # fmt: skip
-_OUTWARD = re.compile(r"(\])([^\[\]()]{1,80}[,;][^\[\]()]{1,80})([\[\]])|(?<!\S)(\[)([^\[\]()]{1,80}[,;][^\[\]()]{1,80})(\[)")
+_OUTWARD = re.compile(
+    r"(\])([^\[\]()]{1,80}[,;][^\[\]()]{1,80})([\[\]])|(?<!\S)(\[)([^\[\]()]{1,80}[,;][^\[\]()]{1,80})(\[)"
+)
 _INTEGER_DECLARATION = re.compile(
     r"(?:\s*[,;(]\s*|\s+|\})(?:(?:\\word\{)?\b(?:where|for|with|and)\b\}?\s*)?(?:(?:\\word\{)?(?:all|any|some|every|each)\}?\s*)?"
     r"([a-zA-Z](?:\s*,\s*[a-zA-Z])*)\s*(?:\\in\s*\\mathbb\{[ZN]\}(?:\s*[\^_]\s*(?:\{[^{}]*\}|\S))?|\\in\s*[ZN](?:\s*[\^_]\s*(?:\{[^{}]*\}|\S))?|"
