@@ -74,7 +74,9 @@ def math_verify() -> Callable[[Row], bool]:
 CHECKERS = {"s1": ours, "s1 (judge on everything)": ours_through_judge, "Math-Verify": math_verify}
 
 
-def measure(rows: list[Row], make: Callable[[], Callable[[Row], bool]]) -> tuple[dict[str, Any], list[tuple[Row, bool]]]:
+def measure(
+    rows: list[Row], make: Callable[[], Callable[[Row], bool]]
+) -> tuple[dict[str, Any], list[tuple[Row, bool]]]:
     """Accuracy per part, times in seconds, and the rows judged otherwise than labelled."""
     check = make()
     check(rows[0])
@@ -94,7 +96,8 @@ def measure(rows: list[Row], make: Callable[[], Callable[[Row], bool]]) -> tuple
     ordered = sorted(seconds)
     result = {
         "parts": {
-            name: counts | {"accuracy": round(100 - 100 * (counts["false_accepts"] + counts["false_rejects"]) / counts["pairs"], 2)}
+            name: counts
+            | {"accuracy": round(100 - 100 * (counts["false_accepts"] + counts["false_rejects"]) / counts["pairs"], 2)}
             for name, counts in sorted(parts.items())
         },
         "median_ms": round(1e3 * statistics.median(seconds), 3),
@@ -119,7 +122,9 @@ def table(results: dict[str, dict[str, Any]]) -> list[str]:
             cells.append(f"{numbers['accuracy']:.2f} % ({numbers['false_accepts']} + {numbers['false_rejects']})")
         lines.append(f"| {part} | {counts['pairs']} | " + " | ".join(cells) + " |")
     for name, unit in (("median_ms", "ms"), ("p99_ms", "ms"), ("slowest_s", "s"), ("total_s", "s")):
-        lines.append(f"| {name.split('_')[0]} | | " + " | ".join(f"{result[name]} {unit}" for result in results.values()) + " |")
+        lines.append(
+            f"| {name.split('_')[0]} | | " + " | ".join(f"{result[name]} {unit}" for result in results.values()) + " |"
+        )
     return lines
 
 
@@ -128,7 +133,9 @@ def main() -> None:
     arguments.add_argument("pairs", type=Path)
     arguments.add_argument("--report", help="write benchmarks/reports/judge_NAME.md")
     arguments.add_argument("--only", choices=["ours", "all"], default="all")
-    arguments.add_argument("--show", type=int, default=0, help="print so many pairs that s1 judges otherwise than labelled")
+    arguments.add_argument(
+        "--show", type=int, default=0, help="print so many pairs that s1 judges otherwise than labelled"
+    )
     options = arguments.parse_args()
     rows = [json.loads(line) for line in options.pairs.read_text(encoding="utf-8").splitlines() if line.strip()]
     from s1_tasks.answers import CHECKER_VERSION
@@ -156,7 +163,11 @@ def main() -> None:
             "",
         ]
         (REPORTS / f"judge_{options.report}.md").write_text("\n".join([*head, *lines, ""]), encoding="utf-8")
-    print(json.dumps({"pairs": len(rows), "file": fingerprint(options.pairs), "version": CHECKER_VERSION, "results": results}))
+    print(
+        json.dumps(
+            {"pairs": len(rows), "file": fingerprint(options.pairs), "version": CHECKER_VERSION, "results": results}
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -15,11 +15,11 @@ from contextlib import contextmanager
 from fractions import Fraction
 from typing import Any
 
-import mpmath
+import mpmath  # type: ignore[import-untyped]
 import sympy
 from mpmath import mp
 
-from s1_tasks.answers import realsets, scalars
+from s1_tasks.answers import pieces, scalars
 from s1_tasks.answers.approx import NoValue, points
 from s1_tasks.answers.nodes import (
     Call,
@@ -67,18 +67,18 @@ class Algebra:
             self.evidence = f"equal to {AGREEING_DIGITS} digits at every sample point, without a proof"
         return True
 
-    def solve(self, relation: Relation, name: str) -> list[realsets.Piece]:
+    def solve(self, relation: Relation, name: str) -> list[pieces.Piece]:
         """The real solutions of one inequality in one variable."""
         variable = sympy.Symbol(name, real=True)
         try:
             sides = [to_sympy(side, {name: variable}) for side in relation.sides]
             comparison = _RELATIONS[relation.operators[0]](*sides)
             if comparison in (True, False):
-                raise realsets.NotReal
+                raise pieces.NotReal
             found = sympy.solveset(comparison, variable, sympy.S.Reals)
             return _pieces(found)
         except (NotImplementedError, ValueError, TypeError, NoValue, AttributeError) as failure:
-            raise realsets.NotReal(str(failure)) from failure
+            raise pieces.NotReal(str(failure)) from failure
 
 
 _RELATIONS = {"<": sympy.Lt, "<=": sympy.Le, ">": sympy.Gt, ">=": sympy.Ge, "!=": sympy.Ne, "=": sympy.Eq}
@@ -200,23 +200,23 @@ def _sympy_power(base: Any, exponent: Any) -> Any:
     return sympy.Pow(base, exponent)
 
 
-def _pieces(found: Any) -> list[realsets.Piece]:
+def _pieces(found: Any) -> list[pieces.Piece]:
     """sympy's set -> pieces."""
     if found is sympy.S.EmptySet:
         return []
     if isinstance(found, sympy.Interval):
-        low, high = (realsets.bound(from_sympy(end), True) for end in (found.start, found.end))
+        low, high = (pieces.bound(from_sympy(end), True) for end in (found.start, found.end))
         return [
-            realsets.Piece(
-                realsets.Bound(low.node, low.value, low.closed and not found.left_open),
-                realsets.Bound(high.node, high.value, high.closed and not found.right_open),
+            pieces.Piece(
+                pieces.Bound(low.node, low.value, low.closed and not found.left_open),
+                pieces.Bound(high.node, high.value, high.closed and not found.right_open),
             )
         ]
     if isinstance(found, sympy.FiniteSet):
-        return realsets.union(*([realsets.point(from_sympy(item))] for item in found))
+        return pieces.union(*([pieces.point(from_sympy(item))] for item in found))
     if isinstance(found, sympy.Union):
-        return realsets.union(*(_pieces(part) for part in found.args))
-    raise realsets.NotReal(f"a set of type {type(found).__name__}")
+        return pieces.union(*(_pieces(part) for part in found.args))
+    raise pieces.NotReal(f"a set of type {type(found).__name__}")
 
 
 def from_sympy(expression: Any) -> Node:

@@ -57,10 +57,10 @@ class Evaluator:
 
     def _evaluate(self, node: Node) -> tuple[Value, float]:
         if isinstance(node, Number):
-            value = float(node.value)
-            if value == 0 and node.value:
+            literal = float(node.value)
+            if literal == 0 and node.value:
                 raise NoValue("underflow")
-            return value, abs(value) * 2**-52
+            return literal, abs(literal) * 2**-52
         if isinstance(node, Symbol):
             return self._point[node.name], 0.0
         if isinstance(node, Constant):
@@ -85,8 +85,8 @@ class Evaluator:
             return self._power(node)
         if isinstance(node, Quantity):
             value, bound = self._evaluate(node.value)
-            factor = {"%": 0.01, "degree": math.pi / 180}.get(node.unit, 1.0)
-            return value * factor, (bound + _EPSILON * abs(value)) * factor
+            scale = {"%": 0.01, "degree": math.pi / 180}.get(node.unit, 1.0)
+            return value * scale, (bound + _EPSILON * abs(value)) * scale
         if isinstance(node, Call):
             return self._call(node)
         raise NoValue(f"{type(node).__name__} is no number")

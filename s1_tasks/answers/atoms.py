@@ -80,19 +80,19 @@ class AtomReader(CallReader):
             return Quantity(node, "degree")
         if self.text == "'" or (self.text == "{" and self.peek_text(1) == "'"):
             raise Unreadable("a prime as an exponent")
-        exponent = self._exponent()
+        exponent = self.exponent()
         if isinstance(exponent, Words):
             return Quantity(node, exponent.text)
         if isinstance(node, Quantity):
             return Quantity(Power(node.value, exponent), node.unit)
         return Power(node, exponent)
 
-    def _exponent(self) -> Node:
+    def exponent(self) -> Node:
         with self.deeper():
             if self.text in ("-", "+"):
                 minus = self.text == "-"
                 self.step()
-                inner = self._exponent()
+                inner = self.exponent()
                 return (
                     Product((integer(-1), inner))
                     if minus and not isinstance(inner, Number)
@@ -115,7 +115,7 @@ class AtomReader(CallReader):
             exponent = self.atom()
             if self.text == "^":
                 self.step()
-                exponent = Power(exponent, self._exponent())
+                exponent = Power(exponent, self.exponent())
             return exponent
 
     def _subscripted(self, node: Node) -> Node:

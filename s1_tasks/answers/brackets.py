@@ -22,7 +22,8 @@ from s1_tasks.answers.nodes import (
 )
 
 CLOSERS = {"(": (")", "]"), "[": ("]", ")"), "{": ("}",), r"\{": (r"\}",), r"\langle": (r"\rangle", ">"),
-            r"\lfloor": (r"\rfloor",), r"\lceil": (r"\rceil",), r"\lvert": (r"\rvert", "|"), r"\Vert": (r"\Vert",)}  # fmt: skip  # fmt: skip
+           r"\lfloor": (r"\rfloor",), r"\lceil": (r"\rceil",), r"\lvert": (r"\rvert", "|"),
+           r"\Vert": (r"\Vert",)}  # fmt: skip
 _CASE_WORDS = frozenset({"if", "for", "when", "where", "while"})
 
 

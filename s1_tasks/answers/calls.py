@@ -8,9 +8,10 @@ from s1_tasks.answers.tokens import FUNCTIONS, Token
 
 _SAME_FUNCTION = {"asin": "arcsin", "acos": "arccos", "atan": "arctan", "acot": "arccot", "tg": "tan", "ctg": "cot",
                   "arctg": "arctan", "arcsinh": "arsinh", "asinh": "arsinh", "arccosh": "arcosh", "acosh": "arcosh",
-                  "arctanh": "artanh", "atanh": "artanh", "ceiling": "ceil", "binomial": "binom", "sign": "sgn"}  # fmt: skip  # fmt: skip
+                  "arctanh": "artanh", "atanh": "artanh", "ceiling": "ceil", "binomial": "binom",
+                  "sign": "sgn"}  # fmt: skip
 _INVERSES = {"sin": "arcsin", "cos": "arccos", "tan": "arctan", "cot": "arccot", "sec": "arcsec", "csc": "arccsc",
-             "sinh": "arsinh", "cosh": "arcosh", "tanh": "artanh"}  # fmt: skip  # fmt: skip
+             "sinh": "arsinh", "cosh": "arcosh", "tanh": "artanh"}  # fmt: skip
 
 
 class CallReader(BracketReader):
@@ -32,7 +33,7 @@ class CallReader(BracketReader):
             if subscript:
                 base = self._argument()
             else:
-                exponent = self._exponent()
+                exponent = self.exponent()
         if name == "log" and base is None and self.kind == "number" and self.peek_text(1) == "(" and not self.spaced:
             base = self.number()  # log2(8)
         arguments = self._function_arguments()

@@ -16,8 +16,8 @@ _LED = re.compile(
     rf"(?:[)\].:}}*_$`\"'\\]{{1,12}}(?=\s|$|[^\w])|\s{{1,3}}(?=[-–—=(:])|(?=\s*$))",
 )
 _FOLLOWED = re.compile(
-    rf"{_OPEN}(?:(?:for sure|therefore|thus|clearly|definitely|probably|(?:most\s)?likely|then|hence|indeed|simply|obviously|"
-    rf"option|choice|letter)[\s,]{{1,3}}){{0,2}}{_OPEN}{_WRAP}{_OPEN}(?:([B-HJ])\b(?=[^\w\s]|\s[a-z(]|\s*$)|"
+    rf"{_OPEN}(?:(?:for sure|therefore|thus|clearly|definitely|probably|(?:most\s)?likely|then|hence|indeed|"
+    rf"simply|obviously|option|choice|letter)[\s,]{{1,3}}){{0,2}}{_OPEN}{_WRAP}{_OPEN}(?:([B-HJ])\b(?=[^\w\s]|\s[a-z(]|\s*$)|"
     rf"([AI])\b(?=[).,*}}$\]]|\s*$|\s(?:because|since|as|for|which|due|with|but|and|not|is|would|by)\b))",
     re.IGNORECASE,
 )

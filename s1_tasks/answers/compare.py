@@ -1,7 +1,7 @@
 """Two answers of any kind: the same, different, or not decided without computer algebra.
 
 Kinds that can state the same thing are brought to one form first: `x = 5` and 5; plus-minus and the written-out list;
-inequalities, set-builders and intervals; vectors in any brackets; 5 and {5}. What stays of different kinds is different.
+inequalities, set-builders and intervals; vectors in any brackets; 5 and {5}. What stays of different kinds differs.
 Lists and sets are unordered (and keep repetitions), points and vectors are ordered.
 """
 
@@ -9,9 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from s1_tasks.answers import realsets
+from s1_tasks.answers import pieces, realsets
 from s1_tasks.answers.families import same_family
 from s1_tasks.answers.labels import Named, align_variable, may_agree, signed_variants, unlabel, value_of_combination
+from s1_tasks.answers.members import (
+    all_unlabelled,
+    any_plus_minus,
+    distinct_labels,
+    elements_of,
+    has_bare_items,
+    is_collection,
+    is_tuple,
+    items_of,
+    matrix_rows,
+    same_digits,
+    set_variable,
+)
 from s1_tasks.answers.nodes import (
     SCALAR_TYPES,
     Based,
@@ -21,7 +34,6 @@ from s1_tasks.answers.nodes import (
     Node,
     Number,
     Piecewise,
-    PlusMinus,
     Power,
     Product,
     Quantity,
@@ -29,11 +41,9 @@ from s1_tasks.answers.nodes import (
     Relation,
     Sequence,
     SetOperation,
-    Symbol,
     Words,
     integer,
     symbols,
-    walk,
 )
 from s1_tasks.answers.scalars import Scalars, Truth, both, difference, either, proportional
 
@@ -41,7 +51,7 @@ _MIRRORED = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "=": "=", "!=": "!="}
 MAX_ITEMS = 200
 
 
-def _no_solver(relation: Relation, name: str) -> list[realsets.Piece]:
+def _no_solver(relation: Relation, name: str) -> list[pieces.Piece]:
     raise realsets.NeedsSolving
 
 
@@ -105,7 +115,7 @@ class Comparer:
 
     def _same_bodies(self, given: Node, wanted: Node) -> Truth:
         if isinstance(given, Based) or isinstance(wanted, Based):
-            return _same_digits(given, wanted)
+            return same_digits(given, wanted)
         if isinstance(given, Matrix) or isinstance(wanted, Matrix):
             return self._same_matrices(given, wanted)
         if isinstance(given, Piecewise) or isinstance(wanted, Piecewise):
@@ -114,11 +124,11 @@ class Comparer:
             return self._same_ratios(given, wanted)
         if realsets.looks_like_set(given) or realsets.looks_like_set(wanted):
             result = self._same_sets(given, wanted)
-            if result is not False or not _is_collection(given) or not _is_collection(wanted):
+            if result is not False or not is_collection(given) or not is_collection(wanted):
                 return result
         if isinstance(given, Relation) and isinstance(wanted, Relation):
             return self._same_relations(given, wanted)
-        if _is_collection(given) or _is_collection(wanted):
+        if is_collection(given) or is_collection(wanted):
             return self._same_collections(given, wanted)
         if isinstance(given, Relation | SetOperation | Builder | NamedSet) or isinstance(
             wanted, Relation | SetOperation | Builder | NamedSet
@@ -132,28 +142,27 @@ class Comparer:
 
     # -- collections ----------------------------------------------------------------------------------------------
     def _same_collections(self, given: Node, wanted: Node) -> Truth:
-        if _is_tuple(given) and _is_tuple(wanted):
+        if is_tuple(given) and is_tuple(wanted):
             return self._same_tuples(given, wanted)
-        if _is_tuple(given) and _has_bare_items(wanted):
-            return self._in_order(_items(given), _items(wanted))
-        if _is_tuple(wanted) and _has_bare_items(given):
-            return self._in_order(_items(given), _items(wanted))
-        if (_is_tuple(given) and isinstance(wanted, Sequence)) or (_is_tuple(wanted) and isinstance(given, Sequence)):
-            if not any(_is_tuple(item) for side in (given, wanted) for item in _items(side)) and not _any_plus_minus(
-                given, wanted
-            ):
-                return False
-        first, second = _elements(given), _elements(wanted)
+        if is_tuple(given) and has_bare_items(wanted):
+            return self._in_order(items_of(given), items_of(wanted))
+        if is_tuple(wanted) and has_bare_items(given):
+            return self._in_order(items_of(given), items_of(wanted))
+        one_tuple = is_tuple(given) != is_tuple(wanted) and isinstance(given, Sequence) and isinstance(wanted, Sequence)
+        nested = any(is_tuple(item) for side in (given, wanted) for item in items_of(side))
+        if one_tuple and not nested and not any_plus_minus(given, wanted):
+            return False
+        first, second = elements_of(given), elements_of(wanted)
         if len(first) != len(second) or len(first) > MAX_ITEMS:
             return False
         if first == [given] and second == [wanted]:
             return given == wanted  # nothing to take apart
         named, others = [unlabel(item) for item in first], [unlabel(item) for item in second]
-        if _distinct_labels(named) and _distinct_labels(others):
+        if distinct_labels(named) and distinct_labels(others):
             by_label = {other.label: other for other in others}
             if set(by_label) == {name.label for name in named}:
                 return both(*(self.same(name.body, by_label[name.label].body) for name in named))
-        if _distinct_labels(named) != _distinct_labels(others) and (_all_unlabelled(named) or _all_unlabelled(others)):
+        if distinct_labels(named) != distinct_labels(others) and (all_unlabelled(named) or all_unlabelled(others)):
             return self._in_order([name.body for name in named], [other.body for other in others])
         return self._in_any_order(first, second)
 
@@ -200,7 +209,7 @@ class Comparer:
 
     # -- other kinds ----------------------------------------------------------------------------------------------
     def _same_sets(self, given: Node, wanted: Node) -> Truth:
-        variables = [_set_variable(side) for side in (given, wanted)]
+        variables = [set_variable(side) for side in (given, wanted)]
         if all(variables) and variables[0] != variables[1]:
             return False
         try:
@@ -208,14 +217,14 @@ class Comparer:
             if unsolved and self._solver is _no_solver:
                 return None
             first, second = self._pieces(given, self._solver), self._pieces(wanted, self._solver)
-        except realsets.NotReal:
+        except pieces.NotReal:
             return self._same_structure(given, wanted)
         if first is None or second is None:
             return None
-        return realsets.same_pieces(first, second, self._scalars.same)
+        return pieces.same_pieces(first, second, self._scalars.same)
 
     @staticmethod
-    def _pieces(node: Node, solver: realsets.Solver) -> list[realsets.Piece] | None:
+    def _pieces(node: Node, solver: realsets.Solver) -> list[pieces.Piece] | None:
         try:
             return realsets.real_set(node, solver)
         except realsets.NeedsSolving:
@@ -258,7 +267,7 @@ class Comparer:
         if (
             truth is True
             or len(given.operators) > 1
-            or any(_is_collection(side) for side in (*given.sides, *wanted.sides))
+            or any(is_collection(side) for side in (*given.sides, *wanted.sides))
         ):
             return truth
         given_sign = 1 if given.operators == wanted.operators else -1 if mirrored == wanted.operators else 0
@@ -273,7 +282,7 @@ class Comparer:
         return truth
 
     def _same_matrices(self, given: Node, wanted: Node) -> Truth:
-        first, second = _rows(given), _rows(wanted)
+        first, second = matrix_rows(given), matrix_rows(wanted)
         if first is None or second is None:
             return False
         if len(first) != len(second) and 1 in (len(first), len(first[0])) and 1 in (len(second), len(second[0])):
@@ -311,91 +320,3 @@ class Comparer:
             for one, two in zip(first[1:], second[1:], strict=True)
         ]
         return either(straight, both(*crossed))
-
-
-def _same_digits(given: Node, wanted: Node) -> bool:
-    """Equal digits in the same base; a base that only one side states is taken to be meant by both."""
-    if isinstance(given, Based) and isinstance(wanted, Based):
-        return given == wanted
-    based, other = (given, wanted) if isinstance(given, Based) else (wanted, given)
-    if isinstance(other, Quantity):
-        other = other.value
-    if not isinstance(other, Number) or not isinstance(based, Based) or other.value.denominator != 1:
-        return False
-    return str(abs(other.value.numerator)) == based.digits and (other.value < 0) == based.negative
-
-
-def _is_collection(node: Node) -> bool:
-    return isinstance(node, Sequence) or _any_plus_minus(node)
-
-
-def _any_plus_minus(*nodes: Node) -> bool:
-    return any(isinstance(part, PlusMinus) for node in nodes for part in walk(node))
-
-
-def _is_tuple(node: Node) -> bool:
-    return isinstance(node, Sequence) and node.opening in ("(", "[", "<")
-
-
-def _has_bare_items(node: Node) -> bool:
-    """A list without brackets whose items are single values."""
-    return isinstance(node, Sequence) and node.opening == "" and not any(_is_collection(item) for item in node.items)
-
-
-def _items(node: Node) -> list[Node]:
-    return list(node.items) if isinstance(node, Sequence) else [node]
-
-
-def _elements(node: Node) -> list[Node]:
-    """The members of a list or set, plus-minus written out; declarations such as `k in Z` are no members."""
-    if not isinstance(node, Sequence) or node.opening in ("(", "<", "["):
-        if (
-            isinstance(node, Sequence)
-            and node.opening == "["
-            and node.closing == "]"
-            and not _any_plus_minus(node)
-            and len(node.items) != 2
-        ):
-            return list(node.items)
-        return signed_variants(node)
-    elements: list[Node] = []
-    for item in node.items:
-        if isinstance(item, Relation) and item.operators == ("in",) and isinstance(item.sides[1], NamedSet):
-            continue
-        if isinstance(item, Relation) and isinstance(item.sides[-1], Sequence) and item.sides[-1].opening in ("", "{"):
-            elements.extend(_elements(item.sides[-1]))
-            continue
-        elements.extend(signed_variants(item))
-    return elements
-
-
-def _distinct_labels(named: list[Named]) -> bool:
-    """Every item has its own name, and the names are no numbered family such as x_1, x_2."""
-    labels = [name.label for name in named]
-    if len(labels) < 2 or None in labels or len(set(labels)) != len(labels):
-        return False
-    stems = {label.name.split("_")[0] for label in labels if isinstance(label, Symbol)}
-    return len(stems) != 1
-
-
-def _all_unlabelled(named: list[Named]) -> bool:
-    return all(name.label is None for name in named)
-
-
-def _set_variable(node: Node) -> str | None:
-    """The variable of an inequality."""
-    if not isinstance(node, Relation):
-        return None
-    names = symbols(node)
-    return next(iter(names)) if len(names) == 1 else None
-
-
-def _rows(node: Node) -> list[list[Node]] | None:
-    """The rows of a matrix; a tuple is a row, nested tuples are rows."""
-    if isinstance(node, Matrix):
-        return [list(row) for row in node.rows]
-    if not isinstance(node, Sequence) or node.opening == "{":
-        return None
-    if all(isinstance(item, Sequence) and item.opening for item in node.items):
-        return [_items(item) for item in node.items]
-    return [list(node.items)]

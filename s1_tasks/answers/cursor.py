@@ -53,6 +53,9 @@ class Cursor:
     def number(self) -> Number:
         raise NotImplementedError
 
+    def exponent(self) -> Node:
+        raise NotImplementedError
+
     # -- cursor -----------------------------------------------------------------------------------------------------
     def _load(self) -> None:
         token = self._tokens[self._position] if self._position < len(self._tokens) else _END

@@ -12,6 +12,7 @@ final part, in this order:
 7. "last line": the last line as it stands.
 """
 
+import itertools
 import re
 from dataclasses import dataclass
 
@@ -39,7 +40,8 @@ class Extraction:
 _GAP = r"[\s*_`#]{0,8}"
 _COLON = re.compile(rf"(final\s)?answer{_GAP}(?:\([^()\n]{{0,40}}\){_GAP})?(?:is|are)?{_GAP}[:：]{_GAP}", re.IGNORECASE)
 _IS = re.compile(
-    rf"(final\s)?(?:answer|result|solution)(?:\s(?:to|for|of)\s[^.:\n]{{0,80}}?)?\s{{1,3}}(?:is|are){_GAP}(?:simply|just|thus|then|therefore|given by)?{_GAP}[:：]?",
+    rf"(final\s)?(?:answer|result|solution)(?:\s(?:to|for|of)\s[^.:\n]{{0,80}}?)?\s{{1,3}}(?:is|are){_GAP}"
+    rf"(?:simply|just|thus|then|therefore|given by)?{_GAP}[:：]?",
     re.IGNORECASE,
 )
 _HASHES = re.compile(r"^####[ \t]", re.MULTILINE)
@@ -88,7 +90,7 @@ def _belong_together(part: str, found: list[tuple[str, int, int]]) -> bool:
     """Whether boxes stand close to one another, as the parts of one answer do."""
     return all(
         later[1] - earlier[2] < 80 and "\n\n" not in part[earlier[2] : later[1]]
-        for earlier, later in zip(found, found[1:], strict=False)
+        for earlier, later in itertools.pairwise(found)
     )
 
 

@@ -6,7 +6,8 @@ import math
 from collections.abc import Callable
 from fractions import Fraction
 
-from s1_tasks.answers.exact import Expander, Form, TooBig, Undefined, _content, _factorise, _number
+from s1_tasks.answers.exact import Expander
+from s1_tasks.answers.forms import Form, TooBig, Undefined, content_of, factorise, number_form
 
 MAX_FACTORIAL = 4_000
 
@@ -32,22 +33,22 @@ def _root(expander: Expander, arguments: list[Form]) -> Form | None:
 def _absolute(expander: Expander, arguments: list[Form]) -> Form | None:
     value = arguments[0].rational()
     if value is not None:
-        return _number(abs(value))
+        return number_form(abs(value))
     form = arguments[0]
     if any("i" in dict(monomial) for monomial in form.top) or not form.top:
         return None
-    content = _content(form.top)
+    content = content_of(form.top)
     if min(form.top.items())[1] < 0:  # |1 - x| and |x - 1| are one atom
         content = -content
     primitive = Form({monomial: coefficient / content for monomial, coefficient in form.top.items()}, form.bottom)
     if len(primitive.top) == 1 and primitive.bottom == {(): 1}:
         ((monomial, coefficient),) = primitive.top.items()
         if all(atom[0] in "pc" for atom, _ in monomial):
-            return expander.multiply(_number(abs(content)), primitive)
+            return expander.multiply(number_form(abs(content)), primitive)
         if len(monomial) == 1 and monomial[0][1].denominator == 1 and coefficient == 1:
             atom, power = monomial[0]
-            return expander.multiply(_number(abs(content)), expander.atom(f"fabs({atom})", power))
-    return expander.multiply(_number(abs(content)), expander.atom(f"fabs({primitive.key()})"))
+            return expander.multiply(number_form(abs(content)), expander.atom(f"fabs({atom})", power))
+    return expander.multiply(number_form(abs(content)), expander.atom(f"fabs({primitive.key()})"))
 
 
 def turn_of(form: Form) -> Fraction | None:
@@ -69,11 +70,12 @@ def _cosine_ofturn_of(expander: Expander, turn: Fraction) -> Form:
         turn, sign = 1 - turn, -1
     surds = _COSINES.get(turn)
     if surds is None:
-        return expander.multiply(_number(sign), expander.atom(f"fcos({turn}pi)"))
-    total = _number(0)
+        return expander.multiply(number_form(sign), expander.atom(f"fcos({turn}pi)"))
+    total = number_form(0)
     for coefficient, radicand in surds:
         total = expander.add(
-            total, expander.multiply(_number(sign * coefficient), expander.power(_number(radicand), Fraction(1, 2)))
+            total,
+            expander.multiply(number_form(sign * coefficient), expander.power(number_form(radicand), Fraction(1, 2))),
         )
     return total
 
@@ -106,8 +108,8 @@ def _sine(expander: Expander, arguments: list[Form]) -> Form | None:
     form, sign = _unsigned(arguments[0])
     key = form.key()
     cosine = expander.atom(f"fcos({key})")
-    expander.square_of(f"S({key})", expander.add(_number(1), expander.multiply(cosine, cosine), -1))
-    return expander.multiply(_number(sign), expander.atom(f"S({key})"))
+    expander.square_of(f"S({key})", expander.add(number_form(1), expander.multiply(cosine, cosine), -1))
+    return expander.multiply(number_form(sign), expander.atom(f"S({key})"))
 
 
 def _unsigned(form: Form) -> tuple[Form, int]:
@@ -128,7 +130,7 @@ def _quotient(
 
 
 def _one(expander: Expander, arguments: list[Form]) -> Form | None:
-    return _number(1)
+    return number_form(1)
 
 
 def _logarithm(expander: Expander, arguments: list[Form]) -> Form | None:
@@ -142,12 +144,12 @@ def _logarithm(expander: Expander, arguments: list[Form]) -> Form | None:
     coefficient /= form.bottom[()]
     if coefficient <= 0 or any(atom == "i" or exponent % 2 == 0 for atom, exponent in monomial if atom[0] not in "pc"):
         return None
-    total = _number(0)
-    for prime, count in _factorise(coefficient):
-        total = expander.add(total, expander.multiply(_number(count), expander.atom(f"fln({prime})")))
+    total = number_form(0)
+    for prime, count in factorise(coefficient):
+        total = expander.add(total, expander.multiply(number_form(count), expander.atom(f"fln({prime})")))
     for atom, exponent in monomial:
         if atom == "ce":
-            part = _number(1)
+            part = number_form(1)
         elif atom[0] == "p":
             part = expander.atom(f"fln({atom[1:]})")
         elif atom.startswith("ece^(1*") or len(monomial) > 1:
@@ -156,9 +158,9 @@ def _logarithm(expander: Expander, arguments: list[Form]) -> Form | None:
             return (
                 None
                 if exponent == 1 and coefficient == 1
-                else expander.add(total, expander.multiply(_number(exponent), expander.atom(f"fln(1*{atom}^1)")))
+                else expander.add(total, expander.multiply(number_form(exponent), expander.atom(f"fln(1*{atom}^1)")))
             )
-        total = expander.add(total, expander.multiply(_number(exponent), part))
+        total = expander.add(total, expander.multiply(number_form(exponent), part))
     return total
 
 
@@ -179,7 +181,7 @@ def _factorial(expander: Expander, arguments: list[Form]) -> Form | None:
         return None
     if not 0 <= values[0] <= MAX_FACTORIAL:
         raise TooBig("a large factorial")
-    return _number(math.factorial(int(values[0])))
+    return number_form(math.factorial(int(values[0])))
 
 
 def _binomial(expander: Expander, arguments: list[Form]) -> Form | None:
@@ -188,7 +190,7 @@ def _binomial(expander: Expander, arguments: list[Form]) -> Form | None:
         return None
     if values[0] > MAX_FACTORIAL:
         raise TooBig("a large binomial coefficient")
-    return _number(math.comb(int(values[0]), int(values[1])))
+    return number_form(math.comb(int(values[0]), int(values[1])))
 
 
 def _of_rationals(
@@ -196,7 +198,7 @@ def _of_rationals(
 ) -> Callable[[Expander, list[Form]], Form | None]:
     def value(expander: Expander, arguments: list[Form]) -> Form | None:
         values = _rationals(arguments)
-        return None if values is None else _number(function(values))
+        return None if values is None else number_form(function(values))
 
     return value
 
@@ -206,7 +208,7 @@ def _whole(function: Callable[..., int]) -> Callable[[Expander, list[Form]], For
         values = _rationals(arguments)
         if values is None or any(number.denominator != 1 for number in values):
             return None
-        return _number(function(*(int(number) for number in values)))
+        return number_form(function(*(int(number) for number in values)))
 
     return value
 
@@ -217,7 +219,7 @@ def _remainder(expander: Expander, arguments: list[Form]) -> Form | None:
         return None
     if not values[1]:
         raise Undefined("modulo 0")
-    return _number(values[0] % values[1])
+    return number_form(values[0] % values[1])
 
 
 _KNOWN: dict[str, Callable[[Expander, list[Form]], Form | None]] = {

@@ -281,7 +281,7 @@ class Grammar(AtomReader):
             return PlusMinus(self.power(), upper)
         return self.power()
 
-    def set_builder(self, element: Node) -> Node:
+    def set_builder(self, element: Node) -> Builder:
         """After the bar of { element | conditions"""
         self.step()
         conditions = self.sequence()

@@ -11,10 +11,12 @@ _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ⁿⁱ�
 _SUBSCRIPTS = str.maketrans("₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎ₐₑₙₖₘₓᵢⱼ", "0123456789+-=()aenkmxij")
 _VULGAR = {
     "½": (1, 2), "⅓": (1, 3), "⅔": (2, 3), "¼": (1, 4), "¾": (3, 4), "⅕": (1, 5), "⅖": (2, 5), "⅗": (3, 5), "⅘": (4, 5),
-    "⅙": (1, 6), "⅚": (5, 6), "⅐": (1, 7), "⅛": (1, 8), "⅜": (3, 8), "⅝": (5, 8), "⅞": (7, 8), "⅑": (1, 9), "⅒": (1, 10),
+    "⅙": (1, 6), "⅚": (5, 6), "⅐": (1, 7), "⅛": (1, 8), "⅜": (3, 8), "⅝": (5, 8), "⅞": (7, 8), "⅑": (1, 9),
+    "⅒": (1, 10),
 }  # fmt: skip
 _SIGNS = {
-    "−": "-", "–": "-", "—": "-", "‐": "-", "‑": "-", "﹣": "-", "＋": "+", "×": r"\times ", "⋅": r"\cdot ", "·": r"\cdot ",
+    "−": "-", "–": "-", "—": "-", "‐": "-", "‑": "-", "﹣": "-", "＋": "+", "×": r"\times ", "⋅": r"\cdot ",
+    "·": r"\cdot ",
     "∙": r"\cdot ", "•": r"\cdot ", "∗": "*", "÷": r"\div ", "∕": "/", "⁄": "/", "±": r"\pm ", "∓": r"\mp ",
     "≤": r"\le ", "⩽": r"\le ", "≦": r"\le ", "≥": r"\ge ", "⩾": r"\ge ", "≧": r"\ge ", "≠": r"\ne ", "≈": r"\approx ",
     "≅": r"\approx ", "≡": r"\equiv ", "∈": r"\in ", "∉": r"\notin ", "∪": r"\cup ", "∩": r"\cap ", "∖": r"\setminus ",
@@ -74,7 +76,8 @@ _SPELLINGS = {
     "rightarrow": r"\to ", "longrightarrow": r"\to ", "cong": r"\approx ", "simeq": r"\approx ", "doteq": r"\approx ",
     "lvert": r"\lvert ", "rvert": r"\rvert ", "Vert": r"\Vert ", "lVert": r"\lvert ", "rVert": r"\rvert ",
     "textdollar": r"\$", "newline": r"\\", "cr": r"\\", "smallsetminus": r"\setminus ", "bigcup": r"\cup ",
-    "bigcap": r"\cap ", "uplus": r"\cup ", "sqcup": r"\cup ", "lang": r"\langle ", "rang": r"\rangle ", "infin": r"\infty ",
+    "bigcap": r"\cap ", "uplus": r"\cup ", "sqcup": r"\cup ", "lang": r"\langle ", "rang": r"\rangle ",
+    "infin": r"\infty ",
     "R": r"\mathbb{R}", "N": r"\mathbb{N}", "Z": r"\mathbb{Z}", "Q": r"\mathbb{Q}", "reals": r"\mathbb{R}",
 }  # fmt: skip
 _COMMAND = re.compile(r"\\([a-zA-Z]+)")

@@ -6,10 +6,11 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import mpmath
+import mpmath  # type: ignore[import-untyped]
 from mpmath import mp
 
 from s1_tasks.answers.approx import NoValue
+from s1_tasks.answers.forms import TooBig, Undefined
 from s1_tasks.answers.nodes import Call, Constant, Node, Number, Power, Product, Quantity, Sum, Symbol
 
 MAX_EXPONENT_BITS = 10_000_000
@@ -193,7 +194,7 @@ class _Bound:
         return (lower, upper) if exponent.value < 0 else (upper, lower)
 
     def _trigonometric(self, node: Call) -> tuple[float, float]:
-        from s1_tasks.answers.exact import Expander, TooBig, Undefined
+        from s1_tasks.answers.exact import Expander
         from s1_tasks.answers.functions import turn_of
 
         try:

@@ -21,7 +21,8 @@ _PHRASES: dict[str, Node] = {
         NamedSet("empty"),
     ),
     **dict.fromkeys(
-        ("all real numbers", "all reals", "all real", "real numbers", "set of all real numbers", "reals", "x is all real numbers",
+        ("all real numbers", "all reals", "all real", "real numbers", "set of all real numbers", "reals",
+         "x is all real numbers",
          "set of real numbers", "every real number", "any real number", "all real numbers x"),
         NamedSet("reals"),
     ),

@@ -1,16 +1,13 @@
-"""Sets of real numbers: intervals, unions, inequalities and set-builders as sorted pieces, and their comparison."""
+"""Sets of real numbers as written (intervals, unions, inequalities, set-builders) -> `pieces` of the real line."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from s1_tasks.answers import approx, exact
 from s1_tasks.answers.nodes import (
     Builder,
     Call,
-    Constant,
     NamedSet,
     Node,
     Number,
@@ -27,31 +24,21 @@ from s1_tasks.answers.nodes import (
     symbols,
     walk,
 )
-from s1_tasks.answers.scalars import Truth, infinity_sign
+from s1_tasks.answers.pieces import (
+    NotReal,
+    Piece,
+    bound,
+    compared_with,
+    complement,
+    intersection,
+    named_pieces,
+    point,
+    union,
+)
+from s1_tasks.answers.scalars import infinity_sign
 
-_INFINITY = Constant("infinity")
-_MINUS_INFINITY = Product((integer(-1), _INFINITY))
 _FLIPPED = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "!=": "!=", "=": "="}
 INEQUALITIES = frozenset(_FLIPPED) - {"="}
-
-
-@dataclass(frozen=True, slots=True)
-class Bound:
-    """An end of a piece: the expression, its float value, and whether it belongs to the piece."""
-
-    node: Node
-    value: float
-    closed: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    low: Bound
-    high: Bound
-
-
-class NotReal(Exception):
-    """Not (recognisably) a set of real numbers."""
 
 
 class NeedsSolving(Exception):
@@ -99,7 +86,7 @@ def as_interval(node: Node) -> tuple[Node, Node, bool, bool] | None:
 def real_set(node: Node, solver: Solver) -> list[Piece]:
     """The sorted, disjoint pieces of a set; raises NotReal or NeedsSolving."""
     if isinstance(node, NamedSet):
-        return _named(node.name)
+        return named_pieces(node.name)
     if isinstance(node, SetOperation):
         left, right = real_set(node.left, solver), real_set(node.right, solver)
         if node.operator == "union":
@@ -116,18 +103,6 @@ def real_set(node: Node, solver: Solver) -> list[Piece]:
         return _relation(node, solver)
     if isinstance(node, Sequence):
         return _sequence(node, solver)
-    raise NotReal
-
-
-def _named(name: str) -> list[Piece]:
-    whole = Piece(Bound(_MINUS_INFINITY, -math.inf, False), Bound(_INFINITY, math.inf, False))
-    zero = Bound(integer(0), 0.0, False)
-    if name in ("reals", "empty"):
-        return [whole] if name == "reals" else []
-    if name == "reals +":
-        return [Piece(zero, whole.high)]
-    if name == "reals -":
-        return [Piece(whole.low, zero)]
     raise NotReal
 
 
@@ -153,94 +128,12 @@ def _refuse() -> list[Piece]:
     raise NotReal
 
 
-def bound(node: Node, closed: bool) -> Bound:
-    sign = infinity_sign(node)
-    if sign is not None:
-        return Bound(node, sign * math.inf, False)
-    value = approx.value_of(node)
-    if value is None or abs(value.imag) > 1e-9:
-        raise NotReal
-    return Bound(node, value.real, closed)
-
-
-def point(node: Node) -> Piece:
-    end = bound(node, True)
-    if math.isinf(end.value):
-        raise NotReal
-    return Piece(end, end)
-
-
-def _close(left: float, right: float) -> bool:
-    return left == right or math.isclose(left, right, rel_tol=1e-12)
-
-
-def union(*sets: list[Piece]) -> list[Piece]:
-    pieces = sorted((piece for pieces in sets for piece in pieces), key=lambda p: (p.low.value, not p.low.closed))
-    merged: list[Piece] = []
-    for piece in pieces:
-        if merged and _connected(merged[-1].high, piece.low):
-            merged[-1] = Piece(merged[-1].low, _further(merged[-1].high, piece.high))
-        else:
-            merged.append(piece)
-    return merged
-
-
-def _connected(high: Bound, low: Bound) -> bool:
-    if _close(high.value, low.value):
-        return high.closed or low.closed
-    return low.value < high.value
-
-
-def _further(left: Bound, right: Bound) -> Bound:
-    if _close(left.value, right.value):
-        return left if left.closed else right
-    return left if left.value > right.value else right
-
-
-def complement(pieces: list[Piece]) -> list[Piece]:
-    gaps: list[Piece] = []
-    low = Bound(_MINUS_INFINITY, -math.inf, False)
-    for piece in union(pieces):
-        if piece.low.value > -math.inf:
-            gaps.append(Piece(low, Bound(piece.low.node, piece.low.value, not piece.low.closed)))
-        low = Bound(piece.high.node, piece.high.value, not piece.high.closed)
-        if math.isinf(piece.high.value):
-            return [gap for gap in gaps if _nonempty(gap)]
-    gaps.append(Piece(low, Bound(_INFINITY, math.inf, False)))
-    return [gap for gap in gaps if _nonempty(gap)]
-
-
-def _nonempty(piece: Piece) -> bool:
-    if _close(piece.low.value, piece.high.value):
-        return piece.low.closed and piece.high.closed
-    return piece.low.value < piece.high.value
-
-
-def intersection(left: list[Piece], right: list[Piece]) -> list[Piece]:
-    found = []
-    for first in left:
-        for second in right:
-            low = first.low if _inner(first.low, second.low, 1) else second.low
-            high = first.high if _inner(first.high, second.high, -1) else second.high
-            piece = Piece(low, high)
-            if _nonempty(piece):
-                found.append(piece)
-    return union(found)
-
-
-def _inner(left: Bound, right: Bound, side: int) -> bool:
-    """Whether `left` cuts off at least as much as `right` (side 1: low ends, -1: high ends)."""
-    if _close(left.value, right.value):
-        return not left.closed
-    return side * left.value > side * right.value
-
-
 def _relation(node: Relation, solver: Solver) -> list[Piece]:
     if node.operators == ("in",):
         return real_set(node.sides[1], solver)
     if node.operators == ("notin",):
         return complement(real_set(node.sides[1], solver))
-    pieces = _named("reals")
+    pieces = named_pieces("reals")
     for index, operator in enumerate(node.operators):
         if operator not in _FLIPPED:
             raise NotReal
@@ -251,9 +144,9 @@ def _relation(node: Relation, solver: Solver) -> list[Piece]:
 def _solve(left: Node, operator: str, right: Node, solver: Solver) -> list[Piece]:
     """One comparison in one variable."""
     if _is_variable(left) and not symbols(right):
-        return _compare_with(operator, bound(right, True))
+        return compared_with(operator, bound(right, True))
     if _is_variable(right) and not symbols(left):
-        return _compare_with(_FLIPPED[operator], bound(left, True))
+        return compared_with(_FLIPPED[operator], bound(left, True))
     names = symbols(left) | symbols(right)
     if len(names) != 1 or any(
         isinstance(part, Call) and len(part.name) == 1 for side in (left, right) for part in walk(side)
@@ -268,7 +161,7 @@ def _solve(left: Node, operator: str, right: Node, solver: Solver) -> list[Piece
     if linear is None:
         return solver(Relation((operator,), (left, right)), name)
     slope, crossing = linear
-    return _compare_with(operator if slope > 0 else _FLIPPED[operator], bound(crossing, True))
+    return compared_with(operator if slope > 0 else _FLIPPED[operator], bound(crossing, True))
 
 
 def _is_variable(node: Node) -> bool:
@@ -321,35 +214,3 @@ def _is_polynomial(node: Node, name: str) -> bool:
             _is_polynomial(factor, name) for factor in node.factors
         )
     return isinstance(node, Symbol) or name not in symbols(node)
-
-
-def _compare_with(operator: str, end: Bound) -> list[Piece]:
-    open_end = Bound(end.node, end.value, False)
-    low, high = Bound(_MINUS_INFINITY, -math.inf, False), Bound(_INFINITY, math.inf, False)
-    if operator == "<":
-        return [Piece(low, open_end)]
-    if operator == "<=":
-        return [Piece(low, end)]
-    if operator == ">":
-        return [Piece(open_end, high)]
-    if operator == ">=":
-        return [Piece(end, high)]
-    if operator == "=":
-        return [Piece(end, end)]
-    return [piece for piece in (Piece(low, open_end), Piece(open_end, high)) if _nonempty(piece)]
-
-
-def same_pieces(left: list[Piece], right: list[Piece], same: Callable[[Node, Node], Truth]) -> Truth:
-    """Whether two sets are equal: the same pieces with the same ends."""
-    if len(left) != len(right):
-        return False
-    truth: Truth = True
-    for first, second in zip(left, right, strict=True):
-        for one, other in ((first.low, second.low), (first.high, second.high)):
-            if one.closed != other.closed:
-                return False
-            result = same(one.node, other.node)
-            if result is False:
-                return False
-            truth = None if result is None else truth
-    return truth

@@ -6,7 +6,7 @@ forms that only computer algebra relates get different keys.
 
 from __future__ import annotations
 
-from s1_tasks.answers import exact, realsets
+from s1_tasks.answers import exact, pieces, realsets
 from s1_tasks.answers.approx import Evaluator, NoValue, points
 from s1_tasks.answers.labels import signed_variants, unlabel
 from s1_tasks.answers.nodes import SCALAR_TYPES, Based, Node, Quantity, Relation, Sequence, Words, symbols
@@ -58,14 +58,14 @@ def _scalar_key(node: Node) -> str:
 
 
 def _set_key(node: Node) -> str:
-    def unsolved(relation: Relation, name: str) -> list[realsets.Piece]:
+    def unsolved(relation: Relation, name: str) -> list[pieces.Piece]:
         raise NoValue("an inequality to be solved")
 
     try:
-        pieces = realsets.real_set(node, unsolved)
-    except (realsets.NotReal, realsets.NeedsSolving) as failure:
+        found = realsets.real_set(node, unsolved)
+    except (pieces.NotReal, realsets.NeedsSolving) as failure:
         raise NoValue("no real set") from failure
-    ends = [(piece.low, piece.high) for piece in pieces]
+    ends = [(piece.low, piece.high) for piece in found]
     return " u ".join(
         f"{'[' if low.closed else '('}{low.value:.10g}; {high.value:.10g}{']' if high.closed else ')'}"
         for low, high in ends

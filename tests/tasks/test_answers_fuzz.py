@@ -44,7 +44,9 @@ def latex(node: Node) -> str:
     if isinstance(node, Constant):
         return rf"\{node.name} "
     if isinstance(node, Sum):
-        return "+".join(rf"\left({latex(term)}\right)" if latex(term).startswith("-") else latex(term) for term in node.terms)
+        return "+".join(
+            rf"\left({latex(term)}\right)" if latex(term).startswith("-") else latex(term) for term in node.terms
+        )
     if isinstance(node, Product):
         last = node.factors[-1]
         if isinstance(last, Power) and last.exponent == integer(-1):
@@ -135,7 +137,9 @@ def test_any_text_gets_a_verdict(text: str, reference: str) -> None:
 PIECES = st.lists(
     st.sampled_from(
         r"\frac { } ( ) [ ] \{ \} ^ _ + - * / = < \le , ; | \sqrt \sin \pi 1 2 30 0.5 x y n \pm \cup \infty \text{cm} \begin{pmatrix} "
-        r"\end{pmatrix} & \\ \boxed{ answer: $ \( \) ! % \circ \in \mathbb{R} and or : \log \binom \left \right".split(" ")
+        r"\end{pmatrix} & \\ \boxed{ answer: $ \( \) ! % \circ \in \mathbb{R} and or : \log \binom \left \right".split(
+            " "
+        )
     ),
     max_size=14,
 ).map(" ".join)

@@ -111,7 +111,9 @@ def test_limits_hold_in_threads_and_under_asyncio() -> None:
     assert sorted(found) == [False, False, True, True, True]
 
     async def ask() -> list[bool]:
-        return await asyncio.gather(*(asyncio.to_thread(equivalent, r"\sqrt{8+2\sqrt{7}}", r"1+\sqrt{7}") for _ in range(3)))
+        return await asyncio.gather(
+            *(asyncio.to_thread(equivalent, r"\sqrt{8+2\sqrt{7}}", r"1+\sqrt{7}") for _ in range(3))
+        )
 
     assert asyncio.run(ask()) == [True, True, True]
 
@@ -156,7 +158,9 @@ def test_workers_end_with_the_process_that_started_them() -> None:
         workers = [int(pid) for pid in done.stdout.split()]
         assert workers
         deadline = time.monotonic() + 10
-        while any(Path(f"/proc/{pid}").exists() and not is_zombie(pid) for pid in workers) and time.monotonic() < deadline:
+        while (
+            any(Path(f"/proc/{pid}").exists() and not is_zombie(pid) for pid in workers) and time.monotonic() < deadline
+        ):
             time.sleep(0.05)
         assert not any(Path(f"/proc/{pid}").exists() and not is_zombie(pid) for pid in workers)
 

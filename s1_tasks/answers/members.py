@@ -1,0 +1,107 @@
+"""What an answer is made of: the members of lists, sets, points and matrices, and what `compare` asks of them."""
+
+from __future__ import annotations
+
+from s1_tasks.answers.labels import Named, signed_variants
+from s1_tasks.answers.nodes import (
+    Based,
+    Matrix,
+    NamedSet,
+    Node,
+    Number,
+    PlusMinus,
+    Quantity,
+    Relation,
+    Sequence,
+    Symbol,
+    symbols,
+    walk,
+)
+
+
+def is_collection(node: Node) -> bool:
+    return isinstance(node, Sequence) or any_plus_minus(node)
+
+
+def any_plus_minus(*nodes: Node) -> bool:
+    return any(isinstance(part, PlusMinus) for node in nodes for part in walk(node))
+
+
+def is_tuple(node: Node) -> bool:
+    return isinstance(node, Sequence) and node.opening in ("(", "[", "<")
+
+
+def has_bare_items(node: Node) -> bool:
+    """A list without brackets whose items are single values."""
+    return isinstance(node, Sequence) and node.opening == "" and not any(is_collection(item) for item in node.items)
+
+
+def items_of(node: Node) -> list[Node]:
+    return list(node.items) if isinstance(node, Sequence) else [node]
+
+
+def elements_of(node: Node) -> list[Node]:
+    """The members of a list or set, plus-minus written out; declarations such as `k in Z` are no members."""
+    if not isinstance(node, Sequence) or node.opening in ("(", "<", "["):
+        if (
+            isinstance(node, Sequence)
+            and node.opening == "["
+            and node.closing == "]"
+            and not any_plus_minus(node)
+            and len(node.items) != 2
+        ):
+            return list(node.items)
+        return signed_variants(node)
+    elements: list[Node] = []
+    for item in node.items:
+        if isinstance(item, Relation) and item.operators == ("in",) and isinstance(item.sides[1], NamedSet):
+            continue
+        if isinstance(item, Relation) and isinstance(item.sides[-1], Sequence) and item.sides[-1].opening in ("", "{"):
+            elements.extend(elements_of(item.sides[-1]))
+            continue
+        elements.extend(signed_variants(item))
+    return elements
+
+
+def distinct_labels(named: list[Named]) -> bool:
+    """Every item has its own name, and the names are no numbered family such as x_1, x_2."""
+    labels = [name.label for name in named]
+    if len(labels) < 2 or None in labels or len(set(labels)) != len(labels):
+        return False
+    stems = {label.name.split("_")[0] for label in labels if isinstance(label, Symbol)}
+    return len(stems) != 1
+
+
+def all_unlabelled(named: list[Named]) -> bool:
+    return all(name.label is None for name in named)
+
+
+def set_variable(node: Node) -> str | None:
+    """The variable of an inequality."""
+    if not isinstance(node, Relation):
+        return None
+    names = symbols(node)
+    return next(iter(names)) if len(names) == 1 else None
+
+
+def matrix_rows(node: Node) -> list[list[Node]] | None:
+    """The rows of a matrix; a tuple is a row, nested tuples are rows."""
+    if isinstance(node, Matrix):
+        return [list(row) for row in node.rows]
+    if not isinstance(node, Sequence) or node.opening == "{":
+        return None
+    if all(isinstance(item, Sequence) and item.opening for item in node.items):
+        return [items_of(item) for item in node.items]
+    return [list(node.items)]
+
+
+def same_digits(given: Node, wanted: Node) -> bool:
+    """Equal digits in the same base; a base that only one side states is taken to be meant by both."""
+    if isinstance(given, Based) and isinstance(wanted, Based):
+        return given == wanted
+    based, other = (given, wanted) if isinstance(given, Based) else (wanted, given)
+    if isinstance(other, Quantity):
+        other = other.value
+    if not isinstance(other, Number) or not isinstance(based, Based) or other.value.denominator != 1:
+        return False
+    return str(abs(other.value.numerator)) == based.digits and (other.value < 0) == based.negative
