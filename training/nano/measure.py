@@ -57,7 +57,7 @@ def ask(model: Any, settings: Sequence[Setting]) -> list[dict[str, Any]]:
                 arguments = (row["problem"], {**options, "seed": 1234 + repeat} if setting.samples > 1 else options)
                 requests.append(Instance("generate_until", {}, arguments, index, (setting.name, index, 1)))
     started = time.monotonic()
-    responses = iter(model.generate_until(requests))
+    responses = iter(model.generate_until(requests, disable_tqdm=not sys.stderr.isatty()))
     seconds = time.monotonic() - started
     summaries = []
     for setting in settings:
