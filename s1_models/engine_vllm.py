@@ -10,8 +10,11 @@ import dataclasses
 import importlib.metadata
 import inspect
 import logging
+import multiprocessing
+import multiprocessing.connection
 import os
 import sys
+import threading
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from importlib.metadata import Distribution, DistributionFinder
 from typing import Any
@@ -101,6 +104,7 @@ class VLLMEngine:
         self._in_flight: dict[str, tuple[Hashable, Request]] = {}
         self._submitted = 0
         self.context_window: int = self._engine.model_config.max_model_len
+        _report_death(self._engine.engine_core)
 
     def submit(self, key: Hashable, request: Request) -> None:
         self._submitted += 1
@@ -181,6 +185,23 @@ class S1VLLM(BudgetForcingLM, VLLM):  # type: ignore[misc]
         # all, so that a continuing session finds its prefix in the cache.
         capacity = self.model.llm_engine.vllm_config.scheduler_config.max_num_seqs
         self.max_in_flight = capacity + max(1, capacity // 8)
+
+
+def _report_death(engine_core: Any) -> None:
+    """Makes vLLM's client raise when its engine process is killed from outside (out of memory, most often).
+
+    vLLM notices such a death and closes its sockets, but `step` goes on waiting for a reply for ever (0.32).
+    """
+    replies = getattr(engine_core, "outputs_queue", None)
+    processes = [child.sentinel for child in multiprocessing.active_children() if "EngineCore" in child.name]
+    if replies is None or not processes:
+        return  # the engine runs in this process: it cannot die alone
+
+    def watch() -> None:
+        multiprocessing.connection.wait(processes)
+        replies.put(EngineError("its engine process ended; was it killed for its memory?"))
+
+    threading.Thread(target=watch, name="s1-engine-watch", daemon=True).start()
 
 
 def _eos_ids(tokenizer: Any, llm: LLM) -> frozenset[int]:
