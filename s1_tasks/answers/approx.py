@@ -148,9 +148,10 @@ class Evaluator:
                 raise NoValue("logarithm to base 1")
             value = top[0] / bottom[0]
             return value, 2 * (top[1] + abs(value) * bottom[1]) / abs(bottom[0])
-        known = _KNOWN.get(node.name)
+        name = "ln" if node.name == "log" else node.name
+        known = _KNOWN.get(name)
         if known is not None and len(parts) == 1:
-            return self._apply(node.name, known, *parts[0])
+            return self._apply(name, known, *parts[0])
         several = _SEVERAL.get(node.name)
         if several is not None and (len(parts) == 2 or node.name in ("max", "min")):
             value = several(*(part[0] for part in parts))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 
 from s1_tasks.answers.brackets import CLOSERS, fraction
@@ -75,7 +76,7 @@ class AtomReader(CallReader):
         if self.text == r"\circ" or (self.text == "{" and self.peek_text(1) == r"\circ" and self.peek_text(2) == "}"):
             for _ in range(1 if self.text == r"\circ" else 3):
                 self.step()
-            while self.kind == "letter" and self.text in "CF" and not self.spaced:
+            if self.text in ("C", "F") and self.peek_kind(1) in ("end", "sign"):
                 self.step()
             return Quantity(node, "degree")
         if self.text == "'" or (self.text == "{" and self.peek_text(1) == "'"):
@@ -185,22 +186,31 @@ class AtomReader(CallReader):
         significant = len(mantissa.replace(".", "").lstrip("0")) if decimals is not None else 0
         if "e" in text.lower() and abs(int(text.lower().split("e")[1])) > 1000:
             raise Unreadable("an exponent beyond 1000 in a numeral")
-        if self.text == r"\overline" and decimals is not None:
-            return self._repeating(text, decimals)
+        if self.text in (r"\overline", r"\bar", r"\dot") and decimals is not None:
+            return self._repeating(text)
+        if self.text == "..." and decimals:
+            self.step()
+            repeated = _REPEATED.search(text)
+            if repeated:
+                return _with_period(text[: repeated.start()], repeated.group(1))
         if "e" in text.lower():
             return Number(Fraction(text))
         return Number(Fraction(text), decimals, significant)
 
-    def _repeating(self, text: str, decimals: int) -> Number:
-        r"""0.1\overline{23}"""
-        self.step()
-        self.expect("{")
-        block = self.text
-        if self.kind != "number" or not block.isdigit():
-            raise Unreadable("an overline that is no repeating decimal")
-        self.step()
-        self.expect("}")
-        return Number(Fraction(text) + Fraction(int(block), (10 ** len(block) - 1) * 10**decimals))
+    def _repeating(self, text: str) -> Number:
+        r"""0.1\overline{23}, 0.1\dot{2}\dot{3}"""
+        block = ""
+        while self.text in (r"\overline", r"\bar", r"\dot") or (block and self.kind == "number"):
+            if self.kind != "number":
+                self.step()
+                self.expect("{")
+            if self.kind != "number" or not self.text.isdigit():
+                raise Unreadable("an overline that is no repeating decimal")
+            block += self.text
+            self.step()
+            if self.text == "}":
+                self.step()
+        return _with_period(text, block)
 
     def mixed_number(self, whole: Number) -> Number:
         """`3 1/2` after its 3."""
@@ -289,6 +299,15 @@ class AtomReader(CallReader):
             return []
         self.step()
         return ["^", self._subscript_name()]
+
+
+_REPEATED = re.compile(r"(?<=[.\d])(\d{1,6}?)\1+$")
+
+
+def _with_period(text: str, block: str) -> Number:
+    """The number whose decimals go on repeating `block` after those in `text`."""
+    decimals = len(text.partition(".")[2])
+    return Number(Fraction(text) + Fraction(int(block), (10 ** len(block) - 1) * 10**decimals))
 
 
 def _is_function(node: Node) -> bool:

@@ -44,7 +44,7 @@ class CallReader(BracketReader):
         if exponent == integer(-1) and name in _INVERSES:
             return Call(_INVERSES[name], arguments)
         call_or_power: Node
-        call = Call("ln" if name == "log" and base is None else name, arguments)
+        call = Call(name, arguments)
         if name == "cis":
             turned = Product((Constant("i"), Call("sin", arguments)))
             call_or_power = Sum((Call("cos", arguments), turned))

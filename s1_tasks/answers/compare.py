@@ -24,6 +24,7 @@ from s1_tasks.answers.members import (
     matrix_rows,
     same_digits,
     set_variable,
+    unit_vector_components,
 )
 from s1_tasks.answers.nodes import (
     SCALAR_TYPES,
@@ -152,6 +153,10 @@ class Comparer:
         nested = any(is_tuple(item) for side in (given, wanted) for item in items_of(side))
         if one_tuple and not nested and not any_plus_minus(given, wanted):
             return False
+        for one, other in ((given, wanted), (wanted, given)):
+            components = unit_vector_components(one, other)
+            if components is not None:
+                return self._in_order(components, items_of(other))
         first, second = elements_of(given), elements_of(wanted)
         if len(first) != len(second) or len(first) > MAX_ITEMS:
             return False

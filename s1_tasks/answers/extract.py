@@ -134,7 +134,7 @@ def _last_display(part: str) -> str:
 
 def _what_follows(rest: str) -> str:
     """The answer that a marker announces: the rest of its line, or the next line or display; "" for none."""
-    rest = rest[:_MAX_STATED_CHARS].lstrip(" \t\r\n*_`#>:")
+    rest = rest[:_MAX_STATED_CHARS].lstrip(" \t\r\n*_`#>:}")
     if not rest:
         return ""
     line = rest.split("\n", 1)[0]

@@ -165,6 +165,9 @@ def _logarithm(expander: Expander, arguments: list[Form]) -> Form | None:
 
 
 def _log_base(expander: Expander, arguments: list[Form]) -> Form | None:
+    """log without a base is the natural one here; `reading` offers base 10 as a second reading."""
+    if len(arguments) == 1:
+        return apply(expander, "ln", arguments)
     top = apply(expander, "ln", arguments[:1])
     bottom = apply(expander, "ln", arguments[1:2])
     return expander.multiply(top, expander.invert(bottom))

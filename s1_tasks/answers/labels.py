@@ -11,6 +11,7 @@ from s1_tasks.answers.nodes import (
     Node,
     Number,
     PlusMinus,
+    Power,
     Product,
     Quantity,
     Relation,
@@ -36,6 +37,10 @@ class Named:
 
 def unlabel(node: Node) -> Named:
     r"""The value of `x = v`, `v = x`, `x \in S`, `a = b = v`; other nodes as they are."""
+    if isinstance(node, Product) and len(node.factors) == 2:
+        name, place = node.factors
+        if isinstance(name, Symbol) and name.name.isupper() and isinstance(place, Sequence) and place.opening == "(":
+            return Named(name, place)  # the point A(1, 2)
     if not isinstance(node, Relation):
         return Named(None, node)
     first, last = node.sides[0], node.sides[-1]
@@ -85,6 +90,8 @@ def is_label(node: Node) -> bool:
             isinstance(argument, Symbol | Number) or is_label(argument) for argument in node.arguments
         )  # fmt: skip
     if isinstance(node, Product):
+        if len(node.factors) == 2 and all("d" in symbols(factor) for factor in node.factors):
+            return all(isinstance(part, Symbol | Product | Power | Number) for part in walk(node))  # dy/dx
         return len(node.factors) <= 4 and all(
             isinstance(factor, Symbol) or (isinstance(factor, Sequence) and is_label(factor)) for factor in node.factors
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from s1_tasks.answers.labels import Named, signed_variants
 from s1_tasks.answers.nodes import (
     Based,
+    Constant,
     Matrix,
     NamedSet,
     Node,
@@ -14,6 +15,8 @@ from s1_tasks.answers.nodes import (
     Relation,
     Sequence,
     Symbol,
+    integer,
+    rewrite,
     symbols,
     walk,
 )
@@ -61,6 +64,22 @@ def elements_of(node: Node) -> list[Node]:
             continue
         elements.extend(signed_variants(item))
     return elements
+
+
+def unit_vector_components(node: Node, other: Node) -> list[Node] | None:
+    """The components of 2i - 3j + k, if `other` is a vector of two or three."""
+    if isinstance(node, Sequence) or not is_tuple(other) or not 2 <= len(items_of(other)) <= 3:
+        return None
+    if "j" not in symbols(node) or symbols(node) - {"j", "k"}:
+        return None
+    units: list[Node] = [Constant("i"), Symbol("j"), Symbol("k")]
+    components = []
+    for unit in units:
+        part = node
+        for name in units:
+            part = rewrite(part, name, integer(1 if name == unit else 0))
+        components.append(part)
+    return components[: len(items_of(other))] if len(items_of(other)) == 3 or "k" not in symbols(node) else None
 
 
 def distinct_labels(named: list[Named]) -> bool:

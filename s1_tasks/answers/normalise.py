@@ -120,6 +120,8 @@ def clean(text: str) -> str:
         text = _SPACINGS.sub(" ", _STYLES.sub(" ", _SIZES.sub("", text)))
         text = _THIN.sub(" ", text)
         text = _ENVIRONMENT.sub(" ", text)
+        if "&" in text and "\\begin" not in text:
+            text = text.replace("&", " ")
         text = _COMMAND.sub(lambda command: _respell(command.group(1)), text)
         text = _FONTS.sub("", text)
         for _ in range(3):  # fonts and texts nest a few levels at most

@@ -156,4 +156,6 @@ def named_pieces(name: str) -> list[Piece]:
         return [Piece(zero, whole.high)]
     if name == "reals -":
         return [Piece(whole.low, zero)]
+    if name == "reals from 0":
+        return [Piece(Bound(integer(0), 0.0, True), whole.high)]
     raise NotReal

@@ -85,7 +85,7 @@ class PreciseEvaluator:
         values = [self._evaluate(argument) for argument in node.arguments]
         if node.name == "log" and len(values) == 2:
             return self._function("ln", values[:1]) / self._function("ln", values[1:])
-        return self._function(node.name, values)
+        return self._function("ln" if node.name == "log" else node.name, values)
 
     def _function(self, name: str, values: list[Any]) -> Any:
         function = _FUNCTIONS.get(name)

@@ -8,7 +8,20 @@ import re
 from functools import lru_cache
 
 from s1_tasks.answers.grammar import parse
-from s1_tasks.answers.nodes import Based, NamedSet, Node, Relation, Sequence, Symbol, Unreadable, Words
+from s1_tasks.answers.nodes import (
+    Based,
+    Call,
+    NamedSet,
+    Node,
+    Relation,
+    Sequence,
+    Symbol,
+    Unreadable,
+    Words,
+    integer,
+    rewrite,
+    walk,
+)
 from s1_tasks.answers.normalise import clean, has_thousands, merge_thousands, words_form
 
 MAX_ANSWER_CHARS = 10_000
@@ -26,6 +39,12 @@ _PHRASES: dict[str, Node] = {
          "set of real numbers", "every real number", "any real number", "all real numbers x"),
         NamedSet("reals"),
     ),
+    **dict.fromkeys(("positive real numbers", "all positive real numbers", "set of positive real numbers",
+                     "set of all positive real numbers", "all positive reals", "positive reals"), NamedSet("reals +")),
+    **dict.fromkeys(("negative real numbers", "all negative real numbers", "set of negative real numbers"),
+                    NamedSet("reals -")),
+    **dict.fromkeys(("nonnegative real numbers", "all nonnegative real numbers", "non negative real numbers",
+                     "all non negative real numbers", "set of nonnegative real numbers"), NamedSet("reals from 0")),
     **dict.fromkeys(("all integers", "set of all integers", "integers"), NamedSet("integers")),
     **dict.fromkeys(("dne", "does not exist", "limit does not exist", "it does not exist"), Words("does not exist")),
     **dict.fromkeys(("infinitely many", "infinite number", "infinitely many solutions", "infinite solutions",
@@ -40,6 +59,7 @@ _BASE = re.compile(
 )
 _BASE_NAMES = {"two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
                "twelve": 12, "sixteen": 16}  # fmt: skip
+_RATIO = re.compile(r"(\d+) (?:\\word\{)?to\}? (\d+)")
 _OUTWARD = re.compile(
     r"(\])([^\[\]()]{1,80}[,;][^\[\]()]{1,80})([\[\]])|(?<!\S)(\[)([^\[\]()]{1,80}[,;][^\[\]()]{1,80})(\[)"
 )
@@ -61,6 +81,8 @@ _NUMERAL = re.compile(r"(?<![\w.,])\$?-?\d[\d,]*(?:\.\d+)?%?(?![\w])")
 _CONCLUDES = re.compile(
     r"\b(?:therefore|thus|so|hence|there (?:are|is)|in total|altogether|consequently)\b", re.IGNORECASE
 )
+_TEXT_MARKUP = re.compile(r"\\(?:text|textbf|mbox|mathrm|textrm)\{([^{}]*)\}")
+_ASIDE = re.compile(r"\s*\(\s*[a-zA-Z]{3}[a-zA-Z ,.'-]*\)\s*$")
 _STATES = re.compile(r"(?:\bit's\b|\bis\b|\bare\b|\bequals?\b|\bbe\b|:|\bgives?\b|(?<![<>!=])=(?!=))\s*", re.IGNORECASE)
 
 
@@ -106,7 +128,7 @@ def _parses(cleaned: str) -> tuple[Node, ...]:
         return (Based(digits.lstrip("0") or "0", _BASE_NAMES.get(name) or int(name), bool(sign)),)
     if cleaned[0] == "<" and cleaned[-1] == ">":
         cleaned = rf"\langle {cleaned[1:-1]} \rangle"
-    cleaned = _OUTWARD.sub(_inward, cleaned)
+    cleaned = _RATIO.sub(r"\1:\2", _OUTWARD.sub(_inward, cleaned))
     texts = [cleaned]
     if has_thousands(cleaned):
         texts = [
@@ -125,7 +147,7 @@ def _parses(cleaned: str) -> tuple[Node, ...]:
             tree = parse(text)
         except Unreadable:
             continue
-        for reading in (*_approximations(tree), *_all_equal(tree)):
+        for reading in (*_approximations(tree), *_all_equal(tree), *_common_logarithms(tree)):
             if reading not in found:
                 found.append(reading)
     return tuple(found)
@@ -138,6 +160,15 @@ def _all_equal(tree: Node) -> list[Node]:
     if not all(isinstance(side, Symbol) for side in tree.sides[:-1]):
         return []
     return [Sequence(tree.sides[-1:] * (len(tree.sides) - 1), "(", ")")]
+
+
+def _common_logarithms(tree: Node) -> list[Node]:
+    """log without a base may mean base 10."""
+    common = tree
+    for part in set(walk(tree)):
+        if isinstance(part, Call) and part.name == "log" and len(part.arguments) == 1:
+            common = rewrite(common, part, Call("log", (part.arguments[0], integer(10))))
+    return [] if common == tree else [common]
 
 
 def _inward(match: re.Match[str]) -> str:
@@ -174,7 +205,7 @@ def answer_in_prose(sentence: str) -> str | None:
 
 def _formulas_in_prose(text: str) -> list[str]:
     """Parts of a sentence that may be its answer, the likeliest first."""
-    text = text[-2000:]
+    text = _TEXT_MARKUP.sub(r" \1 ", text[-2000:])
     candidates = []
     matches = list(_FORMULA.finditer(text))
     formulas = [next(group for group in match.groups() if group) for match in matches]
@@ -196,6 +227,8 @@ def _formulas_in_prose(text: str) -> list[str]:
             candidates.append(formulas[-1])
     if _NEGATION.search(text):
         return candidates
+    if _ASIDE.search(text):
+        candidates.append(_ASIDE.sub("", text))  # 5 (approximately)
     if len(formulas) == 1:
         candidates.append(formulas[0])
     numbers = _NUMERAL.findall(text)

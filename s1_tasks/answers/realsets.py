@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from s1_tasks.answers import approx, exact
+from s1_tasks.answers.labels import signed_variants
 from s1_tasks.answers.nodes import (
+    SCALAR_TYPES,
     Builder,
     Call,
     NamedSet,
@@ -115,8 +117,13 @@ def _sequence(node: Sequence, solver: Solver) -> list[Piece]:
         return [piece] if piece.low.value <= piece.high.value else _refuse()
     if node.opening:
         raise NotReal
-    parts = [real_set(item, solver) for item in node.items]
-    if node.joiner == "or" or not all(isinstance(item, Relation) for item in node.items):
+    items = list(node.items)
+    for index, item in enumerate(items[1:], 1):
+        before = items[index - 1]
+        if isinstance(before, Relation) and before.operators == ("!=",) and isinstance(item, SCALAR_TYPES):
+            items[index] = Relation(("!=",), (before.sides[0], item))  # x is not 0, 1
+    parts = [real_set(item, solver) for item in items]
+    if node.joiner == "or" or not all(isinstance(item, Relation) for item in items):
         return union(*parts)
     common = parts[0]
     for part in parts[1:]:
@@ -134,6 +141,11 @@ def _relation(node: Relation, solver: Solver) -> list[Piece]:
     if node.operators == ("notin",):
         return complement(real_set(node.sides[1], solver))
     pieces = named_pieces("reals")
+    variants = signed_variants(node)
+    if node.operators == ("!=",) and len(variants) > 1:  # x is not plus or minus 2
+        for variant in variants:
+            pieces = intersection(pieces, real_set(variant, solver))
+        return pieces
     for index, operator in enumerate(node.operators):
         if operator not in _FLIPPED:
             raise NotReal

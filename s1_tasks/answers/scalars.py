@@ -118,13 +118,22 @@ def _without_letter_unit(node: Node, other: Node) -> tuple[Node, str] | None:
     """`12 m` against a plain number (or one with a unit): the letter is a unit and no variable."""
     if not isinstance(node, Product) or symbols(other) or not isinstance(node.factors[0], Number):
         return None
-    names = []
-    for factor in node.factors[1:]:
-        base, exponent = (factor.base, factor.exponent) if isinstance(factor, Power) else (factor, integer(1))
-        if not isinstance(base, Symbol) or base.name not in _LETTER_UNITS or not isinstance(exponent, Number):
-            return None
-        names.append(base.name if exponent.value == 1 else f"{base.name}^{exponent.value}")
+    names: list[str] = []
+    if not all(_unit_letters(factor, 1, names) for factor in node.factors[1:]):
+        return None
     return node.factors[0], " ".join(names)
+
+
+def _unit_letters(node: Node, power: int, names: list[str]) -> bool:
+    """Whether a factor consists of unit letters, which are added to `names`: m, s^-2."""
+    if isinstance(node, Product):
+        return all(_unit_letters(factor, power, names) for factor in node.factors)
+    if isinstance(node, Power) and isinstance(node.exponent, Number) and node.exponent.value.denominator == 1:
+        return _unit_letters(node.base, power * int(node.exponent.value), names)
+    if isinstance(node, Symbol) and node.name in _LETTER_UNITS:
+        names.append(node.name if power == 1 else f"{node.name}^{power}")
+        return True
+    return False
 
 
 _LETTER_UNITS = frozenset("mgshLlNJWV")

@@ -42,14 +42,14 @@ _SHORT_WORDS = frozenset(
         "is no yes all any to of the a cm km mm kg mg ft mph day days cup cups hour hr hrs min mins sec per if no "
         "not are has for one two six ten odd none even true false mi lb lbs oz yd pt in inch inches dm ml ha kph "
         "rpm am pm AM PM NO Yes No sq by at as an it we be do on so up out us his her men pct rad deg cents cent "
-        "man age box"
+        "man age box sum set th st nd rd"
     )
 )
 _SPLIT = re.compile(
     "|".join(sorted((re.escape(name) for name in _NAMES - {"or", "and", "union"}), key=len, reverse=True))
 )
 _LEXEME = re.compile(
-    r"\s*(?:(?P<number>\d+\.(?=\s*\\overline)|\d+(?:\.\d+)?(?:[eE][+-]?\d+(?![\w.]))?|\.\d+)|(?P<letters>[a-zA-Z]+)|\\word\{(?P<word>[^{}]*)\}|"
+    r"\s*(?:(?P<number>\d+\.(?=\s*\\(?:overline|dot|bar))|\d+(?:\.\d+)?(?:[eE][+-]?\d+(?![\w.]))?|\.\d+)|(?P<letters>[a-zA-Z]+)|\\word\{(?P<word>[^{}]*)\}|"
     r"\\begin\s*\{(?P<begin>[a-zA-Z]+)\*?\}(?:\s*\{[lcr|\s]*\}|\s*\[[a-z]\])?|\\end\s*\{(?P<ending>[a-zA-Z]+)\*?\}|"
     r"(?P<command>\\(?:[a-zA-Z]+|.))|(?P<sign>\.\.\.|\*\*|<=|>=|!=|==|=<|=>|->|:=|\^|.))",
     re.DOTALL,
