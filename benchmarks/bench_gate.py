@@ -115,6 +115,23 @@ def lost_for_good(runs: int, seed: int) -> Iterator[tuple[int, float, float]]:
             yield questions, margin, sum(v is Verdict.PASS for v in verdicts) / runs
 
 
+def floor_rows(runs: int, seed: int) -> Iterator[tuple[float, float, float]]:
+    """(floor, most wrong PASS of a model that only loses, highest coverage of the change at n = 30): why 1.5."""
+    chosen = paired.FLOOR
+    try:
+        for floor in (0.0, 0.5, 1.0, 1.5, 2.0):
+            paired.FLOOR = floor
+            wrong = max(share for _, _, share in lost_for_good(runs, seed))
+            shares = []
+            for repeats in REPEATS:
+                changes = differences(np.random.default_rng([seed, repeats, 30]), runs, 30, repeats, 1.0)
+                half = paired.margin_of_error(changes, repeats, LEVEL)
+                shares.append(float((np.abs(changes.mean(axis=1)) <= half).mean()))
+            yield floor, wrong, max(shares)
+    finally:
+        paired.FLOOR = chosen
+
+
 def coverage_rows(runs: int, seed: int, questions: int = 30) -> Iterator[tuple[float, int, float, float | None, float]]:
     """(accuracy, repeats, such questions, these questions, change): how often the 95 % intervals hold the truth."""
     for mean in (0.05, 0.1, 0.2, 0.3, 0.5, 0.8, 0.9, 0.95):
@@ -199,6 +216,13 @@ def report(results: dict) -> str:
         "|---|---|---|",
         *(f"| {n} | {100 * margin:g} | {share:.3f} |" for n, margin, share in results["lost_for_good"]),
         "",
+        f"The floor (`paired.FLOOR`, now {paired.FLOOR:g}): the most wrong PASSes over these rows, and the highest "
+        "coverage of the change at n = 30 for the same model twice.",
+        "",
+        "| floor | wrong PASS, most | coverage, highest |",
+        "|---|---|---|",
+        *(f"| {floor:g} | {wrong:.3f} | {share:.3f} |" for floor, wrong, share in results["floors"]),
+        "",
         "## Coverage of the 95 % intervals at n = 30",
         "",
         "p ~ Beta(0.8 m, 0.8 (1 - m)), mean accuracy m. Such questions: `stats.accuracy_interval` against m. These "
@@ -237,6 +261,7 @@ def main() -> None:
         "aime_policy": list(aime_policy_rows(options.runs, options.seed)),
         "several_tasks": several_tasks(options.runs, options.seed),
         "lost_for_good": list(lost_for_good(options.runs, options.seed)),
+        "floors": list(floor_rows(options.runs, options.seed)),
         "coverage": list(coverage_rows(options.runs, options.seed)),
     }
     results["seconds"] = time.perf_counter() - start

@@ -16,7 +16,7 @@ def load_runs(*places: Path, metric: str | None = None, filter_name: str | None 
     """All runs at the places, records or lm_eval output. Raises ReportError when anything there cannot be read."""
     found = []
     for place in places:
-        records = _records(place)
+        records = records_under(place)
         if not records:
             collected = collect(place, metric=metric, filter_name=filter_name)
             if collected.problems:
@@ -26,7 +26,8 @@ def load_runs(*places: Path, metric: str | None = None, filter_name: str | None 
     return found
 
 
-def _records(place: Path) -> list[RunRecord]:
+def records_under(place: Path) -> list[RunRecord]:
+    """The records in a file or anywhere in a folder; other JSON files are passed over."""
     paths = sorted(place.rglob("*.json")) if place.is_dir() else [place] if place.is_file() else []
     return [record for path in paths if _is_record(path) for record in records_in(path)]
 

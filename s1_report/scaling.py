@@ -82,7 +82,7 @@ def verdict(step: Step, level: float = 0.95) -> str:
     proven = step.change.p <= 1 - level
     effect = ("helps" if step.change.difference > 0 else "hurts") if proven else "shows no effect"
     price = step.points_per_1000_tokens
-    cost = "" if price is None else f", {price:+.2f} points per 1,000 thinking tokens"
+    cost = "" if price is None else f", {price:+,.{0 if abs(price) >= 100 else 2}f} points per 1,000 thinking tokens"
     return f"{effect} (p = {step.change.p:.2g}){cost}"
 
 

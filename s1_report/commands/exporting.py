@@ -111,9 +111,9 @@ def readme(
     text = generate(results)
     if output is not None:
         from s1_report.plots import answers, style
-        from s1_report.runs import load_runs
+        from s1_report.runs import records_under
 
-        pairs = side_by_side(*(load_runs(results / name) for name in ("published", "measured")))
+        pairs = side_by_side(*(records_under(results / name) for name in ("published", "measured")))
         answers.draw_published(pairs, output, "Published against measured")
         say("wrote " + " and ".join(str(made) for made in style.paths(output)))
     if check:

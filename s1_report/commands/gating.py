@@ -67,6 +67,7 @@ def gate(
     markdown: Annotated[Path | None, typer.Option(help="File for a Markdown table.")] = None,
     junit: Annotated[Path | None, typer.Option(help="File for JUnit XML.")] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="File for everything as JSON.")] = None,
+    output: Figure = None,
     metric: Metric = None,
     filter_name: Filter = None,
 ) -> None:
@@ -90,6 +91,11 @@ def gate(
     ):
         if path is not None:
             write_text(path, text)
+    if output is not None:
+        from s1_report.plots import answers, style
+
+        answers.draw_comparison(comparisons, output, "Change of accuracy, and the margin", default)
+        say("wrote " + " and ".join(str(path) for path in style.paths(output)))
     verdict = overall(checks)
     if not (verdict is Verdict.INCONCLUSIVE and inconclusive_passes):
         raise typer.Exit(verdict.exit_code)

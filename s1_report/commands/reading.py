@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -11,11 +12,19 @@ import typer
 from s1_report.commands import Figure, Filter, Folders, Level, Metric, Runs, app, finish, say, table
 
 
+class Axis(StrEnum):
+    """What the figure of `curve` has on its horizontal axis."""
+
+    tokens = "tokens"
+    budget = "budget"
+
+
 @app.command()
 def curve(
     folders: Folders,
     output: Figure = None,
     title: Annotated[str, typer.Option(help="Title of the figure.")] = "Accuracy against thinking",
+    against: Annotated[Axis, typer.Option(help="What the figure has below: tokens used, or the budget.")] = Axis.tokens,
     metric: Metric = None,
     filter_name: Filter = None,
 ) -> None:
@@ -35,7 +44,8 @@ def curve(
         from s1_report.plots import curves as figures
         from s1_report.plots import style
 
-        figures.draw_curve(series, output, title)
+        draw = figures.draw_curve if against is Axis.tokens else figures.draw_budgets
+        draw(series, output, title)
         say("wrote " + " and ".join(str(path) for path in style.paths(output)))
     finish(found.problems, found.superseded)
 
@@ -44,6 +54,7 @@ def curve(
 def collect(
     folders: Folders,
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the records.")] = Path("results/measured"),
+    model: Annotated[str | None, typer.Option(help="Name of the model, where the log has only a path.")] = None,
     metric: Metric = None,
     filter_name: Filter = None,
 ) -> None:
@@ -53,7 +64,10 @@ def collect(
 
     found = read(*folders, metric=metric, filter_name=filter_name)
     state = git_state(Path.cwd())
-    records = [replace(record, environment={**record.environment, **state}) for record in found.records]
+    records = [
+        replace(record, model=model or record.model, environment={**record.environment, **state})
+        for record in found.records
+    ]
     for path in store(records, output):
         say(f"wrote {path}")
     finish(found.problems, found.superseded)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from s1_report.export.tables import as_markdown, markdown_table
 from s1_report.record import RunRecord
-from s1_report.runs import load_runs
+from s1_report.runs import records_under
 from s1_report.stats import accuracy_interval
 
 TASKS = ("aime24", "aime25", "math500", "gpqa_diamond")
@@ -25,9 +25,7 @@ A record is a JSON file that any later statistic can be made from; `s1_report/re
 
 def generate(results: Path) -> str:
     """The text of results/README.md. Raises ReportError when a record cannot be read."""
-    published = load_runs(results / "published")
-    # Before the first measured run there is nothing to read, and no folder git would keep.
-    measured = load_runs(results / "measured") if list((results / "measured").rglob("*.json")) else []
+    published, measured = (records_under(results / name) for name in ("published", "measured"))
     parts = [HEAD, "## Published\n", _published(published), "## Where the sources disagree\n", _disputes(published)]
     parts += ["## Measured\n", as_markdown(measured) if measured else "No run has been recorded yet.\n"]
     pairs = side_by_side(published, measured)

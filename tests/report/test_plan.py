@@ -1,0 +1,65 @@
+"""Planning repeats, tokens and hours, from a pilot or from assumptions."""
+
+import random
+
+import pytest
+
+from s1_report import plan
+from s1_report.cli import main
+from s1_report.collect import collect
+from s1_report.record import ReportError
+
+
+def test_more_repeats_are_planned_for_smaller_margins_and_fewer_questions():
+    subject = plan.from_text("aime24=30,0.5,8000")
+    wide, narrow = (plan.plan(subject, margin).repeats for margin in (0.10, 0.05))
+    assert 1 < wide < narrow
+    assert plan.plan(plan.from_text("math500=500,0.5,8000"), 0.05).repeats < narrow
+
+
+def test_the_plan_finds_what_was_asked_for_and_counts_tokens_of_both_runs():
+    planned = plan.plan(plan.from_text("aime24=30,0.5,8000"), 0.05)
+    assert planned.finds <= 0.05 < planned.single
+    assert planned.answers == 2 * 30 * planned.repeats
+    assert planned.tokens == planned.answers * 8000
+    assert plan.row(planned, tokens_per_second=planned.tokens / 7200)[-2] == "2"
+
+
+def test_a_pilot_with_repeats_gives_the_spread_and_one_without_assumes_it(run_folder):
+    generator = random.Random(0)
+    chances = [generator.betavariate(0.4, 0.4) for _ in range(30)]
+    outcomes = [[int(generator.random() < chance) for _ in range(16)] for chance in chances]
+    (pilot,) = collect(run_folder("pilot", {"aime24": outcomes}, thinking_tokens={"aime24": 900})).records
+    subject = plan.from_record(pilot)
+    assert subject.within == pytest.approx(sum(c * (1 - c) for c in chances) / 30, abs=0.03)
+    assert 905 < subject.tokens < 920
+    (single,) = collect(run_folder("single", {"aime24": [[row[0]] for row in outcomes]})).records
+    assert plan.from_record(single).within == pytest.approx(plan.assumed_within(single.accuracy))
+
+
+def test_a_perfect_pilot_still_asks_for_something(run_folder):
+    (pilot,) = collect(run_folder("pilot", {"aime24": [[1, 1]] * 30})).records
+    assert plan.plan(plan.from_record(pilot), 0.01).repeats > 1
+
+
+def test_a_text_that_is_no_plan_is_refused():
+    for text in ("aime24", "aime24=1,0.5", "aime24=30,50", "aime24=30,0.5,8000,1", "aime24=30,x"):
+        with pytest.raises(ReportError, match="expected"):
+            plan.from_text(text)
+
+
+def test_the_command_prints_repeats_and_hours_and_needs_one_source(monkeypatch, capsys):
+    monkeypatch.setattr(
+        "sys.argv", ["s1-report", "plan", "--task", "aime24=30,0.5,8000", "--tokens-per-second", "2000"]
+    )
+    with pytest.raises(SystemExit) as stop:
+        main()
+    out = capsys.readouterr().out
+    assert not stop.value.code
+    assert "aime24" in out
+    assert "hours" in out
+    monkeypatch.setattr("sys.argv", ["s1-report", "plan"])
+    with pytest.raises(SystemExit) as stop:
+        main()
+    assert stop.value.code == 2
+    assert "--pilot" in capsys.readouterr().err
