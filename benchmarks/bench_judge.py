@@ -81,7 +81,7 @@ def measure(
     check = make()
     check(rows[0])
     seconds, wrong = [], []
-    parts: dict[str, dict[str, int]] = defaultdict(lambda: {"pairs": 0, "false_accepts": 0, "false_rejects": 0})
+    parts: dict[str, dict[str, Any]] = defaultdict(lambda: {"pairs": 0, "false_accepts": 0, "false_rejects": 0})
     for row in rows:
         start = time.perf_counter()
         verdict = check(row)
@@ -158,8 +158,9 @@ def main() -> None:
         head = [
             f"# Answer check on {options.pairs.name}",
             "",
-            f"checker version {CHECKER_VERSION}; file sha256 {fingerprint(options.pairs)}; {len(rows)} pairs; one process.",
-            "Cells: accuracy (false accepts + false rejects).",
+            f"checker version {CHECKER_VERSION}; file sha256 {fingerprint(options.pairs)}; {len(rows)} pairs.",
+            "Cells: accuracy (false accepts + false rejects). One process; the second column finds symbolic comparisons",
+            "of the first in the cache.",
             "",
         ]
         (REPORTS / f"judge_{options.report}.md").write_text("\n".join([*head, *lines, ""]), encoding="utf-8")

@@ -73,9 +73,9 @@ def unit_vector_components(node: Node, other: Node) -> list[Node] | None:
     if "j" not in symbols(node) or symbols(node) - {"j", "k"}:
         return None
     units: list[Node] = [Constant("i"), Symbol("j"), Symbol("k")]
-    components = []
+    components: list[Node] = []
     for unit in units:
-        part = node
+        part: Node = node
         for name in units:
             part = rewrite(part, name, integer(1 if name == unit else 0))
         components.append(part)

@@ -134,15 +134,11 @@ def test_any_text_gets_a_verdict(text: str, reference: str) -> None:
     assert equivalent(text, reference) is equivalent(reference, text)
 
 
-PIECES = st.lists(
-    st.sampled_from(
-        r"\frac { } ( ) [ ] \{ \} ^ _ + - * / = < \le , ; | \sqrt \sin \pi 1 2 30 0.5 x y n \pm \cup \infty \text{cm} \begin{pmatrix} "
-        r"\end{pmatrix} & \\ \boxed{ answer: $ \( \) ! % \circ \in \mathbb{R} and or : \log \binom \left \right".split(
-            " "
-        )
-    ),
-    max_size=14,
-).map(" ".join)
+RUBBLE = (
+    r"\frac { } ( ) [ ] \{ \} ^ _ + - * / = < \le , ; | \sqrt \sin \pi 1 2 30 0.5 x y n \pm \cup \infty \text{cm} & \\ "
+    r"\begin{pmatrix} \end{pmatrix} \boxed{ answer: $ \( \) ! % \circ \in \mathbb{R} and or : \log \binom \left \right"
+)
+PIECES = st.lists(st.sampled_from(RUBBLE.split()), max_size=14).map(" ".join)
 
 
 @settings(RELAXED, max_examples=300)

@@ -61,7 +61,7 @@ HOSTILE = {
     "subscripts": "x_{" * 1_000,
     "primes": "f" + "'" * 9_000,
     "long sine": r"\sin(10^{10^{10}})",
-    "sum of many roots": "+".join(rf"\sqrt{{{prime}}}" for prime in (2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37)),
+    "sum of many roots": "+".join(rf"\sqrt{{{root}}}" for root in (2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37)),
     "large angle field": r"\cos\frac{\pi}{1000003}",
     "endless sum": r"\sum_{k=1}^{10^{9}} \sin k",
     "endless product": r"\prod_{k=1}^{10^{8}} k",
@@ -87,9 +87,10 @@ def test_code_in_an_answer_never_runs(tmp_path: Path) -> None:
     planted = tmp_path / "planted"
     payload = f"__import__('os').system('touch {planted}')"
     shapes = [
-        "{}", r"\pi.__class__({})", "[{}]", r"\text{{{}}}", r"\frac{{{}}}{{1}}", r"\sum_{{k=1}}^{{{}}} k", "${}$",
-        r"\boxed{{{}}}", "x={}", "({},1)", r"\sqrt{{{}}}", r"\begin{{pmatrix}}{}\end{{pmatrix}}", "5+{}", r"\int_0^1 {} dx",
-        "lambda: {}", "exec({!r})", "eval({!r})", r"\lim_{{x\to 0}} {}", r"\{{{}\}}", "1_{{{}}}", r"\operatorname{{{}}}(1)",
+        "{}", r"\pi.__class__({})", "[{}]", r"\text{{{}}}", r"\frac{{{}}}{{1}}", r"\sum_{{k=1}}^{{{}}} k",
+        "${}$", r"\boxed{{{}}}", "x={}", "({},1)", r"\sqrt{{{}}}", r"\begin{{pmatrix}}{}\end{{pmatrix}}", "5+{}",
+        r"\int_0^1 {} dx", "lambda: {}", "exec({!r})", "eval({!r})", r"\lim_{{x\to 0}} {}", r"\{{{}\}}", "1_{{{}}}",
+        r"\operatorname{{{}}}(1)",
     ]  # fmt: skip
     for shape in shapes:
         text = shape.format(payload)
