@@ -13,7 +13,6 @@ from typing import Any
 
 from s1_report.collect import Run
 from s1_report.failures import Failure, failures
-from s1_report.logs import date_of_samples, read_lines, read_traces
 from s1_report.record import ReportError, RunRecord
 
 EXCERPT = 120
@@ -53,12 +52,8 @@ def embedded(value: Any) -> str:
 
 
 def _answers(run: Run) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
-    date = date_of_samples(run.samples, run.record.task)
-    traces = read_traces(run.samples.parent / "traces.jsonl", spans=True).get((date, run.record.task), {})
-    wanted = {question.key for question in run.record.questions}
-    for number, row in read_lines(run.samples):
-        if str(row.get("doc_hash", ""))[:16] not in wanted:
-            continue
+    traces = run.traces()
+    for number, row in run.rows():
         try:
             yield from _repeats(row, traces.get(row.get("doc_id"), []), run.record)
         except (KeyError, TypeError, IndexError) as error:

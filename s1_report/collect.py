@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from s1_report.logs import Traces, arguments, date_of, read_lines, read_results, read_traces, results_files
+from s1_report.logs import Row, Traces, arguments, date_of, read_lines, read_results, read_traces, results_files
 from s1_report.record import ReportError, RunRecord, check_questions, digest
-from s1_report.samples import checker_of, chosen_filter, metric_of, question_of, without_texts
+from s1_report.samples import checker_of, chosen_filter, filter_of, metric_of, question_of, without_texts
 
 BUDGET_NAMES = {
     "num_waits": "num_waits",
@@ -37,10 +37,20 @@ NOT_SAMPLING = {*BUDGET_NAMES, *PROMPT_OPTIONS, "do_sample", "repeats", "n", "se
 
 
 class Run(NamedTuple):
-    """A record and the samples file it was made from; `traces.jsonl` lies beside that."""
+    """A record, the samples file it was made from (`traces.jsonl` lies beside it), and which filter's samples."""
 
     record: RunRecord
     samples: Path
+    filter_name: str = "none"
+
+    def rows(self) -> Iterator[Row]:
+        """The run's samples, with their texts."""
+        return (row for row in read_lines(self.samples) if filter_of(row[1]) == self.filter_name)
+
+    def traces(self) -> dict[Any, list[dict[str, Any]]]:
+        """The run's traces with their spans, by doc_id; empty for models that write none."""
+        date = self.samples.stem.removeprefix(f"samples_{self.record.task}_")
+        return read_traces(self.samples.parent / "traces.jsonl", spans=True).get((date, self.record.task), {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +126,9 @@ def _run(
     samples_path = results_path.parent / f"samples_{task}_{date}.jsonl"
     if not samples_path.exists():
         raise ReportError(f"{samples_path}: missing, so {task} cannot be read: run lm_eval with --log_samples")
-    rows = chosen_filter(without_texts(read_lines(samples_path)), filter_name, samples_path)
+    everything = without_texts(read_lines(samples_path))
+    chosen = chosen_filter(everything, filter_name, samples_path)
+    rows = [(number, row) for number, row in everything if filter_of(row) == chosen]
     name = metric or metric_of(rows, samples_path)
     known = traces.get((date, task), {})
     questions = tuple(question_of(row, name, known, samples_path) for row in rows)
@@ -133,7 +145,7 @@ def _run(
             f"{samples_path}: {len(questions)} questions, but {results_path.name} counts {expected}: "
             "the file was cut short or changed; run the evaluation again"
         )
-    return Run(RunRecord(metric=name, checker=checker_of(rows), questions=questions, **record), samples_path)
+    return Run(RunRecord(metric=name, checker=checker_of(rows), questions=questions, **record), samples_path, chosen)
 
 
 def _record(results: Mapping[str, Any], task: str, date: str) -> dict[str, Any]:

@@ -117,8 +117,3 @@ def date_of(results_path: Path) -> str:
     if match is None:
         raise ReportError(f"{results_path}: no date in its name, expected results_DATE.json: keep lm_eval's file names")
     return match.group(1)
-
-
-def date_of_samples(path: Path, task: str) -> str:
-    """The date in a samples file's name."""
-    return path.stem.removeprefix(f"samples_{task}_")

@@ -17,7 +17,6 @@ from importlib.util import find_spec
 from typing import Any
 
 from s1_report.collect import Run
-from s1_report.logs import read_lines
 from s1_report.record import ReportError
 from s1_report.stats import wilson
 
@@ -95,7 +94,7 @@ def checkers_of(extra: Sequence[str]) -> Checkers:
 def rescore_run(run: Run, checkers: Checkers) -> Rescored:
     """Every answer of the run's samples under every checker. Raises ReportError when a checker fails."""
     items, logged = [], []
-    for number, row in read_lines(run.samples):
+    for number, row in run.rows():
         try:
             kind = (row.get("doc") or {}).get("answer_kind") or "math"
             verdicts = row.get("verdicts") or [{"outcome": "correct" if row[run.record.metric] == 1 else "incorrect"}]

@@ -28,15 +28,22 @@ def _slim(row: Mapping[str, Any]) -> dict[str, Any]:
     return slim
 
 
-def chosen_filter(rows: list[Row], wanted: str | None, path: Path) -> list[Row]:
-    """The samples of one answer filter: `wanted`, else "none", else the first. Raises ReportError."""
+def chosen_filter(rows: list[Row], wanted: str | None, path: Path) -> str:
+    """The answer filter to read: the only one, else `wanted`, else "none", else the first. Raises ReportError."""
     if not rows:
         raise ReportError(f"{path}: holds no samples: run the evaluation again")
-    names = list(dict.fromkeys(str(row.get("filter", "none")) for _, row in rows))
+    names = list(dict.fromkeys(filter_of(row) for _, row in rows))
+    if len(names) == 1:
+        return names[0]
     chosen = wanted or ("none" if "none" in names else names[0])
     if chosen not in names:
         raise ReportError(f"{path}: no filter {chosen!r} in it, it has {', '.join(names)}: choose one with --filter")
-    return [(number, row) for number, row in rows if str(row.get("filter", "none")) == chosen]
+    return chosen
+
+
+def filter_of(sample: Mapping[str, Any]) -> str:
+    """The answer filter a sample was made with; a task with several logs every document several times."""
+    return str(sample.get("filter", "none"))
 
 
 def metric_of(rows: list[Row], path: Path) -> str:

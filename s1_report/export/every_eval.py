@@ -16,7 +16,6 @@ from typing import Any
 from s1_report import stats
 from s1_report.collect import Run
 from s1_report.export.hub import DATASETS
-from s1_report.logs import date_of_samples, read_lines, read_traces
 from s1_report.record import ReportError, RunRecord
 
 SCHEMA_VERSION = "0.3.0"
@@ -143,9 +142,8 @@ def _result(record: RunRecord) -> dict[str, Any]:
 
 
 def _instances(run: Run, model_id: str, evaluation_id: str) -> Iterator[dict[str, Any]]:
-    date = date_of_samples(run.samples, run.record.task)
-    traces = read_traces(run.samples.parent / "traces.jsonl", spans=True).get((date, run.record.task), {})
-    for number, row in read_lines(run.samples):
+    traces = run.traces()
+    for number, row in run.rows():
         try:
             yield from _rows(row, traces.get(row.get("doc_id"), []), run.record, model_id, evaluation_id)
         except (KeyError, TypeError, IndexError) as error:

@@ -1,5 +1,6 @@
 """Judging stored answers again: by our checker, by Math-Verify, by plain comparison, by any command."""
 
+import json
 import sys
 
 import pytest
@@ -75,3 +76,13 @@ def test_the_command_prints_scores_by_checker(run_folder, monkeypatch, capsys):
 def test_a_checker_without_a_command_is_refused():
     with pytest.raises(ReportError, match="NAME=COMMAND"):
         checkers_of(["old"])
+
+
+def test_of_several_filters_only_the_chosen_one_is_judged(run_folder):
+    folder = run_folder("plain", {"gsm8k": [[1], [0]]}, plain=True)
+    (path,) = folder.glob("samples_*")
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    path.write_text("".join(json.dumps({**row, "filter": name}) + "\n" for name in ("strict", "loose") for row in rows))
+    (run,) = collect(folder, filter_name="loose").runs
+    assert run.filter_name == "loose"
+    assert len(rescore_run(run, {PLAIN: None}).answers) == 2
