@@ -119,7 +119,7 @@ def fraction(top: Node, bottom: Node) -> Node:
         and top.decimals is None
         and bottom.decimals is None
     ):
-        return Number(top.value / bottom.value)
+        return Number(top.value / bottom.value, divided=True)
     if bottom == ONE:
         return top
     return Product((top, Power(bottom, integer(-1))))

@@ -44,11 +44,15 @@ _IS = re.compile(
     rf"(?:simply|just|thus|then|therefore|given by)?{_GAP}[:：]?",
     re.IGNORECASE,
 )
+_ALIGNED = re.compile(
+    r"\\begin\{(?:align|aligned|gather|equation|eqnarray)\*?\}((?:(?!\\begin).)*?)\\end\{\w+\*?\}[\s.$\]\\]*$",
+    re.DOTALL,
+)
 _HASHES = re.compile(r"^####[ \t]", re.MULTILINE)
 _REASON = re.compile(r"\s{0,3}[,;(]?\s{0,3}\b(?:because|since|as|which|so|when|after|due|given)\b", re.IGNORECASE)
 _HEADING = re.compile(r"^[ \t#*_>-]{0,8}(?:the\s)?(final\s)?answer[ \t*_:.]{0,8}$", re.IGNORECASE | re.MULTILINE)
 _HOPE = re.compile(r"\s*I hope (?:it|this) is correct[.!]?\s*$", re.IGNORECASE)
-_SENTENCE_END = re.compile(r"(?<=[.!?])[ \t]+(?=[A-Z\\$<*(\[])|(?<=[.!?])\s*\n+|\n\s*\n")
+_SENTENCE_END = re.compile(r"(?<=[.?])[ \t]+(?=[A-Z\\$<*(\[])|(?<=[.?])\s*\n+|\n\s*\n")
 _OPEN_DISPLAY = (("$$", "$$"), (r"\[", r"\]"), (r"\(", r"\)"), (r"\begin{", r"\end{"))
 _NO_ANSWERS = frozenset({"", "n/a", "null", "nan", "i don't know", "unknown"})
 
@@ -94,8 +98,16 @@ def _belong_together(part: str, found: list[tuple[str, int, int]]) -> bool:
     )
 
 
+def _without_figures(part: str) -> str:
+    """Without Asymptote code, which is no part of an answer."""
+    while (start := part.rfind("[asy]")) >= 0:
+        end = part.find("[/asy]", start)
+        part = part[:start] + (part[end + 6 :] if end >= 0 else "")
+    return part
+
+
 def _stated(part: str) -> Extraction | None:
-    part = _HOPE.sub("", part.rstrip())
+    part = _HOPE.sub("", _without_figures(part).rstrip())
     candidates = [(match.end(), "answer:") for match in _COLON.finditer(part)]
     candidates += [(match.end(), "heading") for match in _HEADING.finditer(part)]
     candidates += [(match.end(), "heading") for match in _HASHES.finditer(part)]
@@ -108,11 +120,12 @@ def _stated(part: str) -> Extraction | None:
     if len(whole) < _MAX_STATED_CHARS and is_formula(whole):
         return Extraction(whole, "whole text")
     sentences = [piece for piece in _SENTENCE_END.split(whole[-_MAX_STATED_CHARS:]) if piece.strip(" *_$\\[](){}.")]
-    if sentences:
+    if sentences and not _ALIGNED.search(part[-_MAX_STATED_CHARS:]):
         concluded = answer_in_prose(sentences[-1])
         if concluded:
             return Extraction(concluded, "conclusion")
-    displayed = _last_display(part)
+    aligned = _ALIGNED.search(part[-_MAX_STATED_CHARS:])
+    displayed = aligned.group(1).split(r"\\")[-1].replace("&", "").strip() if aligned else _last_display(part)
     if displayed:
         return Extraction(displayed, "display math")
     lines = [line for line in whole.splitlines() if line.strip()]

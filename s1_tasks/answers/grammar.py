@@ -204,7 +204,7 @@ class Grammar(AtomReader):
     @staticmethod
     def _quotient(top: Node, bottom: Node) -> Node:
         if isinstance(top, Number) and isinstance(bottom, Number) and _whole(top) and _whole(bottom) and bottom.value:
-            return Number(top.value / bottom.value)
+            return Number(top.value / bottom.value, divided=True)
         if isinstance(bottom, Quantity) and not isinstance(top, Quantity):
             return Quantity(Product((top, _inverse(bottom.value))), bottom.unit)
         return Product((top, _inverse(bottom)))

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
-from s1_tasks.answers import approx
+from s1_tasks.answers import approx, exact
 from s1_tasks.answers.nodes import (
+    SCALAR_TYPES,
     Call,
     Node,
     Number,
@@ -69,12 +70,16 @@ def value_of_combination(named: Named) -> Named:
 
 
 def _is_calculation(node: Relation) -> bool:
-    """`4 * 4 * 4 * 4 = 256`: constants, at least one of them to be worked out, none in contradiction."""
-    if len(node.sides) == 2 and all(isinstance(side, Number) for side in node.sides):
+    """`4 * 4 * 4 * 4 = 256`: something to be worked out, no contradiction, and with variables an identity."""
+    if len(node.sides) == 2 and all(isinstance(side, Number) and not side.divided for side in node.sides):
         return False
-    if any(symbols(side) or isinstance(side, Relation | Sequence) for side in node.sides):
+    if not all(isinstance(side, (*SCALAR_TYPES, Quantity)) for side in node.sides):
         return False
-    return not any(approx.differ(side, node.sides[-1]) for side in node.sides[:-1])
+    last = node.sides[-1].value if isinstance(node.sides[-1], Quantity) else node.sides[-1]
+    if any(approx.value_of(side) is None for side in node.sides):
+        steps = node.sides[1:-1] if len(node.sides) > 2 else node.sides[:1]
+        return all(exact.proved_equal(side, last) is True for side in steps[-1:])
+    return not any(approx.differ(side, last) for side in node.sides[:-1])
 
 
 def _names(label: Node) -> set[str]:

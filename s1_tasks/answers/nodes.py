@@ -6,7 +6,7 @@ A tree holds only what was written. Nothing is evaluated while it is built, so `
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from fractions import Fraction
 
 
@@ -18,12 +18,13 @@ class Unreadable(ValueError):
 class Number:
     """A literal. `decimals`: digits after the point as written; None when there was no point.
 
-    `significant`: significant digits as written (0 for whole numbers).
+    `significant`: significant digits as written (0 for whole numbers). `divided`: written as a fraction.
     """
 
     value: Fraction
     decimals: int | None = None
     significant: int = 0
+    divided: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,8 +203,8 @@ def negative(node: Node) -> Node:
 
 def children(node: Node) -> Iterator[Node]:
     """The direct parts of a node."""
-    for field in fields(node):
-        value = getattr(node, field.name)
+    for part in fields(node):
+        value = getattr(node, part.name)
         if isinstance(value, Node):
             yield value
         elif isinstance(value, tuple):
@@ -233,12 +234,12 @@ def rewrite(node: Node, old: Node, new: Node) -> Node:
     if node == old:
         return new
     changed: dict[str, object] = {}
-    for field in fields(node):
-        value = getattr(node, field.name)
+    for part in fields(node):
+        value = getattr(node, part.name)
         if isinstance(value, Node):
-            changed[field.name] = rewrite(value, old, new)
+            changed[part.name] = rewrite(value, old, new)
         elif isinstance(value, tuple):
-            changed[field.name] = tuple(
+            changed[part.name] = tuple(
                 tuple(rewrite(part, old, new) for part in item)
                 if isinstance(item, tuple)
                 else rewrite(item, old, new)
@@ -247,5 +248,5 @@ def rewrite(node: Node, old: Node, new: Node) -> Node:
                 for item in value
             )
         else:
-            changed[field.name] = value
+            changed[part.name] = value
     return type(node)(**changed)  # type: ignore[arg-type]

@@ -81,6 +81,8 @@ _NUMERAL = re.compile(r"(?<![\w.,])\$?-?\d[\d,]*(?:\.\d+)?%?(?![\w])")
 _CONCLUDES = re.compile(
     r"\b(?:therefore|thus|so|hence|there (?:are|is)|in total|altogether|consequently)\b", re.IGNORECASE
 )
+_WORD_FORMULA = re.compile(r"\\(?:text|textbf|mathrm|mbox)\{[a-zA-Z ]{3,40}\}")
+_NAMED_VALUE = re.compile(r"[^=]*|\s*\\?[a-zA-Z]+(?:_\{?\w+\}?)?\s*=[^=]*")
 _TEXT_MARKUP = re.compile(r"\\(?:text|textbf|mbox|mathrm|textrm)\{([^{}]*)\}")
 _ASIDE = re.compile(r"\s*\(\s*[a-zA-Z]{3}[a-zA-Z ,.'-]*\)\s*$")
 _STATES = re.compile(r"(?:\bit's\b|\bis\b|\bare\b|\bequals?\b|\bbe\b|:|\bgives?\b|(?<![<>!=])=(?!=))\s*", re.IGNORECASE)
@@ -198,14 +200,14 @@ def is_formula(text: str) -> bool:
 def answer_in_prose(sentence: str) -> str | None:
     """The part of a sentence that is its answer, as written; None without one."""
     for candidate in _formulas_in_prose(sentence):
-        if _parses(clean(candidate)):
+        if _parses(clean(candidate)) or _WORD_FORMULA.fullmatch(candidate.strip()):
             return candidate.strip()
     return None
 
 
 def _formulas_in_prose(text: str) -> list[str]:
     """Parts of a sentence that may be its answer, the likeliest first."""
-    text = _TEXT_MARKUP.sub(r" \1 ", text[-2000:])
+    text = _TEXT_MARKUP.sub(r" \1 ", text[-2000:]) if "$" not in text and "\\(" not in text else text[-2000:]
     candidates = []
     matches = list(_FORMULA.finditer(text))
     formulas = [next(group for group in match.groups() if group) for match in matches]
@@ -219,18 +221,19 @@ def _formulas_in_prose(text: str) -> list[str]:
         if run < len(matches) and not _only_connectives(text[matches[run - 1].end() : after]):
             break
         run -= 1
-    if len(formulas) - run > 1 and not _NEGATION.search(stated):
+    if len(formulas) - run > 1 and all(map(_NAMED_VALUE.fullmatch, formulas[run:])) and not _NEGATION.search(stated):
         candidates.append(" , ".join(formulas[run:]))
     if states:
         candidates.append(stated)
-        if formulas and matches[-1].start() >= start and not _NEGATION.search(stated):
-            candidates.append(formulas[-1])
+        following = [formula for formula, match in zip(formulas, matches, strict=True) if match.start() >= start]
+        if following and not _NEGATION.search(stated):
+            candidates.append(following[0])
     if _NEGATION.search(text):
         return candidates
     if _ASIDE.search(text):
         candidates.append(_ASIDE.sub("", text))  # 5 (approximately)
-    if len(formulas) == 1:
-        candidates.append(formulas[0])
+    if formulas and (len(formulas) == 1 or len(re.findall(r"[a-zA-Z]+", text[matches[-1].end() :])) <= 3):
+        candidates.append(formulas[-1])
     numbers = _NUMERAL.findall(text)
     if not formulas and len(numbers) == 1 and _CONCLUDES.search(text):
         candidates.append(numbers[0])

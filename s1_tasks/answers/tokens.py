@@ -77,6 +77,9 @@ def tokenise(text: str) -> list[Token]:
             tokens.append(Token("command", piece[: glued.end()], spaced))
             tokens.extend(_split_letters(piece[glued.end() :], False) if glued.end() < len(piece) else [])
         elif kind == "sign":
+            if piece == "!=" and not spaced and text[match.start(kind) - 1 : match.start(kind)].isdigit():
+                tokens.append(Token("sign", "!", False))  # 5!=120
+                piece = "="
             piece = _SAME_SIGN.get(piece, piece)
             tokens.append(Token("command" if piece[0] == "\\" else "sign", piece, spaced))
         else:
