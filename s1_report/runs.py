@@ -77,7 +77,8 @@ def store(records: Sequence[RunRecord], root: Path) -> list[Path]:
 
 def _place(record: RunRecord) -> Path:
     date = str(record.environment.get("date", "undated"))
-    commit = str(record.environment.get("commit") or "nocommit")
+    # git_hash is what the harness saw when it ran, commit what `collect` saw later.
+    commit = str(record.environment.get("git_hash") or record.environment.get("commit") or "nocommit")
     dirty = "-dirty" if record.environment.get("dirty") else ""
     waits = f"_wait{record.num_waits}" if record.num_waits is not None else ""
     limit = record.budget.get("max_thinking_tokens")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from enum import StrEnum
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
@@ -63,7 +64,7 @@ def collect(
     from s1_report.runs import git_state, store
 
     found = read(*folders, metric=metric, filter_name=filter_name)
-    state = git_state(Path.cwd())
+    state = {**git_state(Path.cwd()), "collected_by": f"lm-eval-s1 {version('lm-eval-s1')}"}
     records = [
         replace(record, model=model or record.model, environment={**record.environment, **state})
         for record in found.records

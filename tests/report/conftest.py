@@ -136,8 +136,3 @@ def trace(date: str, task: str, index: int, repeat: int, tokens: int, waits: int
 def run_folder(tmp_path: Path) -> WriteRun:
     """`write_run` into a folder of this test: run_folder("name", {...tasks...})."""
     return lambda name, tasks, **options: write_run(tmp_path / name, tasks, **options)
-
-
-def outcomes(*counts: int, of: int = 20) -> list[list[int]]:
-    """One repeat; the first `count` questions right."""
-    return [[int(index < counts[0])] for index in range(of)]

@@ -4,7 +4,6 @@ import re
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
 from s1_report.cli import main
 from s1_report.collect import collect
@@ -84,12 +83,6 @@ def test_a_missing_folder_or_an_empty_one_is_a_sentence_and_exit_code_2(tmp_path
     assert (code, str(tmp_path / "nowhere") in err, "--output_path" in err) == (2, True, True)
     code, _, err = run(capsys, monkeypatch, "curve", tmp_path)
     assert (code, "no results_*.json" in err, "--log_samples" in err) == (2, True, True)
-
-
-def test_help_names_the_command():
-    from s1_report.cli import app
-
-    assert "curve" in CliRunner().invoke(app, ["--help"]).output
 
 
 def test_a_damaged_run_is_named_and_the_rest_is_still_shown(nano, capsys, monkeypatch):

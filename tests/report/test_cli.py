@@ -1,0 +1,48 @@
+"""The command line: quick to start, light to import, and every command explains itself."""
+
+import resource
+import subprocess
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+from s1_report.cli import app
+
+COMMANDS = sorted(command.name or command.callback.__name__ for command in app.registered_commands)
+HEAVY = ("numpy", "scipy", "matplotlib", "torch", "lm_eval", "huggingface_hub", "s1_tasks", "s1_models")
+
+
+def test_help_takes_less_than_half_a_second_and_loads_nothing_heavy():
+    code = (
+        "import sys; sys.argv = ['s1-report', '--help']\n"
+        "from s1_report.cli import main\n"
+        "try:\n    main()\n"
+        f"finally:\n    print('loaded', [name for name in {HEAVY} if name in sys.modules])"
+    )
+    times = []
+    for _ in range(3):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        # Time of the processor, so that a busy machine does not fail the test.
+        times.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+        assert "loaded []" in done.stdout
+    assert min(times) < 0.5
+
+
+def test_importing_the_package_loads_nothing_heavy():
+    code = f"import s1_report, sys; print([name for name in {HEAVY} if name in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout == "[]\n"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help(command):
+    result = CliRunner().invoke(app, [command, "--help"])
+    assert result.exit_code == 0
+    assert f"{command} [OPTIONS]" in result.output
+
+
+def test_the_commands_are_the_documented_ones():
+    reading = {"collect", "curve", "flips", "lengths", "stats"}
+    assert set(COMMANDS) == reading | {"compare", "gate", "plan", "export", "readme", "audit", "rescore"}
