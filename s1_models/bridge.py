@@ -1,12 +1,13 @@
 """The start-up bridge: lets lm_eval 0.4.13, which discovers no plugins, find ours.
 
 `lm_eval_s1_bridge.pth` (installed with the package) puts a finder of a few lines into every start of Python; it imports
-this file when `lm_eval` is imported, and not before. Switch it off with S1_BRIDGE=off; S1_BRIDGE=models keeps lm_eval's
-own aime24 and aime25.
+this file when `lm_eval` is imported, and not before. Switch it off with S1_BRIDGE=off; with S1_BRIDGE=yield
+lm_eval's own tasks win where names clash (aime24 and aime25).
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -38,6 +39,10 @@ class _Loader(Loader):
         return self._loader.create_module(spec)  # type: ignore[no-any-return]
 
     def exec_module(self, module: ModuleType) -> None:
+        # From here on the module is as if we had never been there (it can be copied, pickled, inspected).
+        module.__loader__ = self._loader
+        if module.__spec__ is not None:
+            module.__spec__.loader = self._loader
         self._loader.exec_module(module)
         call_hook(self._name)
 
@@ -61,12 +66,12 @@ class _Finder:
 
 def call_hook(name: str) -> None:
     """Calls our function for a module of lm_eval that is loaded. A failure must not take lm_eval down with it."""
-    from s1_models import plugin
-
     try:
+        from s1_models import plugin
+
         getattr(plugin, HOOKS[name])()
     except Exception as error:
-        plugin.logger.warning("s1: no bridge into %s: %s: %s", name, type(error).__name__, error)
+        logging.getLogger("s1").warning("s1: no bridge into %s: %s: %s", name, type(error).__name__, error)
 
 
 def install() -> None:

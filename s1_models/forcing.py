@@ -17,7 +17,7 @@ tokens (`Request`) and is *told* what came (`Reply`); whoever calls it owns the 
   `Budget.min_thinking_tokens` (such waits are used even when none are left).
 - *room*: after the wait at least one more thinking token fits under the limit.
 - *progress*: the reply or the wait holds a token. Without it an empty wait and a model that stops at once
-  would ask the same question for ever.
+  would ask the same question for ever. After an empty wait the first token must not be a stop (`Request.min_tokens`).
 - *close* is the end-of-thinking delimiter. *cut_off* is the delimiter and the request for the answer
   ("Final Answer:"): the budget ended the thinking in the middle of something, so the answer is asked for.
 - A limit of 0 thinking tokens starts in ANSWERING with the cut-off already appended.
@@ -76,14 +76,16 @@ class Finish(Enum):
 class Request:
     """What the policy asks an engine for.
 
-    prefix: prompt and everything so far, token ids. max_tokens: >= 1, tokens still allowed.
-    stop: ids that end the reply. sampling: (name, value) pairs for the engine, set by the driver, opaque here.
+    prefix: prompt and everything so far, token ids. max_tokens: >= 1, tokens still allowed. stop: ids that end the
+    reply. min_tokens: tokens before which no stop may come (0 or 1).
+    sampling: (name, value) pairs for the engine, set by the driver, opaque here.
     """
 
     prefix: Tokens
     max_tokens: int
     stop: frozenset[int]
     phase: Phase
+    min_tokens: int = 0
     sampling: tuple[tuple[str, object], ...] = ()
 
 
@@ -216,12 +218,13 @@ class BudgetForcing(Policy):
     _overhead: int = field(init=False, repr=False, default=0)  # delimiter tokens a session can need at most
 
     def __post_init__(self) -> None:
-        limit = self.budget.max_thinking_tokens
-        if limit is not None and limit >= self.context_window:
-            raise BudgetError(
-                f"max_thinking_tokens={limit} does not fit a context of {self.context_window} tokens, which must also "
-                f"hold the prompt and the answer: lower it, or use max_thinking_tokens=auto for all there is"
-            )
+        for name in ("max_thinking_tokens", "min_thinking_tokens"):
+            limit = getattr(self.budget, name)
+            if limit is not None and limit >= self.context_window:
+                raise BudgetError(
+                    f"{name}={limit} does not fit a context of {self.context_window} tokens, which must also hold the "
+                    f"prompt and the answer: lower it" + (", or use auto for all there is" if name[1] == "a" else "")
+                )
         marks = self.marks
         longest_end = max(len(marks.close), len(marks.newline) + len(marks.cut_off))
         object.__setattr__(self, "_overhead", len(marks.open) + longest_end)
@@ -245,7 +248,10 @@ class BudgetForcing(Policy):
         """What to ask next, or None when the session is done."""
         prefix = session.tokens
         if session.phase is Phase.THINKING:
-            return Request(prefix, session.thinking_limit - session.thinking_tokens, self.marks.ends, Phase.THINKING)
+            left = session.thinking_limit - session.thinking_tokens
+            # After an empty wait the prefix is what it was when the model stopped: it would only stop again.
+            forbid_stop = session.waits_used > 0 and not self.marks.wait
+            return Request(prefix, left, self.marks.ends, Phase.THINKING, min_tokens=int(forbid_stop))
         if session.phase is Phase.ANSWERING:
             return Request(prefix, self.budget.max_answer_tokens, self.marks.answer_ends, Phase.ANSWERING)
         return None

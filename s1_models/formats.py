@@ -33,15 +33,20 @@ class Tokenizer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """How a family writes thinking. `stops`: texts, one token each, with which the model ends its thinking."""
+    """How a family writes thinking.
+
+    stops: texts, one token each, with which the model ends its thinking. answer_stops: those that end its answer,
+    beside the model's end-of-text ids.
+    """
 
     name: str
     start: str
     end: str
     stops: tuple[str, ...]
+    answer_stops: tuple[str, ...] = ()
 
 
-S1 = Format("s1", "<|im_start|>think", "<|im_start|>answer", ("<|im_start|>", "<|im_end|>"))
+S1 = Format("s1", "<|im_start|>think", "<|im_start|>answer", ("<|im_start|>", "<|im_end|>"), ("<|im_end|>",))
 THINK = Format("think", "<think>", "</think>", ("</think>",))
 FORMATS = {known.name: known for known in (S1, THINK)}
 
@@ -102,29 +107,31 @@ def mark(tokenizer: Tokenizer, form: Format, budget: Budget, eos_ids: frozenset[
         cut_off=encode(tokenizer, form.end + answer_request),
         wait=encode(tokenizer, budget.wait_text),
         newline=encode(tokenizer, "\n"),
-        ends=_stop_ids(tokenizer, form) | eos_ids,
-        answer_ends=eos_ids,
+        ends=_stop_ids(tokenizer, form, form.stops or (form.end,)) | eos_ids,
+        answer_ends=_stop_ids(tokenizer, form, form.answer_stops) | eos_ids,
         line_ends=_line_ends(tokenizer),
     )
 
 
-def _stop_ids(tokenizer: Tokenizer, form: Format) -> frozenset[int]:
-    """Ids that end thinking: the format's stops, or the end delimiter itself when it is one token."""
+def _stop_ids(tokenizer: Tokenizer, form: Format, stops: tuple[str, ...]) -> frozenset[int]:
+    """The ids of texts that must be one token each."""
     ids = set()
-    for stop in form.stops or (form.end,):
+    for stop in stops:
         pieces = encode(tokenizer, stop)
-        if len(pieces) != 1:
+        if not _is_one_token(tokenizer, stop):
             raise FormatError(
-                f"this model's tokenizer writes {stop!r} as {len(pieces)} tokens, but thinking can only be stopped at "
-                f"one (thinking_format {form.name!r}: {form.start!r} ... {form.end!r}): choose a format whose end this "
-                f"vocabulary knows, name the token with stops, or use a model tuned to think"
+                f"this model's tokenizer has no token for {stop!r} (it takes {len(pieces)}), but thinking can only "
+                f"be stopped at one (thinking_format {form.name!r}: {form.start!r} ... {form.end!r}): choose a format "
+                f"whose end this vocabulary knows, name the token with stops, or use a model tuned to think"
             )
         ids.add(pieces[0])
     return frozenset(ids)
 
 
 def _is_one_token(tokenizer: Tokenizer, text: str) -> bool:
-    return len(encode(tokenizer, text)) == 1
+    """Whether the text is a token of its own, not one that stands for everything unknown."""
+    pieces = encode(tokenizer, text)
+    return len(pieces) == 1 and tokenizer.decode(list(pieces), skip_special_tokens=False).strip() == text.strip()
 
 
 def _line_ends(tokenizer: Tokenizer) -> frozenset[int]:

@@ -67,6 +67,12 @@ class BudgetForcingLM:
                 responses.append(transcript)
         return responses
 
+    def apply_chat_template(self, *arguments: Any, **options: Any) -> str:
+        """The host's, remembering what it made: the harness's own prompts must not be wrapped a second time."""
+        text: str = super().apply_chat_template(*arguments, **options)  # type: ignore[misc]
+        self._templated().add(text)
+        return text
+
     def set_cache_hook(self, cache_hook: Any) -> None:
         """Refuses the harness's `--use_cache`: its key knows neither the model nor num_waits in model_args."""
         raise OptionError(
@@ -89,7 +95,9 @@ class BudgetForcingLM:
     def _jobs(self, requests: list[Instance], settings: list[Settings]) -> list[Job]:
         prompts: dict[tuple[str, str], tuple[str, Tokens]] = {}
         policies: dict[tuple[Budget, Format, bool], BudgetForcing] = {}
-        seen: Counter[int] = Counter()  # the harness repeats the same Instance object: a repeat is known by order only
+        # The harness repeats the same Instance object: a repeat is known by order only.
+        times = Counter(map(id, requests))
+        seen: Counter[int] = Counter()
         jobs = []
         for request, chosen in zip(requests, settings, strict=True):
             key = (request.args[0], chosen.chat_template)
@@ -103,9 +111,11 @@ class BudgetForcingLM:
             policy_key = (chosen.budget, form, opened)
             if policy_key not in policies:
                 policies[policy_key] = self._policy(*policy_key)
-            for _ in range(chosen.samples):
-                repeat = seen[id(request)]
-                seen[id(request)] += 1
+            turn = seen[id(request)]
+            seen[id(request)] += 1
+            early = chosen.samples - 1  # samples that go straight into request.resps, before the harness adds its own
+            for sample in range(chosen.samples):
+                repeat = turn * early + sample if sample < early else times[id(request)] * early + turn
                 label = f"{request.task_name} question {request.doc_id}" + (f" repeat {repeat}" if repeat else "")
                 jobs.append(Job(policies[policy_key], tokens, label, self._seeded(chosen.sampling, repeat)))
         return jobs
@@ -137,24 +147,34 @@ class BudgetForcingLM:
         """The prompt text: the context in the model's chat template, unless the harness applied it already."""
         if choice == "never":
             return context
-        try:
-            before, after = self._template_frame()
-        except ValueError as error:
+        if not (getattr(self.tokenizer, "chat_template", None) or getattr(self, "hf_chat_template", None)):
             if choice == "always":
-                raise OptionError("chat_template=always, but this model's tokenizer has no chat template") from error
+                raise OptionError("chat_template=always, but this model's tokenizer has no chat template")
             _warn_once("this model's tokenizer has no chat template: prompts are sent as they are")
             return context
-        templated = bool(before and context.startswith(before)) or bool(after and context.endswith(after))
-        return context if choice == "auto" and templated else self._user_turn(context)
+        return context if choice == "auto" and self._is_templated(context) else self._user_turn(context)
 
-    def _template_frame(self) -> tuple[str, str]:
-        """What the chat template puts before and after a user's message."""
+    def _is_templated(self, context: str) -> bool:
+        """Whether the harness made this prompt with the chat template (also when it took it from its request cache)."""
         probe = "s1-probe"
         before, _, after = self._user_turn(probe).partition(probe)
-        return before, after
+        framed = (bool(before.strip()) and context.startswith(before)) or (
+            bool(after.strip()) and context.endswith(after)
+        )
+        return framed or context in self._templated()
 
     def _user_turn(self, text: str) -> str:
-        return self.apply_chat_template([{"role": "user", "content": text}])  # type: ignore[attr-defined, no-any-return]
+        try:
+            turn = [{"role": "user", "content": text}]
+            return super().apply_chat_template(turn)  # type: ignore[misc, no-any-return]
+        except Exception as error:  # whatever a template's own code raises
+            raise OptionError(
+                f"this model's chat template fails on a plain question ({error}): chat_template=never sends prompts "
+                f"without it"
+            ) from error
+
+    def _templated(self) -> set[str]:
+        return self.__dict__.setdefault("_templated_prompts", set())  # type: ignore[no-any-return]
 
     def _decode(self, tokens: Tokens) -> str:
         return self.tokenizer.decode(list(tokens), skip_special_tokens=False)  # type: ignore[no-any-return]
@@ -177,7 +197,8 @@ class _Bar:
             rate = self._tokens / max(now - self._started, 1e-9)
             self._bar.set_postfix_str(f"{rate:,.0f} tokens/s, {self._waits} waits", refresh=False)
             self._shown = now
-            self._bar.update(int(done))
+            if not self._bar.update(int(done)):
+                self._bar.refresh()
 
     def __enter__(self) -> _Bar:
         return self
@@ -200,6 +221,13 @@ def _log_summary(sessions: list[Session], settings: list[Settings]) -> None:
             "max_thinking_tokens was lowered to what the context window leaves for %d of %d samples "
             "(thinking_limit in traces.jsonl says how far)",
             limited,
+            len(sessions),
+        )
+    unfinished = sum(session.answer_cut_off for session in sessions)
+    if unfinished:
+        logger.warning(
+            "%d of %d answers were stopped at max_answer_tokens: raise it if they are not just repeating themselves",
+            unfinished,
             len(sessions),
         )
     if any(chosen.samples > 1 and ("temperature", 0.0) in chosen.sampling for chosen in settings):

@@ -50,8 +50,13 @@ class Settings:
     sampling: tuple[tuple[str, Any], ...]
 
 
-def split_options(arguments: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Our arguments under their canonical names, and the rest. Raises OptionError for a name that is given twice."""
+def split_options(
+    arguments: Mapping[str, Any], defaults: Mapping[str, Any] | None = None
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Our arguments under their canonical names, and the rest. Raises OptionError for a name that is given twice.
+
+    defaults: options that hold where `arguments` say nothing.
+    """
     ours: dict[str, Any] = {}
     rest: dict[str, Any] = {}
     for name, value in arguments.items():
@@ -62,7 +67,7 @@ def split_options(arguments: Mapping[str, Any]) -> tuple[dict[str, Any], dict[st
             raise OptionError(f"{canonical} is given twice, once as an alias: keep one of them")
         else:
             ours[canonical] = value
-    if ALIASES.keys() & arguments.keys() and "wait_text" not in ours and "thinking_n_ignore" in arguments:
+    if "thinking_n_ignore" in arguments and "wait_text" not in {**(defaults or {}), **ours}:
         ours["wait_text"] = ""  # s1: thinking_n_ignore without a string only suppresses the end
     return ours, rest
 
@@ -75,7 +80,7 @@ def resolve(defaults: Mapping[str, Any], gen_kwargs: Mapping[str, Any], sampling
     `max_gen_toks` bounds the answer, as in s1: a task's value below `max_answer_tokens`' default lowers it; an
     explicit `max_answer_tokens` wins. A `temperature` that is given wins over `do_sample: false`.
     """
-    ours, rest = split_options(gen_kwargs)
+    ours, rest = split_options(gen_kwargs, defaults)
     options = {**defaults, **ours}
     check_known(rest, (*sampling_names, *HARNESS_NAMES, *OPTIONS), "generation option")
 
@@ -108,12 +113,19 @@ def check_known(given: Collection[str], known: Collection[str], kind: str) -> No
     """Raises OptionError for the first name that is not known, naming the nearest one that is."""
     for name in given:
         if name not in known:
-            nearest = difflib.get_close_matches(name, list(known), n=1, cutoff=0)
-            raise OptionError(f"unknown {kind} {name!r}: did you mean {nearest[0]!r}?")
+            # Our own names first: a near one of ours is likelier to be meant than a nearer one among vLLM's hundreds.
+            (nearest,) = difflib.get_close_matches(name, OPTIONS, n=1, cutoff=0.75) or difflib.get_close_matches(
+                name, list(known), n=1, cutoff=0
+            )
+            raise OptionError(f"unknown {kind} {name!r}: did you mean {nearest!r}?")
 
 
 def _sampling(rest: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
     chosen = {name: value for name, value in rest.items() if name not in HARNESS_NAMES}
+    if chosen.get("seed") is None:
+        chosen.pop("seed", None)
+    else:
+        chosen["seed"] = _whole_number("seed", chosen["seed"])
     if "temperature" not in chosen and not rest.get("do_sample"):
         chosen["temperature"] = 0.0
     # Lists (such as bad_words) become tuples so that settings can be compared and hashed.

@@ -19,7 +19,11 @@ MODELS = {"s1_vllm": "s1_models.engine_vllm:S1VLLM"}
 
 
 def register_models() -> None:
-    """Registers our model names with lm_eval, after its own: an empty registry is what makes it load those."""
+    """Registers our model names with lm_eval, after its own.
+
+    lm_eval loads its models, and with them us, when its registry is empty: whoever registers a model of their own
+    first must `import lm_eval.models` before.
+    """
     from lm_eval.api.registry import model_registry
 
     for name, target in MODELS.items():
@@ -34,7 +38,7 @@ def add_tasks() -> None:
     from s1_tasks import TASKS_DIR
 
     original = TaskManager.__init__
-    if os.environ.get("S1_BRIDGE") == "models" or hasattr(original, "__wrapped__"):
+    if hasattr(original, "s1"):
         return
 
     @functools.wraps(original)
@@ -43,22 +47,29 @@ def add_tasks() -> None:
         verbosity: str | None = None,
         include_path: str | Path | list[str | Path] | None = None,
         include_defaults: bool = True,
+        *more: Any,
         **arguments: Any,
     ) -> None:
         paths = [include_path] if isinstance(include_path, (str, Path)) else list(include_path or ())
+        defaults = include_defaults
         if include_defaults and TASKS_DIR not in (Path(path).resolve() for path in paths):
-            paths.insert(0, TASKS_DIR)
-            _log_override()
-        original(self, verbosity, include_path=paths or None, include_defaults=include_defaults, **arguments)
-        self.include_path = include_path
+            if os.environ.get("S1_BRIDGE") == "yield":  # a later folder wins: lm_eval's own goes behind ours
+                own = Path(sys.modules[TaskManager.__module__].__file__ or "").parent
+                paths, defaults = [TASKS_DIR, own, *paths], False
+            else:
+                paths = [TASKS_DIR, *paths]
+                _log_override()
+        original(self, verbosity, paths or None, defaults, *more, **arguments)
+        self.include_path = include_path  # what the caller asked for, as in lm_eval's reports
 
+    with_our_tasks.s1 = True  # type: ignore[attr-defined]
     TaskManager.__init__ = with_our_tasks
 
 
 @functools.cache
 def _log_override() -> None:
     logger.info(
-        "s1: aime24 and aime25 are the s1 versions (data, prompt, checker); S1_BRIDGE=models keeps lm_eval's own"
+        "s1: aime24 and aime25 are the s1 versions (data, prompt, checker); S1_BRIDGE=yield keeps lm_eval's own"
     )
 
 
@@ -67,21 +78,26 @@ def write_traces_beside_samples() -> None:
     from lm_eval.loggers.evaluation_tracker import EvaluationTracker
 
     original = EvaluationTracker.save_results_samples
-    if hasattr(original, "__wrapped__"):
+    if hasattr(original, "s1"):
         return
 
     @functools.wraps(original)
     def with_traces(self: Any, task_name: str, samples: Any) -> None:
-        if self.output_path:
-            from s1_models.trace import write_traces
+        # Before the original, which turns the responses into plain strings; and never instead of it: a full disk must
+        # not cost the samples.
+        try:
+            if self.output_path:
+                from s1_models.trace import write_traces
 
-            path = Path(self.output_path)
-            model = str(self.general_config_tracker.model_name_sanitized)
-            folder = path.parent if path.suffix == ".json" else path / model
-            # Before the original, which turns the responses into plain strings.
-            write_traces(folder, task_name, self.date_id, samples)
+                path = Path(self.output_path)
+                model = str(self.general_config_tracker.model_name_sanitized)
+                folder = path.parent if path.suffix == ".json" else path / model
+                write_traces(folder, task_name, self.date_id, samples)
+        except Exception as error:
+            logger.warning("traces of %s could not be written: %s: %s", task_name, type(error).__name__, error)
         original(self, task_name, samples)
 
+    with_traces.s1 = True  # type: ignore[attr-defined]
     EvaluationTracker.save_results_samples = with_traces
 
 
@@ -93,6 +109,7 @@ def report_errors_as_sentences() -> None:
         if kind.__module__.partition(".")[0] in ("s1_models", "s1_tasks"):
             label = "" if isinstance(error, KeyboardInterrupt) else "error: "
             print(f"{label}{error}", file=sys.stderr)  # noqa: T201
+            logger.debug("where it came from", exc_info=(kind, error, traceback))
         else:
             previous(kind, error, traceback)
 

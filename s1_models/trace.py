@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -43,13 +44,18 @@ def transcribe(session: Session, decode: Decode, until: Iterable[str] = ()) -> T
     """The session as text. `until`: texts that end the answer, cut at the first one that occurs in it.
 
     decode turns token ids into text, special tokens kept. The text is decoded once, from all tokens together: what
-    is between two spans may be one character.
+    is between two spans may be one character. `until` is looked for in what was sampled as the answer, after its
+    leading white space: the newline that follows a delimiter must not end an answer before it began.
     """
-    text = decode(tuple(token for span in session.spans for token in span.tokens))
-    answer = decode(tuple(t for span in session.spans if span.phase is Phase.ANSWERING for t in span.tokens))
-    cut = min((at for stop in until if stop and (at := answer.find(stop)) >= 0), default=None)
-    if cut is not None and text.endswith(answer):
-        text = text[: len(text) - len(answer) + cut]
+    text = decode(tuple(chain.from_iterable(span.tokens for span in session.spans)))
+    last = session.spans[-1] if session.spans else None
+    if last is not None and last.phase is Phase.ANSWERING and not last.forced:
+        answer = decode(last.tokens)
+        begins = len(answer) - len(answer.lstrip())
+        cut = min((at for stop in until if stop and (at := answer.find(stop, begins)) >= 0), default=None)
+        if cut is not None:
+            before = decode(tuple(chain.from_iterable(span.tokens for span in session.spans[:-1])))
+            text = before + answer[:cut]
     usage = {
         "thinking_tokens": session.thinking_tokens,
         "answer_tokens": session.answer_tokens,
@@ -60,7 +66,7 @@ def transcribe(session: Session, decode: Decode, until: Iterable[str] = ()) -> T
         "dropped_tokens": session.dropped_tokens,
     }
     spans = (
-        {"phase": span.phase.value, "forced": span.forced, "text": decode(span.tokens), "tokens": list(span.tokens)}
+        {"phase": span.phase.value, "forced": span.forced, "text": decode(span.tokens), "tokens": span.tokens}
         for span in session.spans
     )
     return Transcript(text, usage, spans)
@@ -73,15 +79,20 @@ def write_traces(folder: Path, task: str, run_id: str, samples: Iterable[Mapping
     date id of the samples file beside, so that runs into one folder can be told apart.
     """
     lines = []
+    seen = set()
     for sample in samples:
+        question = sample.get("doc_id"), sample.get("doc_hash")
+        if question in seen:
+            continue  # the harness logs a sample once per answer filter
+        seen.add(question)
         for responses in sample.get("resps", ()):
             for repeat, response in enumerate(responses):
                 if isinstance(response, Transcript):
                     identity = {
                         "run": run_id,
                         "task": task,
-                        "doc_id": sample.get("doc_id"),
-                        "doc_hash": sample.get("doc_hash"),
+                        "doc_id": question[0],
+                        "doc_hash": question[1],
                         "repeat": repeat,
                     }
                     lines.append(

@@ -77,6 +77,8 @@ class ScriptedEngine:
         finish = Finish.LENGTH
         while len(written) < request.max_tokens:
             token = self._write(request.prefix + tuple(written))
+            if token in request.stop and len(written) < request.min_tokens:
+                token = next(other for other in range(len(request.stop) + 1) if other not in request.stop)
             if token in request.stop:
                 finish = Finish.STOP
                 break

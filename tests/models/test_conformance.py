@@ -1,7 +1,6 @@
 """One suite that every engine passes, the scripted fake included."""
 
 from collections.abc import Hashable
-from typing import Any
 
 import pytest
 
@@ -21,10 +20,10 @@ class Case:
         self.known_ids = known_ids
 
     def ask(
-        self, prompts: list[tuple[int, ...]], max_tokens: int, stop: frozenset[int], sampling: Any = GREEDY
+        self, prompts: list[tuple[int, ...]], max_tokens: int, stop: frozenset[int], min_tokens: int = 0
     ) -> list[Reply]:
         for key, prompt in enumerate(prompts):
-            self.engine.submit(key, Request(prompt, max_tokens, stop, Phase.THINKING, sampling))
+            self.engine.submit(key, Request(prompt, max_tokens, stop, Phase.THINKING, min_tokens, GREEDY))
         replies: dict[Hashable, Reply] = {}
         while len(replies) < len(prompts):
             came = self.engine.poll()
@@ -70,6 +69,13 @@ def test_a_stop_at_once_is_an_empty_reply(case: Case) -> None:
     assert stopped == Reply((), Finish.STOP)
 
 
+def test_a_stop_that_is_not_allowed_yet_does_not_come(case: Case) -> None:
+    (free,) = case.ask(case.prompts[:1], 1, frozenset())
+    (held,) = case.ask(case.prompts[:1], 5, frozenset(free.tokens), min_tokens=1)
+    assert held.tokens
+    assert held.tokens[0] not in free.tokens
+
+
 def test_only_ids_the_tokenizer_knows_are_returned(case: Case) -> None:
     for reply in case.ask(case.prompts, 40, frozenset()):
         assert all(0 <= token < case.known_ids for token in reply.tokens)
@@ -92,7 +98,7 @@ def test_a_continued_reply_is_the_reply_in_one_go(case: Case) -> None:
 
 def test_what_is_cancelled_never_replies(case: Case) -> None:
     for key, prompt in enumerate(case.prompts):
-        case.engine.submit(key, Request(prompt, 30, frozenset(), Phase.THINKING, GREEDY))
+        case.engine.submit(key, Request(prompt, 30, frozenset(), Phase.THINKING, 0, GREEDY))
     case.engine.cancel()
     assert case.engine.poll() == []
     assert len(case.ask(case.prompts[:2], 3, frozenset())) == 2

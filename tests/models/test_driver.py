@@ -93,6 +93,17 @@ def test_an_interrupt_drops_what_is_in_flight() -> None:
     assert scripted.cancelled
 
 
+def test_after_any_failure_nothing_of_the_run_is_left_in_the_engine() -> None:
+    class Broken:
+        def update(self, session: Session, reply: Reply, *, done: bool) -> None:
+            raise RuntimeError("no terminal")
+
+    scripted = engine()
+    with pytest.raises(RuntimeError, match="no terminal"):
+        run_jobs([Job(policy(), (n,)) for n in range(5)], scripted, progress=Broken())
+    assert run(policy(), scripted, [(6,)]) == run(policy(), engine(), [(6,)])
+
+
 @pytest.mark.parametrize(
     ("reply", "complaint"),
     [

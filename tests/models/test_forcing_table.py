@@ -144,9 +144,10 @@ def test_a_prompt_without_room_is_an_error_with_the_three_numbers() -> None:
         policy().begin((1,) * 186)
 
 
-def test_a_budget_larger_than_the_context_is_an_error() -> None:
-    with pytest.raises(BudgetError, match=r"max_thinking_tokens=200 does not fit a context of 200 tokens"):
-        policy(max_thinking_tokens=200)
+@pytest.mark.parametrize("name", ["max_thinking_tokens", "min_thinking_tokens"])
+def test_a_budget_larger_than_the_context_is_an_error(name: str) -> None:
+    with pytest.raises(BudgetError, match=rf"{name}=200 does not fit a context of 200 tokens"):
+        policy(**{name: 200})
 
 
 @pytest.mark.parametrize(

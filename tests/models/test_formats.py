@@ -4,7 +4,7 @@ import pytest
 
 from s1_models.forcing import Budget
 from s1_models.formats import S1, THINK, Format, FormatError, detect_format, mark, parse_format
-from tests.models.tokenizers_made_here import chatml, plain, think_tags
+from tests.models.tokenizers_made_here import chatml, make_tokenizer, plain, think_tags
 
 
 def text(tokenizer: object, tokens: tuple[int, ...]) -> str:
@@ -44,8 +44,25 @@ def test_the_format_is_detected_from_the_vocabulary() -> None:
 def test_a_vocabulary_without_delimiters_is_an_error_that_says_what_to_do() -> None:
     with pytest.raises(FormatError, match=r"found neither <think>.*thinking_format=START\.\.\.END"):
         detect_format(plain())
-    with pytest.raises(FormatError, match=r"writes '<\|im_start\|>' as 12 tokens"):
+    with pytest.raises(FormatError, match=r"no token for '<\|im_start\|>' \(it takes 12\)"):
         mark(plain(), S1, Budget(), frozenset())
+
+
+def test_a_token_for_everything_unknown_is_no_delimiter() -> None:
+    from tokenizers import Tokenizer, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    core = Tokenizer(models.WordLevel({"<unk>": 0, "word": 1, "<eos>": 2}, unk_token="<unk>"))
+    core.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=core, unk_token="<unk>", eos_token="<eos>")
+    with pytest.raises(FormatError, match="found neither <think>"):
+        detect_format(tokenizer)
+
+
+def test_an_s1_answer_ends_with_its_turn_also_where_that_is_not_the_end_of_text() -> None:
+    tokenizer = make_tokenizer(["<|im_start|>", "<|im_end|>", "<|endoftext|>"], "<|endoftext|>")
+    ends = mark(tokenizer, S1, Budget(), frozenset({tokenizer.eos_token_id})).answer_ends
+    assert {text(tokenizer, (end,)) for end in ends} == {"<|im_end|>", "<|endoftext|>"}
 
 
 def test_a_spelt_out_format_stops_at_its_one_token_end() -> None:

@@ -61,6 +61,10 @@ def test_s1s_ignoring_without_a_string_appends_nothing() -> None:
     assert split_options({"thinking_n_ignore": 2})[0] == {"num_waits": 2, "wait_text": ""}
 
 
+def test_s1s_ignoring_keeps_a_wait_text_that_the_run_has() -> None:
+    assert resolve({"wait_text": "Hmm"}, {"thinking_n_ignore": 2}, SAMPLING).budget == Budget(2, "Hmm")
+
+
 def test_an_option_given_twice_is_an_error() -> None:
     with pytest.raises(OptionError, match="num_waits is given twice"):
         split_options({"num_waits": 1, "thinking_n_ignore": 2})
@@ -74,6 +78,8 @@ def test_an_option_given_twice_is_an_error() -> None:
         ({"num_waits": "two"}, "num_waits='two': expected a whole number"),
         ({"max_thinking_tokens": 1.5}, "max_thinking_tokens=1.5: expected a whole number or auto"),
         ({"chat_template": "maybe"}, "chat_template='maybe': expected one of auto, always, never"),
+        ({"max_thinking_token": 3}, "did you mean 'max_thinking_tokens'"),
+        ({"seed": "abc"}, "seed='abc': expected a whole number"),
         ({"n": 0}, "n=0: expected at least 1"),
     ],
 )

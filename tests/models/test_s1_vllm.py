@@ -76,9 +76,11 @@ def test_other_wait_and_answer_texts_are_used(s1_lm: Any) -> None:
 
 
 def test_an_empty_wait_suppresses_the_end_and_appends_nothing(s1_lm: Any) -> None:
-    (transcript,) = generate(s1_lm, PROBLEMS[:1], num_waits=2, wait_text="")
-    forced = [span["phase"] for span in transcript.spans if span["forced"]]
-    assert forced == ["opening", "answering"]
+    plain = generate(s1_lm, PROBLEMS[:5])
+    for transcript, before in zip(generate(s1_lm, PROBLEMS[:5], num_waits=2, wait_text=""), plain, strict=True):
+        assert [span["phase"] for span in transcript.spans if span["forced"]] == ["opening", "answering"]
+        assert transcript.usage["waits_used"] == 2
+        assert transcript.usage["thinking_tokens"] > before.usage["thinking_tokens"], "thinking must really go on"
 
 
 def test_the_minimum_is_reached_by_waiting(s1_lm: Any) -> None:
@@ -107,6 +109,14 @@ def test_n_samples_come_in_order_and_differ_by_their_seed(s1_lm: Any) -> None:
     assert any(len(set(repeats)) > 1 for repeats in together)
 
 
+def test_samples_and_the_harness_s_repeats_together_keep_their_order(s1_lm: Any) -> None:
+    (request,) = requests(PROBLEMS[:1], max_gen_toks=32, temperature=1.0, seed=11, n=2)
+    returned = s1_lm.generate_until([request, request], disable_tqdm=True)
+    (alone,) = requests(PROBLEMS[:1], max_gen_toks=32, temperature=1.0, seed=11, n=4)
+    last = s1_lm.generate_until([alone], disable_tqdm=True)
+    assert [*request.resps, *returned] == [*alone.resps, *last]
+
+
 def test_the_harness_s_own_repeats_differ_as_well(s1_lm: Any) -> None:
     (request,) = requests(PROBLEMS[:1], max_gen_toks=32, temperature=1.5)
     transcripts = s1_lm.generate_until([request] * 8, disable_tqdm=True)
@@ -120,6 +130,9 @@ def test_the_chat_template_is_applied_once_whoever_applies_it(s1_lm: Any) -> Non
     assert generate(s1_lm, templated, chat_template="never") == plain
     assert generate(s1_lm, PROBLEMS[:3], chat_template="never") != plain
     assert generate(s1_lm, templated, chat_template="always") != plain
+    told = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": PROBLEMS[0]}]
+    with_system = s1_lm.apply_chat_template(told)
+    assert generate(s1_lm, [with_system]) == generate(s1_lm, [with_system], chat_template="never")
 
 
 def test_until_cuts_the_answer(s1_lm: Any) -> None:

@@ -6,7 +6,7 @@ import pickle
 from pathlib import Path
 
 from s1_models.forcing import Phase, Session, Span
-from s1_models.trace import TRACES_FILE, Transcript, transcribe, write_traces
+from s1_models.trace import TRACES_FILE, transcribe, write_traces
 
 
 def decode(tokens: tuple[int, ...]) -> str:
@@ -51,6 +51,12 @@ def test_a_transcript_is_the_whole_text_with_its_accounting() -> None:
 def test_until_cuts_the_answer_and_never_the_thinking() -> None:
     assert transcribe(FULL, decode, until=["Question:", "\n\n"]) == "<t>abcWait</t>42"
     assert transcribe(FULL, decode, until=["abc"]) == "<t>abcWait</t>42\n\nQuestion: next"
+    assert transcribe(FULL, decode, until=["</t>"]) == "<t>abcWait</t>42\n\nQuestion: next", "nor what was forced"
+
+
+def test_the_newline_that_opens_an_answer_does_not_end_it() -> None:
+    asked = session(("</t>\nFinal Answer:", Phase.ANSWERING, True), ("\n 42\nQuestion", Phase.ANSWERING, False))
+    assert transcribe(asked, decode, until=["\n"]) == "</t>\nFinal Answer:\n 42"
 
 
 def test_characters_are_decoded_from_all_tokens_together() -> None:
@@ -85,7 +91,13 @@ def test_traces_are_one_line_a_response_and_runs_into_one_folder_are_kept_apart(
     assert lines[0]["thinking_tokens"] == 7
 
 
+def test_a_response_logged_under_two_filters_is_traced_once(tmp_path: Path) -> None:
+    sample = {"doc_id": 3, "doc_hash": "h", "resps": [[transcribe(FULL, decode)]]}
+    assert (
+        write_traces(tmp_path, "gsm8k", "run", [{**sample, "filter": "strict"}, {**sample, "filter": "flexible"}]) == 1
+    )
+
+
 def test_plain_responses_leave_no_file(tmp_path: Path) -> None:
     assert write_traces(tmp_path, "aime24", "run", [{"doc_id": 0, "resps": [["plain"]]}]) == 0
     assert not (tmp_path / TRACES_FILE).exists()
-    assert isinstance(Transcript("x", {}, ()), str)
