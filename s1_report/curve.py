@@ -104,10 +104,9 @@ HEADERS = (
 )  # fmt: skip
 
 
-FOOTNOTE = (
-    "95 % interval: Wilson, for such questions. change: in points, against the first row of the same questions "
-    "(+wrong to right -right to wrong); p: exact, two-sided (McNemar, with repeats sign-flip)."
-)
+FOOTNOTE = """
+95 % interval: Wilson, for such questions. change: in points, against the first row of the same questions
+(+wrong to right -right to wrong). p: exact and two-sided (McNemar; with repeats, sign-flip)."""
 
 
 def rows(series: Sequence[Series]) -> list[tuple[str, ...]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated
@@ -36,22 +37,34 @@ def say(text: str) -> None:
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> None:
     """Prints a table to standard output; the first `left` columns are text, the others numbers."""
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+    for line in table_lines(headers, rows, left):
+        say(line)
 
-    grid = Table(box=box.SIMPLE, pad_edge=False)
-    for index, header in enumerate(headers):
-        grid.add_column(
-            header, justify="left" if index < left else "right", no_wrap=index >= left and " " not in header
-        )
-    for row in rows:
-        grid.add_row(*(Text(cell) for cell in row))
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=200)  # a pipe has no width; 80 columns would fold the numbers
-    console.print(grid)
+
+def table_lines(headers: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> list[str]:
+    """The table as lines. Headers are broken at spaces, cells never: a wide table is wider than a narrow terminal."""
+    cells = [[_printable(cell) for cell in row] for row in rows]
+    widths = [
+        max(*(len(word) for word in header.split()), *(len(row[column]) for row in cells), 1)
+        for column, header in enumerate(headers)
+    ]
+    wrapped = [textwrap.wrap(header, width) for header, width in zip(headers, widths, strict=True)]
+    height = max(map(len, wrapped))
+    # Short headers stand at the bottom, next to their numbers.
+    head = zip(*([""] * (height - len(lines)) + lines for lines in wrapped), strict=True)
+    rule = ["-" * width for width in widths]
+    return [_line(line, widths, left) for line in [*head, rule, *cells]]
+
+
+def _line(cells: Sequence[str], widths: Sequence[int], left: int) -> str:
+    columns = zip(cells, widths, strict=True)
+    padded = [cell.ljust(width) if index < left else cell.rjust(width) for index, (cell, width) in enumerate(columns)]
+    return "  ".join(padded).rstrip()
+
+
+def _printable(text: str) -> str:
+    # Answers are model text: no line breaks, no control sequences for the terminal.
+    return "".join(character if character.isprintable() else "?" for character in text)
 
 
 def finish(problems: Sequence[str], remarks: Sequence[str] = ()) -> None:

@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from s1_report.cli import app
+from s1_report.commands import table_lines
 
 COMMANDS = sorted(command.name or command.callback.__name__ for command in app.registered_commands)
 HEAVY = ("numpy", "scipy", "matplotlib", "torch", "lm_eval", "huggingface_hub", "s1_tasks", "s1_models")
@@ -46,3 +47,16 @@ def test_every_command_has_help(command):
 def test_the_commands_are_the_documented_ones():
     reading = {"collect", "curve", "flips", "lengths", "stats"}
     assert set(COMMANDS) == reading | {"compare", "gate", "plan", "export", "readme", "audit", "rescore"}
+
+
+def test_tables_break_headers_and_never_cells_and_show_no_control_characters():
+    lines = table_lines(
+        ("task", "waits asked", "change"), [("s1_nano", "0", ""), ("evil\x1b[2J\n", "12", "+38.8 (+194 -0)")]
+    )
+    assert lines == [
+        "           waits",
+        "task       asked           change",
+        "---------  -----  ---------------",
+        "s1_nano        0",
+        "evil?[2J?     12  +38.8 (+194 -0)",
+    ]
