@@ -76,16 +76,23 @@ def collect(*places: Path, metric: str | None = None, filter_name: str | None = 
     """
     found = Collected()
     newest: dict[str, Run] = {}
+    traces: dict[Path, Traces] = {}
     for results_path in sorted({path for place in places for path in results_files(place)}):
+        folder = results_path.parent
+        if folder not in traces:
+            traces[folder] = {}
+            try:
+                traces[folder] = read_traces(folder / "traces.jsonl")
+            except ReportError as error:  # the samples still hold the means
+                found.problems.append(str(error))
         try:
             results = read_results(results_path)
-            traces = read_traces(results_path.parent / "traces.jsonl")
         except ReportError as error:
             found.problems.append(str(error))
             continue
         for task in results["configs"]:
             try:
-                run = _run(results_path, results, task, traces, metric, filter_name)
+                run = _run(results_path, results, task, traces[folder], metric, filter_name)
             except ReportError as error:
                 found.problems.append(str(error))
             else:

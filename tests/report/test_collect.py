@@ -124,7 +124,6 @@ def test_damaged_samples_get_a_sentence_that_names_file_and_fix(run_folder, chan
         (f"results_{DATE}.json", "[1]", ["no results of lm_eval"]),
         (f"results_{DATE}.json", '{"configs": {"aime24": null}}', ["not as lm_eval writes it"]),
         (f"results_{DATE}.json", '{"configs": {"gsm8k": {}}}', ["samples_gsm8k", "--log_samples"]),
-        ("traces.jsonl", '{"run": 1}\n', ["line 1", "not a trace"]),
         (f"samples_aime24_{DATE}.jsonl", "[]\n", ["line 1", "expected an object"]),
     ],
 )
@@ -134,6 +133,16 @@ def test_damaged_files_get_a_sentence_that_names_the_file(run_folder, name, text
     found = collect(folder)
     assert found.records == []
     assert all(word in found.problems[0] for word in [str(folder), *words]), found.problems
+
+
+def test_a_damaged_trace_is_named_and_the_means_of_the_samples_are_read(run_folder):
+    folder = run_folder("run", TWO, waits={"aime24": 2}, thinking_tokens={"aime24": 100})
+    traces = folder / "traces.jsonl"
+    traces.write_text(traces.read_text()[:-40])
+    found = collect(folder)
+    assert found.records[0].questions[0].thinking_tokens == (100.0,)
+    (problem,) = found.problems
+    assert f"{traces}, line 6" in problem
 
 
 def test_bytes_that_are_no_text_are_named(run_folder):
