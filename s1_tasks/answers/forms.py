@@ -19,7 +19,7 @@ Polynomial = dict[Monomial, Fraction]
 
 MAX_TERMS = 300
 MAX_BITS = 120_000
-MAX_OPERATIONS = 60_000
+MAX_OPERATIONS = 20_000
 _HALF = Fraction(1, 2)
 ONE: Polynomial = {(): Fraction(1)}
 

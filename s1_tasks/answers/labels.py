@@ -98,7 +98,10 @@ def is_label(node: Node) -> bool:
         if len(node.factors) == 2 and all("d" in symbols(factor) for factor in node.factors):
             return all(isinstance(part, Symbol | Product | Power | Number) for part in walk(node))  # dy/dx
         return len(node.factors) <= 4 and all(
-            isinstance(factor, Symbol) or (isinstance(factor, Sequence) and is_label(factor)) for factor in node.factors
+            isinstance(factor, Symbol)
+            or (isinstance(factor, Sequence) and is_label(factor))
+            or (isinstance(factor, Number) and index > 0)  # p(8)
+            for index, factor in enumerate(node.factors)
         )
     if isinstance(node, Sequence):
         return bool(node.items) and all(isinstance(item, Symbol | Call) and is_label(item) for item in node.items)

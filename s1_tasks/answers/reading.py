@@ -59,7 +59,7 @@ _BASE = re.compile(
 )
 _BASE_NAMES = {"two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
                "twelve": 12, "sixteen": 16}  # fmt: skip
-_RATIO = re.compile(r"(\d+) (?:\\word\{)?to\}? (\d+)")
+_RATIO = re.compile(r"(?<!\d)(\d{1,9}) (?:\\word\{)?to\}? (\d{1,9})(?!\d)")
 _OUTWARD = re.compile(
     r"(\])([^\[\]()]{1,80}[,;][^\[\]()]{1,80})([\[\]])|(?<!\S)(\[)([^\[\]()]{1,80}[,;][^\[\]()]{1,80})(\[)"
 )
@@ -82,6 +82,7 @@ _CONCLUDES = re.compile(
     r"\b(?:therefore|thus|so|hence|there (?:are|is)|in total|altogether|consequently)\b", re.IGNORECASE
 )
 _WORD_FORMULA = re.compile(r"\\(?:text|textbf|mathrm|mbox)\{[a-zA-Z ]{3,40}\}")
+_GOES_ON = re.compile(r"\b(?:so|then|thus|therefore|hence|implies|have|get|find|gives|yields|obtain)\b", re.IGNORECASE)
 _NAMED_VALUE = re.compile(r"[^=]*|\s*\\?[a-zA-Z]+(?:_\{?\w+\}?)?\s*=[^=]*")
 _TEXT_MARKUP = re.compile(r"\\(?:text|textbf|mbox|mathrm|textrm)\{([^{}]*)\}")
 _ASIDE = re.compile(r"\s*\(\s*[a-zA-Z]{3}[a-zA-Z ,.'-]*\)\s*$")
@@ -225,19 +226,25 @@ def _formulas_in_prose(text: str) -> list[str]:
         candidates.append(" , ".join(formulas[run:]))
     if states:
         candidates.append(stated)
-        following = [formula for formula, match in zip(formulas, matches, strict=True) if match.start() >= start]
+        following = [index for index, match in enumerate(matches) if match.start() >= start]
         if following and not _NEGATION.search(stated):
-            candidates.append(following[0])
+            between = text[matches[following[0]].end() : matches[-1].start()]
+            concluded = _words_after(text, matches[-1].end()) <= 3 and _GOES_ON.search(between)
+            candidates.append(formulas[-1 if concluded else following[0]])
     if _NEGATION.search(text):
         return candidates
     if _ASIDE.search(text):
         candidates.append(_ASIDE.sub("", text))  # 5 (approximately)
-    if formulas and (len(formulas) == 1 or len(re.findall(r"[a-zA-Z]+", text[matches[-1].end() :])) <= 3):
+    if formulas and (len(formulas) == 1 or _words_after(text, matches[-1].end()) <= 3):
         candidates.append(formulas[-1])
     numbers = _NUMERAL.findall(text)
     if not formulas and len(numbers) == 1 and _CONCLUDES.search(text):
         candidates.append(numbers[0])
     return candidates
+
+
+def _words_after(text: str, position: int) -> int:
+    return len(re.findall(r"[a-zA-Z]+", text[position:]))
 
 
 def _only_connectives(text: str) -> bool:

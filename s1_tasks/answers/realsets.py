@@ -90,9 +90,14 @@ def real_set(node: Node, solver: Solver) -> list[Piece]:
     if isinstance(node, NamedSet):
         return named_pieces(node.name)
     if isinstance(node, SetOperation):
-        left, right = real_set(node.left, solver), real_set(node.right, solver)
         if node.operator == "union":
-            return union(left, right)
+            parts: list[Node] = []
+            rest: Node = node
+            while isinstance(rest, SetOperation) and rest.operator == "union":  # written from the left, so nested there
+                parts.append(rest.right)
+                rest = rest.left
+            return union(*(real_set(part, solver) for part in (rest, *parts)))
+        left, right = real_set(node.left, solver), real_set(node.right, solver)
         return intersection(left, right if node.operator == "intersection" else complement(right))
     if isinstance(node, Builder):
         if not isinstance(node.element, Symbol | Relation):
