@@ -159,8 +159,8 @@ def main() -> None:
             f"# Answer check on {options.pairs.name}",
             "",
             f"checker version {CHECKER_VERSION}; file sha256 {fingerprint(options.pairs)}; {len(rows)} pairs.",
-            "Cells: accuracy (false accepts + false rejects). One process; the second column finds symbolic comparisons",
-            "of the first in the cache.",
+            "Cells: accuracy (false accepts + false rejects). One process; the second column finds what the first",
+            "compared symbolically in the cache.",
             "",
         ]
         (REPORTS / f"judge_{options.report}.md").write_text("\n".join([*head, *lines, ""]), encoding="utf-8")
