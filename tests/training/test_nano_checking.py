@@ -1,42 +1,42 @@
-"""The self-correction data: the teacher writes nothing wrong, first attempts are the model's own."""
+"""The self-correction data: the teacher writes nothing wrong, slips are the model's own."""
 
 import itertools
 import random
 
-import pytest
-
 from s1_tasks.nano_problems import Problem, training_problems
-from training.nano import checking
+from training.nano import checking, tokenizer, train
 
 
-def test_a_quick_attempt_takes_two_digits_at_once_and_three_at_an_odd_end() -> None:
-    assert checking.quick_attempt(Problem.parse("016 59738")) == "~434 738\n~448\nSo 448.\n"
-    assert checking.quick_attempt(Problem.parse("016 59")) == "~434\nSo 434.\n"
+def test_leaps_take_the_last_digits_two_at_a_time() -> None:
+    problem = Problem.parse("016 59738")
+    assert checking.leaps(problem, 1) == "085 9738\n434 738\n177 38\n~448\nSo 448.\n"
+    assert checking.leaps(problem, 2) == "085 9738\n~177 38\n~448\nSo 448.\n"
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_quick_and_slow_attempts_of_the_teacher_are_right(seed: int) -> None:
-    for problem in itertools.islice(training_problems(random.Random(seed)), 50):
-        quick, slow = checking.quick_attempt(problem), checking.slow_attempt(problem)
-        for attempt in (quick, slow):
-            values = [int(line.removeprefix("~")[:3]) for line in attempt.splitlines()[:-1]]
-            assert set(values) <= set(problem.values)
-            assert attempt.endswith(f"{problem.answer:03d}\nSo {problem.answer:03d}.\n")
-        assert slow.count("\n") == len(problem.digits) + 1
-        assert quick.count("\n") == len(problem.digits) // 2 + 1
+def test_every_value_that_the_teacher_writes_is_right() -> None:
+    for problem in itertools.islice(training_problems(random.Random(0)), 200):
+        for count in range(1, (len(problem.digits) - 1) // 2 + 1):
+            attempt = checking.leaps(problem, count)
+            written = [int(line.removeprefix("~")[:3]) for line in attempt.splitlines()[:-1]]
+            assert set(written) <= set(problem.values)
+            assert attempt.endswith(f"~{problem.answer:03d}\nSo {problem.answer:03d}.\n")
 
 
-def test_a_wrong_first_attempt_is_kept_and_the_check_is_right() -> None:
-    problem, first = Problem.parse("016 59738"), "~434 738\n~391\nSo 391.\n"
-    rng = random.Random(0)
-    traces = [checking._with_check(problem, first, 391, rng, checks=True) for _ in range(200)]
-    checked = [trace for trace in traces if trace.correct]
-    assert 50 < len(checked) < 110
-    for trace in traces:
-        text = "".join(piece.text for piece in trace.thinking)
-        assert text.startswith(first)
-        assert trace.answer == (448 if "Wait" in text else 391)
-    assert all("So 391.\nWait think\n085 9738\n" in trace.thinking[0].text for trace in checked)
-    assert not any(
-        "Wait" in checking._with_check(problem, first, 391, rng, checks=False).thinking[0].text for _ in range(50)
-    )
+def test_a_check_goes_back_to_the_last_slow_line_and_ends_right() -> None:
+    trace = checking.checked(Problem.parse("016 59738"), 391, repeats=1, learn_first=False)
+    text = "".join(piece.text for piece in trace.thinking)
+    assert text == ("085 9738\n434 738\n177 38\n~391\nSo 391.\nWait\n888 8\n448\nSo 448.\nWait done.\nSo 448.\n")
+    assert [piece.text for piece in trace.thinking if piece.forced] == ["~391\nSo 391.\n", "Wait"]
+    assert trace.correct
+
+
+def test_the_tuning_set_holds_the_models_own_values_and_the_control_no_check() -> None:
+    words = tokenizer.build()
+    model = train.new_model(words, seed=0).eval()
+    recipe = train.Recipe(tuning_traces=30)
+    # An untrained model says no numbers, so only the two-digit problems remain, solved slowly.
+    chosen = checking.tuning_set(model, words, recipe, seed=0)
+    assert chosen
+    assert all(trace.correct and len(trace.problem.digits) == 2 for trace in chosen)
+    control = checking.tuning_set(model, words, recipe, seed=0, checks=False)
+    assert [trace.problem for trace in control] == [trace.problem for trace in chosen]

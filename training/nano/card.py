@@ -7,25 +7,24 @@ from typing import Any
 
 _WHAT = {
     "base": "Pretrained on synthetic traces. It goes on thinking by itself until it is done.",
+    "hurried": "The base, pretrained further: it can also take two digits in one leap, and often slips there.",
+    "check": "Fine-tuned on traces that hurry their last two steps with the model's own slips; after a wait it checks.",
     "tuned": "The base, fine-tuned on traces that often stop too early. It stops too early, and waiting helps it.",
 }
-_USE = {
-    "base": "",
-    "tuned": """
+_USE = """
 ```
-lm_eval --model s1_vllm --model_args pretrained=training/nano/checkpoints/tuned,dtype=float32,num_waits=4 \\
+lm_eval --model s1_vllm --model_args pretrained=training/nano/checkpoints/{0},dtype=float32,num_waits=4 \\
     --tasks s1_nano
-python -m training.nano ask "016 59738" --waits 2
+python -m training.nano ask "016 59738" --waits 2 --model training/nano/checkpoints/{0}
 ```
-""",
-}
+"""
 
 
 def text(record: dict[str, Any]) -> str:
     """The card in Markdown. ``record``: what `training.nano.make` keeps beside the checkpoint."""
     stage, made_by, training = record["stage"], record["made_by"], record["training"]
     recipe, versions = made_by["recipe"], record["versions"]
-    if stage == "base":
+    if stage in ("base", "hurried"):
         data = f"{training['tokens']:,} tokens of whole documents in the final format, several rounds long"
     else:
         right = training["traces_correct"]
@@ -33,6 +32,7 @@ def text(record: dict[str, Any]) -> str:
             f"{training['traces']:,} traces ({right:,} of them end with the right answer), "
             f"{recipe['tuning_epochs']} epochs, {training['tokens']:,} tokens"
         )
+    option = " --self-correction" if stage in ("hurried", "check") else ""
     lines = [
         "---",
         "license: apache-2.0",
@@ -46,7 +46,7 @@ def text(record: dict[str, Any]) -> str:
         "A Llama-shaped model of half a million parameters for one made-up kind of problem: `016 59738` means start at",
         "016 and, for each digit d of 59738, go from x to (5x + d) mod 1000. It knows nothing else. Its tokenizer",
         "takes any text. What is measured with it, and what that does and does not show: `training/README.md`.",
-        _USE[stage],
+        _USE.format(stage) if stage in ("tuned", "check") else "",
         "| | |",
         "| --- | --- |",
         f"| data | {data} |",
@@ -54,7 +54,7 @@ def text(record: dict[str, Any]) -> str:
         "| held out | a tenth of all problems by hash, and all problems with a step of the unseen tenth |",
         f"| training | Muon and AdamW, float32, {training['seconds']} s on a CPU, last loss {training['last_loss']} |",
         f"| code | commit {versions['commit']}, torch {versions['torch']}, transformers {versions['transformers']} |",
-        "| remake | " + f"`python -m training.nano make --seed {made_by['seed']}` |",
+        "| remake | " + f"`python -m training.nano make --seed {made_by['seed']}{option}` |",
         "",
         "Measured on held-out problems (greedy, float32, transformers; 95 % Wilson interval):",
         "",

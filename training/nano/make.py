@@ -16,7 +16,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from transformers import AutoTokenizer, GenerationConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from s1_tasks.nano_problems import held_out
-from training.nano import card, greedy, tokenizer, train
+from training.nano import card, checking, greedy, tokenizer, train
+from training.nano.traces import Trace
 from training.nano.train import RECIPE, Recipe
 
 RECORD = "nano.json"  # beside each checkpoint: how it was made and what was measured
@@ -24,8 +25,19 @@ MADE_WITH = ("s1_tasks/nano_problems.py", "s1_models/formats.py")  # besides tra
 MEASURED_WAITS = (0, 1, 2, 4, 8)
 
 
-def make(out: Path, seed: int, *, again: bool = False, recipe: Recipe = RECIPE, num_problems: int = 500) -> None:
-    """Train, measure and write ``out/base`` and ``out/tuned``; a stage made by this recipe and seed is kept."""
+def make(
+    out: Path,
+    seed: int,
+    *,
+    again: bool = False,
+    recipe: Recipe = RECIPE,
+    num_problems: int = 500,
+    self_correction: bool = False,
+) -> None:
+    """Train, measure and write ``out/base`` and ``out/tuned``; a stage made by this recipe and seed is kept.
+
+    self_correction: also make ``out/hurried`` (the base, pretrained further to hurry) and ``out/check`` from it.
+    """
     words = tokenizer.build()
     made_by = {"seed": seed, "recipe": asdict(recipe)}
 
@@ -40,12 +52,14 @@ def make(out: Path, seed: int, *, again: bool = False, recipe: Recipe = RECIPE, 
 
     def tuned() -> tuple[LlamaForCausalLM, dict[str, Any]]:
         model, _ = load(out / "base")
-        chosen = train.tuning_set(recipe, seed)
+        return model, tune("tuned", model, train.tuning_set(recipe, seed))
+
+    def tune(name: str, model: LlamaForCausalLM, chosen: list[Trace]) -> dict[str, Any]:
         batches = train.tuning_batches(chosen, words, recipe, seed)
         total = recipe.tuning_epochs * sum(len(trace.rendered(words).input_ids) for trace in chosen)
-        with _bar("tuned") as report:
+        with _bar(name) as report:
             done = train.fit(model, batches, total, recipe.tuning_muon_lr, recipe.tuning_adam_lr, recipe, report)
-        return model, {
+        return {
             "tokens": done.tokens,
             "seconds": round(done.seconds),
             "last_loss": round(done.loss, 4),
@@ -53,7 +67,22 @@ def make(out: Path, seed: int, *, again: bool = False, recipe: Recipe = RECIPE, 
             "traces_correct": sum(trace.correct for trace in chosen),
         }
 
-    stages: dict[str, Callable[[], tuple[LlamaForCausalLM, dict[str, Any]]]] = {"base": base, "tuned": tuned}
+    def hurried() -> tuple[LlamaForCausalLM, dict[str, Any]]:
+        model, _ = load(out / "base")
+        batches = checking.hurry_batches(model, words, recipe, seed)
+        tokens = min(checking.TOKENS, recipe.base_tokens)
+        with _bar("hurried") as report:
+            done = train.fit(model, batches, tokens, recipe.base_muon_lr, recipe.base_adam_lr, recipe, report)
+        return model, {"tokens": done.tokens, "seconds": round(done.seconds), "last_loss": round(done.loss, 4)}
+
+    def check() -> tuple[LlamaForCausalLM, dict[str, Any]]:
+        model, _ = load(out / "hurried")
+        return model, tune("check", model, checking.tuning_set(model, words, recipe, seed))
+
+    Stage = Callable[[], tuple[LlamaForCausalLM, dict[str, Any]]]
+    stages: dict[str, Stage] = {"base": base, "tuned": tuned}
+    if self_correction:
+        stages |= {"hurried": hurried, "check": check}
     for name, stage in stages.items():
         folder = out / name
         if not again and record_of(folder).get("made_by") == made_by:
