@@ -33,6 +33,7 @@ def text(record: dict[str, Any]) -> str:
             f"{recipe['tuning_epochs']} epochs, {training['tokens']:,} tokens"
         )
     option = " --self-correction" if stage in ("hurried", "check") else ""
+    engine = record.get("engine", "transformers")
     lines = [
         "---",
         "license: apache-2.0",
@@ -56,7 +57,7 @@ def text(record: dict[str, Any]) -> str:
         f"| code | commit {versions['commit']}, torch {versions['torch']}, transformers {versions['transformers']} |",
         "| remake | " + f"`python -m training.nano make --seed {made_by['seed']}{option}` |",
         "",
-        "Measured on held-out problems (greedy, float32, transformers; 95 % Wilson interval):",
+        f"Measured on held-out problems (greedy, float32, {engine}; 95 % Wilson interval):",
         "",
         "| waits | right | of | % | interval | mean thinking tokens |",
         "| --- | --- | --- | --- | --- | --- |",
