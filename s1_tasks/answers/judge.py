@@ -16,7 +16,7 @@ from s1_tasks.answers.scalars import decide
 from s1_tasks.answers.verdict import BrokenReference, Kind, Outcome, Verdict
 from s1_tasks.answers.votes import value_key
 
-DEFAULT_TIMEOUT_SECONDS = 0.7
+DEFAULT_TIMEOUT_SECONDS = 0.5
 """CPU time that one comparison may take in its worker process."""
 
 
