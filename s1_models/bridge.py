@@ -1,7 +1,8 @@
 """The start-up bridge: lets lm_eval 0.4.13, which discovers no plugins, find ours.
 
 `lm_eval_s1_bridge.pth` (installed with the package) puts a finder of a few lines into every start of Python; it imports
-this file when `lm_eval` is imported, and not before. Switch it off with S1_BRIDGE=off; with S1_BRIDGE=yield
+this file when `lm_eval` is imported, and not before, and swallows whatever goes wrong: a half-removed install must stop
+neither Python nor lm_eval. Switch it off with S1_BRIDGE=off; with S1_BRIDGE=yield
 lm_eval's own tasks win where names clash (aime24 and aime25).
 """
 
