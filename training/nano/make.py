@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ def make(
     again: bool = False,
     recipe: Recipe = RECIPE,
     num_problems: int = 500,
+    waits: Sequence[int] = MEASURED_WAITS,
     self_correction: bool = False,
 ) -> None:
     """Train, measure and write ``out/base`` and ``out/tuned``; a stage made by this recipe and seed is kept.
@@ -92,19 +93,21 @@ def make(
         model, training = stage()
         record = {"stage": name, "made_by": made_by, "training": training, "versions": versions()}
         print(f"{name}: measuring {num_problems} held-out problems, greedy")
-        record["measured"] = measure(model, words, num_problems)
+        record["measured"] = measure(model, words, num_problems, waits)
         _save(model, words, record, folder)
         print(f"{name}: written to {folder}")
         for row in record["measured"]:
             print(f"  {row['waits']} waits: {row['correct']}/{row['problems']} right, {row['thinking_tokens']} tokens")
 
 
-def measure(model: LlamaForCausalLM, words: PreTrainedTokenizerFast, num_problems: int) -> list[dict[str, Any]]:
+def measure(
+    model: LlamaForCausalLM, words: PreTrainedTokenizerFast, num_problems: int, each_waits: Sequence[int]
+) -> list[dict[str, Any]]:
     """Right answers and mean thinking tokens at each number of waits; greedy, float32, transformers."""
     rows = held_out(num_problems)
     questions, answers = [row["problem"] for row in rows], [int(row["answer"]) for row in rows]
     found = []
-    for waits in MEASURED_WAITS:
+    for waits in each_waits:
         attempts = greedy.run(model, words, questions, waits)
         found.append(
             {
