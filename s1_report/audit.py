@@ -14,6 +14,7 @@ from typing import Any
 from s1_report.collect import Run
 from s1_report.failures import Failure, failures
 from s1_report.record import ReportError, RunRecord
+from s1_report.samples import prompt_of
 
 EXCERPT = 120
 """Characters of a question shown in the list."""
@@ -45,7 +46,7 @@ def _script(name: str, value: Any) -> str:
 
 def embedded(value: Any) -> str:
     """JSON in which no text can end the script element it stands in, nor open a comment or an entity."""
-    text = json.dumps(value, ensure_ascii=False)
+    text = json.dumps(value, ensure_ascii=False)  # logs are read without NaN, which would be no JSON
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
     return text.encode("utf-8", errors="replace").decode("utf-8")
@@ -65,7 +66,7 @@ def _repeats(
 ) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
     limit = record.budget.get("max_thinking_tokens")
     asked_limit = float(limit) if isinstance(limit, int | float) else None
-    prompt = str(row["arguments"]["gen_args_0"]["arg_0"])
+    prompt = prompt_of(row)
     verdicts = row.get("verdicts") or [{}]
     for repeat, (response, verdict) in enumerate(zip(row["resps"][0], verdicts, strict=False)):
         trace = traces[repeat] if repeat < len(traces) else None
@@ -78,7 +79,7 @@ def _repeats(
             "correct": correct,
             "outcome": outcome or ("correct" if correct else "incorrect"),
             "classes": [failure.value for failure in classes],
-            "answer": verdict.get("answer"),
+            "answer": None if verdict.get("answer") is None else _kept(str(verdict["answer"]), EXCERPT),
             "reference": reference,
             "tokens": trace.get("thinking_tokens") if trace else None,
             "waits": trace.get("waits_used") if trace else None,
@@ -103,8 +104,8 @@ def _spans(response: str, trace: Mapping[str, Any] | None) -> list[dict[str, Any
     ]
 
 
-def _kept(text: str) -> str:
-    if len(text) <= LONGEST:
+def _kept(text: str, longest: int = LONGEST) -> str:
+    if len(text) <= longest:
         return text
-    half = LONGEST // 2
+    half = longest // 2
     return f"{text[:half]}\n... {len(text) - 2 * half:,} characters left out ...\n{text[-half:]}"

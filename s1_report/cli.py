@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
+import traceback
 
 import typer
 
-from s1_report.commands import app, exporting, gating, inspecting, reading
+from s1_report.commands import app, reading, gating, inspecting, exporting  # isort: skip  (the order of --help)
 from s1_report.record import ReportError
 
 BAD_INPUT = 2
@@ -22,6 +23,11 @@ def main() -> None:
     except ReportError as error:
         for sentence in str(error).splitlines():
             typer.echo(f"s1-report: {sentence}", err=True)
+        sys.exit(BAD_INPUT)
+    except Exception:
+        # A fault of ours must not leave with Python's 1, which means REGRESSION.
+        traceback.print_exc()
+        typer.echo("s1-report: this is a fault of s1-report, please report it with the lines above", err=True)
         sys.exit(BAD_INPUT)
 
 

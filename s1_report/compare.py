@@ -13,7 +13,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from s1_report import paired
-from s1_report.record import Question, ReportError, RunRecord
+from s1_report.record import Question, ReportError, RunRecord, shown
 from s1_report.stats import Interval, bootstrap_interval
 
 FIELDS = {
@@ -148,7 +148,8 @@ def _plain(mapping: dict[str, Any]) -> str:
 
 def _changed(old: dict[str, Any], new: dict[str, Any]) -> str:
     names = [name for name in sorted({*old, *new}) if _plain({"": old.get(name)}) != _plain({"": new.get(name)})]
-    return ", ".join(f"{name} {old.get(name, 'not set')} against {new.get(name, 'not set')}" for name in names)
+    values = [(name, shown(old.get(name, "not set")), shown(new.get(name, "not set"))) for name in names]
+    return ", ".join(f"{name} {before} against {after}" for name, before, after in values)
 
 
 def _pairs(base: RunRecord, new: RunRecord) -> list[tuple[Question, Question]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -11,6 +12,8 @@ from xml.etree import ElementTree
 from s1_report.compare import Comparison
 from s1_report.gate import Check, Verdict, overall
 
+NOT_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What XML 1.0 cannot hold, not even escaped: a reader would refuse the whole file."""
 COMPARE_HEADERS = ("task", "questions", "base", "new", "change", "95 % interval", "p", "detectable drop")
 
 
@@ -58,7 +61,7 @@ def markdown(checks: Sequence[Check]) -> str:
 
 
 def _row(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+    return "| " + " | ".join(" ".join(cell.split()).replace("|", "\\|") for cell in cells) + " |"
 
 
 def junit(checks: Sequence[Check]) -> str:
@@ -80,7 +83,8 @@ def junit(checks: Sequence[Check]) -> str:
         else:
             ElementTree.SubElement(case, "system-out").text = text([check])
     ElementTree.indent(suite)
-    return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
+    body = NOT_XML.sub("?", ElementTree.tostring(suite, encoding="unicode"))
+    return f'<?xml version="1.0" encoding="utf-8"?>\n{body}\n'
 
 
 def as_json(checks: Sequence[Check]) -> str:

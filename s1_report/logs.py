@@ -39,14 +39,17 @@ def results_files(place: Path) -> list[Path]:
 def read_results(path: Path) -> dict[str, Any]:
     """The content of a results file."""
     try:
-        data = json.loads(read_text(path))
+        # NaN and Infinity become text: a standard error that is NaN is usual, and no number here may be one.
+        data = json.loads(read_text(path), parse_constant=str)
     except json.JSONDecodeError as error:
         raise ReportError(
             f"{path}: damaged JSON at line {error.lineno} ({error.msg}): remove the file or run the evaluation again"
         ) from None
-    if not isinstance(data, dict) or not isinstance(data.get("configs"), dict):
+    except (ValueError, RecursionError) as error:
+        raise ReportError(f"{path}: damaged JSON ({error}): remove the file or run the evaluation again") from None
+    if not isinstance(data, dict) or not isinstance(data.get("configs"), dict) or not data["configs"]:
         raise ReportError(
-            f"{path}: no results of lm_eval (it has no `configs`): name a results file, or remove this one"
+            f"{path}: no results of lm_eval (it has no task in `configs`): name a results file, or remove this one"
         )
     return data
 
@@ -66,11 +69,11 @@ def read_lines(path: Path) -> Iterator[Row]:
 
 def _object(line: str, number: int, path: Path) -> dict[str, Any]:
     try:
-        row = json.loads(line)
-    except json.JSONDecodeError as error:
+        row = json.loads(line, parse_constant=str)
+    except (ValueError, RecursionError) as error:
+        what = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
         raise ReportError(
-            f"{path}, line {number}: damaged JSON ({error.msg}), the file was cut short or changed: "
-            "run the evaluation again"
+            f"{path}, line {number}: damaged JSON ({what}), the file was cut short or changed: run the evaluation again"
         ) from None
     if not isinstance(row, dict):
         raise ReportError(f"{path}, line {number}: a JSON {type(row).__name__}, expected an object: remove the line")
@@ -87,7 +90,9 @@ def read_traces(path: Path, spans: bool = False) -> Traces:
             questions = found.setdefault((str(row["run"]), str(row["task"])), {})
             repeats = questions.setdefault(row["doc_id"], [])
             row["repeat"] = int(row["repeat"])
-        except (KeyError, TypeError, ValueError) as error:
+            if spans and not isinstance(row["spans"], list):
+                raise TypeError("its spans are no list")
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise ReportError(f"{path}, line {number}: not a trace ({error!r}): remove the line") from None
         repeats.append({name: value for name, value in row.items() if spans or name != "spans"})
     for questions in found.values():

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
@@ -116,8 +117,14 @@ class RunRecord:
 
     def label(self) -> str:
         """Model, task and budget in one line."""
-        budget = ", ".join(f"{name}={value}" for name, value in sorted(self.budget.items()))
+        budget = ", ".join(f"{name}={shown(value)}" for name, value in sorted(self.budget.items()))
         return f"{self.model} on {self.task}" + (f" ({budget})" if budget else "")
+
+
+def shown(value: object) -> str:
+    """A value of a setting in one line: text that does not print as it is ("\\nWait") in quotes and escaped."""
+    text = str(value)
+    return text if text.isprintable() else json.dumps(text)
 
 
 def digest(parts: Iterable[str]) -> str:
@@ -145,7 +152,7 @@ def from_json(text: str, place: str) -> RunRecord:
     """A record from JSON text. Raises ReportError that starts with `place` (a file name)."""
     try:
         data = json.loads(text, parse_constant=_refuse_constant)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ReportError(f"{place}: not a run record, its JSON is damaged ({error}): collect the run again") from None
     if not isinstance(data, dict) or data.get("schema") != SCHEMA:
         found = f"schema {data.get('schema')!r}" if isinstance(data, dict) else f"a JSON {type(data).__name__}"
@@ -158,7 +165,8 @@ def from_json(text: str, place: str) -> RunRecord:
     try:
         questions = tuple(_question(row) for row in data.pop("questions", ()))
         record = RunRecord(**data, questions=questions)
-    except (TypeError, ValueError) as error:
+        _check_types(record)
+    except (TypeError, ValueError, AttributeError) as error:
         raise ReportError(f"{place}: not a run record ({error}): collect the run again") from None
     check_questions(record.questions, place)
     return record
@@ -167,6 +175,34 @@ def from_json(text: str, place: str) -> RunRecord:
 def _question(row: Mapping[str, Any]) -> Question:
     values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in row.items()}
     return Question(**values)
+
+
+def _check_types(record: RunRecord) -> None:
+    """Raises TypeError or ValueError for what the annotations of `RunRecord` and `Question` do not allow."""
+    if record.kind not in ("measured", "published"):
+        raise ValueError(f"its kind is {record.kind!r}, expected measured or published")
+    for name in ("model", "task", "metric", "checker", "template", "source", "notes"):
+        if not isinstance(getattr(record, name), str):
+            raise TypeError(f"its {name} is {getattr(record, name)!r}, expected text")
+    for name in ("budget", "sampling", "scores", "environment"):
+        if not isinstance(getattr(record, name), dict):
+            raise TypeError(f"its {name} is {getattr(record, name)!r}, expected an object")
+    if not isinstance(record.budget.get("num_waits", 0), int):
+        raise TypeError(f"its num_waits is {record.budget['num_waits']!r}, expected a whole number")
+    if not record.questions and not is_number(record.scores.get("accuracy")):
+        raise ValueError("it has neither questions nor an accuracy")
+    for question in record.questions:
+        if not isinstance(question.key, str):
+            raise TypeError(f"the key {question.key!r} of a question, expected text")
+        for name in ("correct", "thinking_tokens", "answer_tokens", "waits_used", "cut_off"):
+            values = getattr(question, name)
+            if not isinstance(values, tuple) or not all(map(is_number, values)):
+                raise TypeError(f"{name} of question {question.key} is {values!r}, expected a list of numbers")
+
+
+def is_number(value: object) -> bool:
+    """Whether a value read from JSON is a finite number."""
+    return isinstance(value, int | float) and math.isfinite(value)
 
 
 def _refuse_constant(name: str) -> float:
@@ -206,14 +242,22 @@ def read_text(path: Path) -> str:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Writes a file whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    """Writes a file whole or not at all; half a surrogate pair is written as JSON escapes it. Raises ReportError."""
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", errors="surrogatepass") as file:
-            file.write(text)
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".s1-report.")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(encoded(text))
+            Path(name).chmod(0o644)
+            Path(name).replace(path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise ReportError(f"{path}: cannot be written ({error.strerror}): name another file") from None
+
+
+def encoded(text: str) -> bytes:
+    """The bytes `write_text` writes."""
+    return text.encode("utf-8", errors="backslashreplace")

@@ -22,15 +22,21 @@ from s1_report.stats import wilson
 
 OURS = """
 import json, sys
-from s1_tasks.answers import judge_many
+from s1_tasks.answers import CHECKER_VERSION, BrokenReference, check_reference, judge_many
 rows = [json.loads(line) for line in sys.stdin]
+def readable(row):
+    try:
+        check_reference(row["reference"], kind=row["kind"])
+    except BrokenReference:
+        return False
+    return True
 for kind in sorted({row["kind"] for row in rows}):
-    chosen = [row for row in rows if row["kind"] == kind]
+    chosen = [row for row in rows if row["kind"] == kind and readable(row)]
     for row, verdict in zip(chosen, judge_many([(r["text"], r["reference"]) for r in chosen], kind=kind)):
-        row["found"] = verdict
-for verdict in (row["found"] for row in rows):
-    values = {"outcome": verdict.outcome.value, "answer": verdict.answer, "version": verdict.checker_version}
-    print(json.dumps(values))
+        row["found"] = {"outcome": verdict.outcome.value, "answer": verdict.answer}
+for row in rows:
+    found = row.get("found", {"outcome": "reference not readable", "answer": None})
+    print(json.dumps({**found, "version": CHECKER_VERSION}))
 """
 MATH_VERIFY = """
 import json, sys
@@ -96,7 +102,8 @@ def rescore_run(run: Run, checkers: Checkers) -> Rescored:
     items, logged = [], []
     for number, row in run.rows():
         try:
-            kind = (row.get("doc") or {}).get("answer_kind") or "math"
+            document = row.get("doc")
+            kind = str((document.get("answer_kind") if isinstance(document, dict) else None) or "math")
             verdicts = row.get("verdicts") or [{"outcome": "correct" if row[run.record.metric] == 1 else "incorrect"}]
             for repeat, verdict in enumerate(verdicts):
                 items.append({"text": str(row["resps"][0][repeat]), "reference": str(row["target"]), "kind": kind})
@@ -123,7 +130,9 @@ def _judge(name: str, command: Sequence[str] | None, items: Sequence[Mapping[str
         return [plain_match(item["text"], item["reference"]) for item in items]
     lines = "".join(json.dumps(item) + "\n" for item in items)
     try:
-        done = subprocess.run(command, input=lines, capture_output=True, text=True, timeout=TIMEOUT_SECONDS)
+        done = subprocess.run(
+            command, input=lines, capture_output=True, encoding="utf-8", errors="replace", timeout=TIMEOUT_SECONDS
+        )
     except subprocess.TimeoutExpired:
         raise ReportError(f"checker {name}: not done after {TIMEOUT_SECONDS:.0f} s: judge fewer samples") from None
     if done.returncode != 0:
@@ -131,7 +140,7 @@ def _judge(name: str, command: Sequence[str] | None, items: Sequence[Mapping[str
         raise ReportError(f"checker {name}: exited with {done.returncode} ({last}): mend or leave out this checker")
     try:
         verdicts = [json.loads(line) for line in done.stdout.splitlines() if line.strip()]
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise ReportError(f"checker {name}: wrote something that is no JSON line ({error})") from None
     if len(verdicts) != len(items) or not all(isinstance(v, dict) and "outcome" in v for v in verdicts):
         raise ReportError(f"checker {name}: wrote {len(verdicts)} verdicts for {len(items)} answers")

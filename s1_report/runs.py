@@ -6,14 +6,22 @@ import json
 import re
 import subprocess
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from s1_report.collect import collect
-from s1_report.record import ReportError, RunRecord, from_json, read_text, to_json, write_text
+from s1_report.record import ReportError, RunRecord, from_json, load, read_text, to_json, write_text
+
+COLLECTOR = ("commit", "dirty", "collected_by")
+"""What `collect` adds to the environment of a run: where and with what it was read, not how it was made."""
 
 
-def load_runs(*places: Path, metric: str | None = None, filter_name: str | None = None) -> list[RunRecord]:
-    """All runs at the places, records or lm_eval output. Raises ReportError when anything there cannot be read."""
+def load_runs(
+    *places: Path, metric: str | None = None, filter_name: str | None = None, measured: bool = False
+) -> list[RunRecord]:
+    """All runs at the places, records or lm_eval output; only those with questions if `measured`.
+
+    Raises ReportError when anything there cannot be read, or when nothing is left."""
     found = []
     for place in places:
         records = records_under(place)
@@ -22,7 +30,13 @@ def load_runs(*places: Path, metric: str | None = None, filter_name: str | None 
             if collected.problems:
                 raise ReportError("\n".join(collected.problems))
             records = collected.records
-        found.extend(records)
+        chosen = [record for record in records if record.questions or not measured]
+        if not chosen:
+            raise ReportError(
+                f"{place}: its {len(records)} published records hold no questions: "
+                "name a measured run (published numbers: s1-report export csv or readme)"
+            )
+        found.extend(chosen)
     return found
 
 
@@ -34,8 +48,11 @@ def records_under(place: Path) -> list[RunRecord]:
 
 def _is_record(path: Path) -> bool:
     # Records start with their schema; anything else in a folder (results, task files) is not ours to judge.
-    with path.open("rb") as file:
-        return re.match(rb'\s*\[?\s*\{\s*"schema"', file.read(64)) is not None
+    try:
+        with path.open("rb") as file:
+            return re.match(rb'\s*\[?\s*\{\s*"schema"', file.read(64)) is not None
+    except OSError as error:
+        raise ReportError(f"{path}: cannot be read ({error.strerror}): check the path") from None
 
 
 def records_in(path: Path) -> list[RunRecord]:
@@ -45,8 +62,8 @@ def records_in(path: Path) -> list[RunRecord]:
         return [from_json(text, str(path))]
     try:
         items = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise ReportError(f"{path}: damaged JSON at line {error.lineno} ({error.msg}): restore the file") from None
+    except (ValueError, RecursionError) as error:
+        raise ReportError(f"{path}: damaged JSON ({error}): restore the file") from None
     return [from_json(json.dumps(item), f"{path}, record {number}") for number, item in enumerate(items, start=1)]
 
 
@@ -64,15 +81,33 @@ def store(records: Sequence[RunRecord], root: Path) -> list[Path]:
 
     Raises ReportError, before anything is written, when a file is there with other content.
     """
-    texts = {root / _place(record): to_json(record) for record in records}
-    for path, text in texts.items():
-        if path.exists() and read_text(path) != text:
+    chosen: dict[Path, RunRecord] = {}
+    for record in records:
+        path = root / _place(record)
+        if path in chosen:
+            raise ReportError(f"{path}: two runs would be written there: collect their folders into two places")
+        chosen[path] = record
+    texts = {path: to_json(record) for path, record in chosen.items()}
+    kept = {path for path, record in chosen.items() if path.exists() and _same_run(path, record)}
+    for path in texts:
+        if path not in kept and path.exists():
             raise ReportError(
                 f"{path}: is there with other content; records are never changed: remove it by hand first"
             )
     for path, text in texts.items():
-        write_text(path, text)
+        if path not in kept:
+            write_text(path, text)
     return list(texts)
+
+
+def _same_run(path: Path, record: RunRecord) -> bool:
+    """Whether the file holds this record, collected at whatever commit."""
+    return _without_collector(load(path)) == _without_collector(from_json(to_json(record), str(path)))
+
+
+def _without_collector(record: RunRecord) -> RunRecord:
+    environment = {name: value for name, value in record.environment.items() if name not in COLLECTOR}
+    return replace(record, environment=environment)
 
 
 def _place(record: RunRecord) -> Path:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from s1_report.logs import Row
-from s1_report.record import Question, ReportError, digest
+from s1_report.record import Question, ReportError, digest, is_number
 
 METRICS = ("exact_match", "acc", "math_verify", "acc_norm", "em")
 """What counts as right when a sample has no verdicts: the first of these it has, else its first number."""
@@ -51,10 +51,18 @@ def metric_of(rows: list[Row], path: Path) -> str:
     row = rows[0][1]
     if "verdicts" in row:
         return "exact_match"
-    named = [name for name in row.get("metrics") or () if isinstance(row.get(name), int | float)]
+    listed = row.get("metrics")
+    names = [name for name in listed if isinstance(name, str)] if isinstance(listed, list) else []
+    named = [name for name in names if isinstance(row.get(name), int | float)]
     if not named:
         raise ReportError(f"{path}: its samples have no numeric metric (no `metrics`): name the key with --metric")
     return next((name for name in METRICS if name in named), named[0])
+
+
+def prompt_of(sample: Mapping[str, Any]) -> str:
+    """The text that was asked. Harnesses before 0.4.3 log a list of [prompt, options] instead of a mapping."""
+    asked = sample["arguments"]
+    return str(asked[0][0] if isinstance(asked, list) else asked["gen_args_0"]["arg_0"])
 
 
 def question_of(row: Row, metric: str, traces: Mapping[Any, list[dict[str, Any]]], path: Path) -> Question:
@@ -102,10 +110,10 @@ def _score(sample: Mapping[str, Any], metric: str) -> float:
 def _counts(
     sample: Mapping[str, Any], traces: list[dict[str, Any]], repeats: int, metric: str, usage: str
 ) -> tuple[float, ...]:
-    if len(traces) == repeats and all(usage in trace for trace in traces):
+    if len(traces) == repeats and all(is_number(trace.get(usage)) for trace in traces):
         return tuple(trace[usage] for trace in traces)
     value = sample.get(metric)
-    return (value,) if isinstance(value, int | float) and not math.isnan(value) else ()
+    return (value,) if isinstance(value, int | float) and math.isfinite(value) else ()
 
 
 def _vote(answer: str | None) -> str | None:

@@ -34,8 +34,8 @@ def wilson(successes: float, trials: float, level: float = 0.95) -> Interval:
     """
     from scipy.special import ndtri
 
-    if trials <= 0:
-        raise ValueError(f"trials is {trials}, expected more than 0")
+    if not (trials > 0 and -1e-9 <= successes <= trials * (1 + 1e-9)):
+        raise ValueError(f"{successes} successes in {trials} trials, expected more than 0 trials and no more successes")
     z = float(ndtri(0.5 + level / 2))
     share = successes / trials
     scale = 1 + z * z / trials
@@ -86,8 +86,13 @@ def accuracy_interval_these(correct: Correct, level: float = 0.95) -> Interval |
 
 
 def question_means(correct: Correct) -> list[float]:
-    """Share of right repeats, per question."""
-    return [sum(repeats) / len(repeats) for repeats in correct]
+    """Share of right repeats, per question. Raises ValueError without questions, repeats or numbers from 0 to 1."""
+    if not correct or not all(correct):
+        raise ValueError("no answers: expected at least one question with at least one repeat each")
+    means = [sum(repeats) / len(repeats) for repeats in correct]
+    if not all(0 <= value <= 1 for repeats in correct for value in repeats):
+        raise ValueError("an outcome is not from 0 to 1 (or not a number)")
+    return means
 
 
 def clustered_standard_error(correct: Correct) -> float:
@@ -144,8 +149,8 @@ def pass_at_k(correct: Correct, drawn: int) -> float:
     """
     chances = []
     for repeats in correct:
-        if drawn > len(repeats):
-            raise ValueError(f"pass@{drawn} needs {drawn} repeats of every question, one has {len(repeats)}")
+        if not 1 <= drawn <= len(repeats):
+            raise ValueError(f"pass@{drawn} needs {max(drawn, 1)} repeats of every question, one has {len(repeats)}")
         right = sum(value >= 0.5 for value in repeats)
         chances.append(1 - math.comb(len(repeats) - right, drawn) / math.comb(len(repeats), drawn))
     return sum(chances) / len(chances)
@@ -159,8 +164,8 @@ def maj_at_k(correct: Correct, answers: Sequence[Sequence[Hashable | None]], dra
     """
     chances = []
     for repeats, given in zip(correct, answers, strict=True):
-        if drawn > len(repeats):
-            raise ValueError(f"maj@{drawn} needs {drawn} repeats of every question, one has {len(repeats)}")
+        if not 1 <= drawn <= len(repeats):
+            raise ValueError(f"maj@{drawn} needs {max(drawn, 1)} repeats of every question, one has {len(repeats)}")
         right = sum(value >= 0.5 for value in repeats)
         wrong = Counter(
             answer for value, answer in zip(repeats, given, strict=True) if value < 0.5 and answer is not None

@@ -14,6 +14,8 @@ from s1_report.record import ReportError
 app = typer.Typer(
     name="s1-report",
     help="Reads lm_eval output (--output_path DIR --log_samples) and says what it means.",
+    epilog="Exit codes: 0 done or PASS; 1 REGRESSION, or a stale README; 2 INCONCLUSIVE, or input that cannot be used "
+    "(a sentence says which file and what to do). Each command has its own --help with an example.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

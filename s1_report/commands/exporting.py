@@ -26,7 +26,10 @@ class Format(StrEnum):
     every_eval_ever = "every-eval-ever"
 
 
-@app.command()
+@app.command(
+    short_help="Tables and leaderboard files; dry run by default",
+    epilog="Example: s1-report export hub runs/gpqa --model-id me/model --write",
+)
 def export(
     form: Annotated[
         Format, typer.Argument(metavar="FORMAT", help="csv, markdown, hub, model-index or every-eval-ever.")
@@ -96,7 +99,9 @@ def _every_eval_ever(
     return {path: text for run in found.runs for path, text in publish(run, publisher, retrieved).items()}
 
 
-@app.command()
+@app.command(
+    short_help="results/README.md from the records beside it", epilog="Example: s1-report readme results --check"
+)
 def readme(
     results: Annotated[Path, typer.Argument(help="Folder with published/ and measured/.")] = Path("results"),
     write: Annotated[bool, typer.Option("--write", help="Write README.md there.")] = False,

@@ -29,7 +29,9 @@ Margin = Annotated[
 ]
 
 
-@app.command()
+@app.command(
+    short_help="What changed between two runs, with intervals", epilog="Example: s1-report compare baseline runs/new"
+)
 def compare(
     base: Base,
     new: New,
@@ -54,7 +56,10 @@ def compare(
         say("wrote " + " and ".join(str(path) for path in style.paths(output)))
 
 
-@app.command()
+@app.command(
+    short_help="PASS (0), REGRESSION (1) or INCONCLUSIVE (2)",
+    epilog="Example: s1-report gate baseline runs/new --margin aime24=10 --junit gate.xml",
+)
 def gate(
     base: Base,
     new: New,
@@ -109,7 +114,9 @@ def _comparisons(
     from s1_report.runs import load_runs
 
     check_allowed(allow or ())
-    old_runs, new_runs = (load_runs(place, metric=metric, filter_name=filter_name) for place in (base, new))
+    old_runs, new_runs = (
+        load_runs(place, metric=metric, filter_name=filter_name, measured=True) for place in (base, new)
+    )
     return [pair(old, now, allow or (), level) for old, now in match(old_runs, new_runs)]
 
 
@@ -131,7 +138,10 @@ def margins_of(texts: list[str]) -> tuple[float, dict[str, float]]:
     return default, margins
 
 
-@app.command()
+@app.command(
+    short_help="Repeats, tokens and hours a comparison needs",
+    epilog="Example: s1-report plan --task aime24=30,0.5,8000 --margin 5 --tokens-per-second 2000",
+)
 def plan(
     margin: Annotated[float, typer.Option(min=0.01, max=99.0, help="Loss of accuracy to find, in points.")] = 5.0,
     power: Annotated[float, typer.Option(min=0.5, max=0.999, help="How surely it is to be found.")] = 0.8,
@@ -151,7 +161,7 @@ def plan(
     if (pilot is None) == (not task):
         raise ReportError("plan needs either --pilot RUN or --task NAME=QUESTIONS,ACCURACY,TOKENS")
     subjects = (
-        [planning.from_record(run) for run in load_runs(pilot)]
+        [planning.from_record(run) for run in load_runs(pilot, measured=True)]
         if pilot is not None
         else [planning.from_text(text) for text in task or ()]
     )

@@ -10,7 +10,9 @@ import typer
 from s1_report.commands import Filter, Folders, Metric, app, finish, say, table
 
 
-@app.command()
+@app.command(
+    short_help="Read every answer and round in one HTML file", epilog="Example: s1-report audit runs/new -o audit.html"
+)
 def audit(
     folders: Folders,
     output: Annotated[Path, typer.Option("--output", "-o", help="HTML file.")] = Path("audit.html"),
@@ -30,7 +32,10 @@ def audit(
     finish(found.problems, found.superseded)
 
 
-@app.command()
+@app.command(
+    short_help="Judge stored answers again with any checker",
+    epilog="Example: s1-report rescore runs/new --checker old='/old/bin/python judge.py'",
+)
 def rescore(
     folders: Folders,
     checker: Annotated[
@@ -48,6 +53,8 @@ def rescore(
     from s1_report.rescore import CHANGED_HEADERS, SCORE_HEADERS, changed_rows, checkers_of, rescore_run, score_rows
 
     found = collect(*folders, metric=metric, filter_name=filter_name)
+    if not found.runs:
+        finish(found.problems, found.superseded)
     checkers = checkers_of(checker or [])
     results = [rescore_run(run, checkers) for run in found.runs]
     table(SCORE_HEADERS, [row for result in results for row in score_rows(result)], left=2)

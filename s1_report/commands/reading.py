@@ -20,7 +20,9 @@ class Axis(StrEnum):
     budget = "budget"
 
 
-@app.command()
+@app.command(
+    short_help="What more thinking buys: accuracy by setting", epilog="Example: s1-report curve runs/aime24 -o curve"
+)
 def curve(
     folders: Folders,
     output: Figure = None,
@@ -51,7 +53,10 @@ def curve(
     finish(found.problems, found.superseded)
 
 
-@app.command()
+@app.command(
+    short_help="Turn logs into small records that can be committed",
+    epilog="Example: s1-report collect runs/base -o baseline",
+)
 def collect(
     folders: Folders,
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the records.")] = Path("results/measured"),
@@ -74,23 +79,25 @@ def collect(
     finish(found.problems, found.superseded)
 
 
-@app.command()
+@app.command(short_help="avg@k, pass@k, maj@k of a run, with intervals", epilog="Example: s1-report stats runs/base")
 def stats(runs: Runs, level: Level = 0.95, metric: Metric = None, filter_name: Filter = None) -> None:
     """avg@k, pass@k and maj@k with intervals for such questions and for these questions."""
     from s1_report.runs import load_runs
     from s1_report.summary import HEADERS, row
 
-    table(HEADERS, [row(run, level) for run in load_runs(*runs, metric=metric, filter_name=filter_name)])
+    table(HEADERS, [row(run, level) for run in load_runs(*runs, metric=metric, filter_name=filter_name, measured=True)])
 
 
-@app.command()
+@app.command(
+    short_help="Is Wait worth its tokens? Flips per further wait", epilog="Example: s1-report flips runs/base -o flips"
+)
 def flips(runs: Runs, output: Figure = None, metric: Metric = None, filter_name: Filter = None) -> None:
     """Is Wait worth its tokens? Right to wrong and wrong to right, from every number of waits to the next."""
     from s1_report import curve as curves
     from s1_report import scaling
     from s1_report.runs import load_runs
 
-    series = curves.curve(load_runs(*runs, metric=metric, filter_name=filter_name))
+    series = curves.curve(load_runs(*runs, metric=metric, filter_name=filter_name, measured=True))
     table(scaling.HEADERS, scaling.rows(series))
     if output is not None:
         from s1_report.plots import answers, style
@@ -99,7 +106,10 @@ def flips(runs: Runs, output: Figure = None, metric: Metric = None, filter_name:
         say("wrote " + " and ".join(str(path) for path in style.paths(output)))
 
 
-@app.command()
+@app.command(
+    short_help="Thinking tokens of right and wrong answers, drawn",
+    epilog="Example: s1-report lengths runs/base -o lengths",
+)
 def lengths(
     runs: Runs,
     output: Annotated[Path, typer.Option("--output", "-o", help="Figure; written as SVG and PNG.")],
@@ -111,5 +121,5 @@ def lengths(
     from s1_report.plots import answers, style
     from s1_report.runs import load_runs
 
-    answers.draw_lengths(load_runs(*runs, metric=metric, filter_name=filter_name), output, title)
+    answers.draw_lengths(load_runs(*runs, metric=metric, filter_name=filter_name, measured=True), output, title)
     say("wrote " + " and ".join(str(path) for path in style.paths(output)))

@@ -16,7 +16,8 @@ from typing import Any
 from s1_report import stats
 from s1_report.collect import Run
 from s1_report.export.hub import DATASETS
-from s1_report.record import ReportError, RunRecord
+from s1_report.record import ReportError, RunRecord, encoded
+from s1_report.samples import prompt_of
 
 SCHEMA_VERSION = "0.3.0"
 RELATIONSHIPS = ("first_party", "third_party", "collaborative", "other")
@@ -54,7 +55,7 @@ def export(run: Run, publisher: Publisher, retrieved_timestamp: str) -> dict[str
         "format": "jsonl",
         "file_path": f"{folder}/{name}_samples.jsonl",
         "hash_algorithm": "sha256",
-        "checksum": hashlib.sha256(samples.encode("utf-8")).hexdigest(),
+        "checksum": hashlib.sha256(encoded(samples)).hexdigest(),
         "total_rows": len(rows),
     }
     text = json.dumps(aggregate, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
@@ -153,7 +154,7 @@ def _instances(run: Run, model_id: str, evaluation_id: str) -> Iterator[dict[str
 def _rows(
     row: Mapping[str, Any], traces: list[dict[str, Any]], record: RunRecord, model_id: str, evaluation_id: str
 ) -> Iterator[dict[str, Any]]:
-    prompt = row["arguments"]["gen_args_0"]["arg_0"]
+    prompt = prompt_of(row)
     responses = row["resps"][0]
     verdicts = row.get("verdicts") or [None] * min(1, len(responses))
     for repeat, verdict in enumerate(verdicts):

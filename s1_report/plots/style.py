@@ -51,9 +51,12 @@ def figure(output: Path, width: float = 6.6, height: float = 4.2) -> Iterator[An
         canvas = FigureCanvasAgg(Figure(figsize=(width, height), layout="constrained"))
         yield canvas.figure.add_subplot()
         for path in paths(output):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            # Without a date the same records give the same file.
-            canvas.figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else {"Software": None})
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                # Without a date the same records give the same file.
+                canvas.figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else {"Software": None})
+            except OSError as error:
+                raise ReportError(f"{path}: cannot be written ({error.strerror}): name another file") from None
 
 
 def paths(output: Path) -> tuple[Path, Path]:

@@ -106,6 +106,19 @@ def test_hostile_text_is_shown_as_text_in_chromium(run_folder, tmp_path):
 
 
 @needs_chromium
+def test_the_page_can_be_read_with_the_keyboard_in_chromium(run_folder, tmp_path):
+    folder = run_folder("run", {"aime24": [[1], [0], [1]]})
+    page = tmp_path / "audit.html"
+    keys = """<script>for (const key of ["ArrowDown", "j", "ArrowDown", "ArrowUp"])
+      (document.activeElement || document.body).dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }));
+    </script></body>"""
+    page.write_text(audit(collect(folder).runs, "Keys").replace("</body>", keys))
+    dom = browse(page)
+    assert re.search(r'<tr class="answer open" data-number="1" tabindex="0"', dom)
+    assert "<h1>nano on aime24 (num_waits=0): question 1</h1>" in dom
+
+
+@needs_chromium
 def test_500_questions_with_4_repeats_open_in_two_seconds_in_chromium(run_folder, tmp_path):
     sentence = "Let x be the number of marbles; then 3x + 4 = 19, so x = 5. Wait, is that so? "
     outcomes = [[int((index + repeat) % 3 > 0) for repeat in range(4)] for index in range(500)]

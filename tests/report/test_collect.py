@@ -100,7 +100,7 @@ def no_metric(rows):
 @pytest.mark.parametrize(
     ("change", "plain", "words"),
     [
-        (nan, True, ["line 2", "nan", "--metric"]),
+        (nan, True, ["line 2", "NaN", "--metric"]),
         (twice, False, ["occurs twice", "duplicate"]),
         (cut, False, ["2 questions", "counts 3"]),
         (no_verdict, False, ["line 1", "outcome"]),
