@@ -59,12 +59,20 @@ def sign_flip(differences: ArrayLike, repeats: int = 1, seed: int = 0) -> NDArra
 
     Returns: [runs], one p per row.
     """
-    rows = np.atleast_2d(np.asarray(differences, dtype=float))
+    rows = _rows(differences)
     whole = np.rint(rows * repeats)
     largest = float(np.abs(whole).sum(axis=1).max(initial=0.0))
     if np.allclose(whole, rows * repeats, atol=1e-6) and largest <= LARGEST_EXACT_SUM:
         return _counted(whole.astype(np.int64))
     return np.array([_drawn(row, seed) for row in rows])
+
+
+def _rows(differences: ArrayLike) -> NDArray[np.float64]:
+    """[runs, questions]. Raises ValueError without questions, and for NaN, which would count as the lowest sum."""
+    rows = np.atleast_2d(np.asarray(differences, dtype=float))
+    if rows.shape[1] == 0 or not np.isfinite(rows).all():
+        raise ValueError("differences must be finite numbers, one per question, of at least one question")
+    return rows
 
 
 def sign_flip_two_sided(differences: ArrayLike, repeats: int = 1, seed: int = 0) -> float:
@@ -113,7 +121,7 @@ def standard_error(differences: ArrayLike, repeats: int) -> NDArray[np.float64]:
     sum of squares, so that two runs without any difference still leave room for one. The thought is Agresti and Min's
     (2005, Statistics in Medicine 24), who add pairs that disagree; the size is chosen by simulation (docs/decisions).
     """
-    rows = np.atleast_2d(np.asarray(differences, dtype=float))
+    rows = _rows(differences)
     count = rows.shape[1]
     squares = ((rows - rows.mean(axis=1, keepdims=True)) ** 2).sum(axis=1)
     return np.asarray(np.sqrt((squares + FLOOR / repeats) / max(count - 1, 1) / count))

@@ -41,7 +41,8 @@ def wilson(successes: float, trials: float, level: float = 0.95) -> Interval:
     scale = 1 + z * z / trials
     middle = (share + z * z / (2 * trials)) / scale
     half = z / scale * math.sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials))
-    return Interval(max(0.0, middle - half), min(1.0, middle + half))
+    # Rounding must not leave the share itself outside: 30/30 would end at 0.9999999999999999.
+    return Interval(max(0.0, min(middle - half, share)), min(1.0, max(middle + half, share)))
 
 
 def clopper_pearson(successes: int, trials: int, level: float = 0.95) -> Interval:
@@ -65,7 +66,8 @@ def accuracy_interval(correct: Correct, level: float = 0.95) -> Interval:
     floor = SUCH_FLOOR / count
     spread = sum((mean - share) ** 2 for mean in means) / count
     trials = count * (share * (1 - share) + floor) / (spread + floor)
-    return wilson(share * trials, trials, level)
+    low, high = wilson(share * trials, trials, level)
+    return Interval(min(low, share), max(high, share))
 
 
 def accuracy_interval_these(correct: Correct, level: float = 0.95) -> Interval | None:
@@ -126,6 +128,8 @@ def bootstrap_interval(values: Sequence[float], level: float = 0.95, draws: int 
     import numpy as np
 
     array = np.asarray(values, dtype=float)
+    if len(array) == 0 or not np.isfinite(array).all():
+        raise ValueError("values must be finite numbers, one per question, of at least one question")
     generator = np.random.default_rng(seed)
     at_once = max(1, (1 << 22) // len(array))
     means = [

@@ -117,7 +117,10 @@ def _comparisons(
     old_runs, new_runs = (
         load_runs(place, metric=metric, filter_name=filter_name, measured=True) for place in (base, new)
     )
-    return [pair(old, now, allow or (), level) for old, now in match(old_runs, new_runs)]
+    comparisons = [pair(old, now, allow or (), level) for old, now in match(old_runs, new_runs)]
+    for task in sorted({run.task for run in new_runs} - {comparison.new.task for comparison in comparisons}):
+        typer.echo(f"s1-report: {new}: {task} is not in the baseline, so it is not compared", err=True)
+    return comparisons
 
 
 def margins_of(texts: list[str]) -> tuple[float, dict[str, float]]:

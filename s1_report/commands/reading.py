@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from s1_report.commands import Figure, Filter, Folders, Level, Metric, Runs, app, finish, say, table
+from s1_report.record import ReportError
 
 
 class Axis(StrEnum):
@@ -24,7 +25,7 @@ class Axis(StrEnum):
     short_help="What more thinking buys: accuracy by setting", epilog="Example: s1-report curve runs/aime24 -o curve"
 )
 def curve(
-    folders: Folders,
+    runs: Runs,
     output: Figure = None,
     title: Annotated[str, typer.Option(help="Title of the figure.")] = "Accuracy against thinking",
     against: Annotated[Axis, typer.Option(help="What the figure has below: tokens used, or the budget.")] = Axis.tokens,
@@ -34,10 +35,17 @@ def curve(
     """Accuracy, thinking tokens and waits of every setting, with intervals and the change against the first."""
     from s1_report import curve as curves
     from s1_report import scaling
+    from s1_report.collect import Collected
     from s1_report.collect import collect as read
+    from s1_report.runs import records_under
 
-    found = read(*folders, metric=metric, filter_name=filter_name)
-    series = curves.curve(found.records)
+    records = {place: records_under(place) for place in runs}
+    logs = [place for place in runs if not records[place]]
+    found = read(*logs, metric=metric, filter_name=filter_name) if logs else Collected()
+    measured = [record for place in runs for record in records[place] if record.questions]
+    if not measured and not logs:
+        raise ReportError(f"{runs[0]}: published records hold no questions: name a measured run")
+    series = curves.curve([*measured, *found.records])
     if series:
         table(curves.HEADERS, curves.rows(series))
         say(curves.FOOTNOTE)

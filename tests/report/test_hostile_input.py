@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from s1_report import gate_formats, stats
+from s1_report import gate_formats, paired, stats
 from s1_report.cli import main
 from s1_report.collect import collect
 from s1_report.compare import compare
@@ -199,6 +199,29 @@ def test_statistics_refuse_what_is_no_sample():
             stats.wilson(successes, trials)
 
 
+@pytest.mark.parametrize("values", [[], [float("nan")], [0.5, float("inf")]])
+def test_paired_statistics_refuse_nan_instead_of_finding_a_drop_in_it(values):
+    for statistic in (paired.sign_flip, lambda row: paired.standard_error(row, 1), stats.bootstrap_interval):
+        with pytest.raises(ValueError, match="finite numbers"):
+            statistic(values)
+
+
+def test_a_new_task_outside_the_baseline_is_named_and_not_gated(report, run_folder):
+    base = run_folder("base", ANSWERS)
+    new = run_folder("new", {**ANSWERS, "math500": [[1]] * 30})
+    code, error = report("gate", base, new, "--margin", "40")
+    assert code == 0
+    assert "math500 is not in the baseline" in error
+
+
+def test_the_curve_is_drawn_from_records_too(report, run_folder, tmp_path):
+    folder = run_folder("run", {"t_wait0": [[0]] * 9, "t_wait2": [[1]] * 9}, waits={"t_wait0": 0, "t_wait2": 2})
+    store(collect(folder).records, tmp_path / "records")
+    code, error = report("curve", tmp_path / "records", "-o", tmp_path / "curve")
+    assert (code, error) == (0, "")
+    assert (tmp_path / "curve.svg").exists()
+
+
 def test_one_question_has_an_interval_that_says_almost_nothing():
     interval = stats.accuracy_interval([[1]])
     assert interval.high == 1.0
@@ -220,3 +243,10 @@ def test_a_folder_of_published_and_measured_records_gives_the_measured_ones(run_
     (tmp_path / "results" / "published.json").write_text(published)
     assert len(load_runs(tmp_path / "results")) == 2
     assert load_runs(tmp_path / "results", measured=True) == [from_json(to_json(record), "file")]
+
+
+@pytest.mark.parametrize("right", [0, 1])
+def test_the_share_lies_in_its_interval_when_all_answers_agree(right):
+    for count in range(1, 200):
+        low, high = stats.accuracy_interval([[right]] * count)
+        assert low <= right <= high
