@@ -8,6 +8,7 @@ expressions that differ at any point are different.
 
 from __future__ import annotations
 
+import re
 import signal
 import warnings
 from collections.abc import Iterator
@@ -237,6 +238,9 @@ def from_sympy(expression: Any) -> Node:
     raise NoValue(f"no tree for {type(expression).__name__}")
 
 
+_BARE_FRACTION = re.compile(r"\\[dtc]?frac\s*(\d)\s*(\d)")
+
+
 def compare_calculus(answer: str, reference: str) -> Truth:
     """Sums, integrals and limits, which only the LaTeX parser reads: whether the evaluated difference vanishes."""
     from latex2sympy2_extended import latex2sympy
@@ -246,7 +250,7 @@ def compare_calculus(answer: str, reference: str) -> Truth:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                parsed.append(latex2sympy(text.strip().strip("$")))
+                parsed.append(latex2sympy(_BARE_FRACTION.sub(r"\\frac{\1}{\2}", text.strip().strip("$"))))
         except Exception:
             # the parser raises many types on text that is no LaTeX; all mean the same here
             return False

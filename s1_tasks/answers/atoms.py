@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from fractions import Fraction
 
@@ -42,6 +43,7 @@ _GREEK = frozenset(
 CURRENCIES = {r"\dollar": "dollar", r"\euro": "euro", r"\pound": "pound", r"\yen": "yen", r"\rupee": "rupee"}
 _BASE_WORDS = {"two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
                "eleven": 11, "twelve": 12, "sixteen": 16}  # fmt: skip  # fmt: skip
+MAX_DOUBLE_FACTORIAL = 300
 
 
 class AtomReader(CallReader):
@@ -55,7 +57,7 @@ class AtomReader(CallReader):
                 node = self._raised(node)
             elif self.text == "!" and self.kind == "sign":
                 self.step()
-                node = Call("factorial", (node,))
+                node = self._factorial(node)
             elif self.text == "%" or self.text in (r"\circ",):
                 unit = "%" if self.text == "%" else "degree"
                 self.step()
@@ -71,6 +73,15 @@ class AtomReader(CallReader):
         if isinstance(node, Symbol | Power) and self.text == "(" and not self.spaced and _is_function(node):
             return Call(_function_name(node), self._bracketed_arguments())
         return node
+
+    def _factorial(self, node: Node) -> Node:
+        """After n!: 7!! is 7 * 5 * 3, not the factorial of 7!."""
+        if self.text != "!" or self.kind != "sign" or self.spaced:
+            return Call("factorial", (node,))
+        self.step()
+        if not isinstance(node, Number) or node.value.denominator != 1 or not 0 <= node.value <= MAX_DOUBLE_FACTORIAL:
+            raise Unreadable(f"a double factorial of anything but a whole number up to {MAX_DOUBLE_FACTORIAL}")
+        return integer(math.prod(range(int(node.value), 0, -2)))
 
     def _raised(self, node: Node) -> Node:
         if self.text == r"\circ" or (self.text == "{" and self.peek_text(1) == r"\circ" and self.peek_text(2) == "}"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from s1_tasks.answers.cursor import Cursor
+from s1_tasks.answers.matrices import determinant
 from s1_tasks.answers.nodes import (
     ONE,
     Builder,
@@ -105,7 +106,7 @@ class BracketReader(Cursor):
             raise Unreadable("an empty environment")
         if name in ("cases", "dcases", "rcases"):
             return Piecewise(cells) if any(len(row) > 1 for row in cells) else Sequence(tuple(row[0] for row in cells))
-        return Matrix(cells)
+        return determinant(cells) if name == "vmatrix" else Matrix(cells)
 
 
 def fraction(top: Node, bottom: Node) -> Node:

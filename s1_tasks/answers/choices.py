@@ -38,6 +38,11 @@ _IS_CORRECT = re.compile(
 )
 _MENTION = re.compile(rf"(?<![\w'])\(?([{LETTERS}])\)?(?![\w'])")
 _PARENTHESISED = re.compile(rf"(?:^|[^\w\\])\(([{LETTERS}])\)(?!\w)")
+_DENIES = re.compile(
+    r"\b(?:not|cannot|can't|isn't|never|neither|nor|wrong|incorrect|false|impossible|eliminated?|excluded?|unless|"
+    r"ruled?\sout)\b",
+    re.IGNORECASE,
+)
 _ANOTHER = re.compile(
     rf"[)\]}}*_.$]{{0,4}}\s{{0,2}}(?:,|and|or|&|/|;)\s{{0,2}}(?:and\s|or\s)?[({{*$]{{0,3}}[{LETTERS}](?![\w'])",
     re.IGNORECASE,
@@ -112,6 +117,8 @@ def _last_mention(part: str) -> tuple[str, str] | None:
         sentences = re.split(r"(?<=[.!?])\s+", last[-1000:])
         for sentence in reversed(sentences):
             letters = {match.group(1).upper() for match in pattern.finditer(sentence)}
+            if letters and _DENIES.search(sentence):  # "option B cannot be right" says what the answer is not
+                continue
             if len(letters) == 1:
                 return letters.pop(), rule
             if letters:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from s1_tasks.answers import pieces, realsets
 from s1_tasks.answers.families import same_family
 from s1_tasks.answers.labels import Named, align_variable, may_agree, signed_variants, unlabel, value_of_combination
+from s1_tasks.answers.matrices import holds_matrix
 from s1_tasks.answers.members import (
     all_unlabelled,
     any_plus_minus,
@@ -30,7 +31,6 @@ from s1_tasks.answers.nodes import (
     SCALAR_TYPES,
     Based,
     Builder,
-    Matrix,
     NamedSet,
     Node,
     Number,
@@ -117,7 +117,7 @@ class Comparer:
     def _same_bodies(self, given: Node, wanted: Node) -> Truth:
         if isinstance(given, Based) or isinstance(wanted, Based):
             return same_digits(given, wanted)
-        if isinstance(given, Matrix) or isinstance(wanted, Matrix):
+        if holds_matrix(given) or holds_matrix(wanted):
             return self._same_matrices(given, wanted)
         if isinstance(given, Piecewise) or isinstance(wanted, Piecewise):
             return self._same_pieces(given, wanted)
@@ -289,7 +289,7 @@ class Comparer:
     def _same_matrices(self, given: Node, wanted: Node) -> Truth:
         first, second = matrix_rows(given), matrix_rows(wanted)
         if first is None or second is None:
-            return False
+            return given == wanted
         if len(first) != len(second) and 1 in (len(first), len(first[0])) and 1 in (len(second), len(second[0])):
             first, second = [[cell for row in first for cell in row]], [[cell for row in second for cell in row]]
         if [len(row) for row in first] != [len(row) for row in second]:

@@ -211,7 +211,7 @@ class Grammar(AtomReader):
 
     def at_factor(self, builder: bool) -> bool:
         """Whether an implicit factor starts here."""
-        if self.kind in ("number", "letter"):
+        if self.kind in ("number", "letter", "begin"):
             return not (self.text in ("U", "u") and self.peek_opens(1))
         if self.kind == "name":
             return self.text not in ("and", "or", "union", "mod")
@@ -229,6 +229,8 @@ class Grammar(AtomReader):
             part = self.power()
             if isinstance(part, Number) and 0 < part.value < 1:
                 factors[-1] = Number(last.value + part.value)
+            elif isinstance(part, Quantity) and isinstance(part.value, Number) and 0 < part.value.value < 1:
+                factors[-1] = Quantity(Number(last.value + part.value.value), part.unit)  # 33 1/3 %
             else:
                 factors.append(part)
             return

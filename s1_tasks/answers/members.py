@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from s1_tasks.answers.labels import Named, signed_variants
+from s1_tasks.answers.matrices import combined_rows, holds_matrix
 from s1_tasks.answers.nodes import (
     Based,
     Constant,
-    Matrix,
     NamedSet,
     Node,
     Number,
@@ -105,8 +105,8 @@ def set_variable(node: Node) -> str | None:
 
 def matrix_rows(node: Node) -> list[list[Node]] | None:
     """The rows of a matrix; a tuple is a row, nested tuples are rows."""
-    if isinstance(node, Matrix):
-        return [list(row) for row in node.rows]
+    if holds_matrix(node):
+        return combined_rows(node)
     if not isinstance(node, Sequence) or node.opening == "{":
         return None
     if all(isinstance(item, Sequence) and item.opening for item in node.items):

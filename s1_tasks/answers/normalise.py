@@ -87,6 +87,10 @@ _ENVIRONMENT = re.compile(
 _GROUPED = re.compile(r"(?<![\d.,])(\d{1,3}(?:(?:,\s?\\!\s?|\{,\}|\\[,;: ]|\\!)\d{3})+)(?![\d])")
 _SPACED_DIGITS = re.compile(r"(?<![\d.,])[1-9]\d{0,2}(?: \d{3})+(?![\d/])(?! \d)")
 _DELIMITERS = re.compile(r"(?<!\\)\\[()\[\]]")
+_NO_DELIMITER = re.compile(r"\\(?:left|right|big[lr]?|Big[lr]?|bigg[lr]?|Bigg[lr]?)\s*\.")
+_TIMES = re.compile(r"(?<=\d)\s?[xX]\s?(?=10\s?(?:\^|\*\*))")
+"""3 x 10^4"""
+_CLOCK = re.compile(r"(?<=\d:\d\d)\s*([ap])\.?\s?m\b\.?|(?<=\d)\s*([ap])\.\s?m\.", re.IGNORECASE)
 _ROW_GAPS = re.compile(r"\\\\\s*\[[\d.]+(?:pt|em|ex|mm|cm)\]")
 
 
@@ -109,7 +113,8 @@ def clean(text: str) -> str:
     text = ascii_text(text)
     if "\\\\" in text:
         text = _single_backslashes(_ROW_GAPS.sub(r"\\\\ ", text))
-    text = _DELIMITERS.sub(" ", text)
+    text = _NO_DELIMITER.sub(" ", _DELIMITERS.sub(" ", text))
+    text = _TIMES.sub(r"\\times ", text)
     text = (
         text.replace(r"\$", r"\dollar ").replace("$", " ").replace(r"\#", " ").replace(r"\_", "_").replace(r"\%", "%")
     )
@@ -131,9 +136,13 @@ def clean(text: str) -> str:
             text = replaced
     else:
         text = text.replace("~", " ")
-    text = text.replace("{,}", ",")
+    text = _CLOCK.sub(_half_of_day, text.replace("{,}", ",").replace("{:}", ":"))
     text = _SPACED_DIGITS.sub(lambda digits: digits.group().replace(" ", ""), text)
     return strip_edges(text)
+
+
+def _half_of_day(match: re.Match[str]) -> str:
+    return rf" \word{{{(match.group(1) or match.group(2)).lower()}m}}"
 
 
 def strip_edges(text: str) -> str:

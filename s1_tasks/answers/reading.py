@@ -23,6 +23,7 @@ from s1_tasks.answers.nodes import (
     walk,
 )
 from s1_tasks.answers.normalise import clean, has_thousands, merge_thousands, words_form
+from s1_tasks.answers.numerals import number_in_words
 
 MAX_ANSWER_CHARS = 10_000
 """A longer answer is unreadable: no benchmark asks for one."""
@@ -47,8 +48,8 @@ _PHRASES: dict[str, Node] = {
                      "all non negative real numbers", "set of nonnegative real numbers"), NamedSet("reals from 0")),
     **dict.fromkeys(("all integers", "set of all integers", "integers"), NamedSet("integers")),
     **dict.fromkeys(("dne", "does not exist", "limit does not exist", "it does not exist"), Words("does not exist")),
-    **dict.fromkeys(("infinitely many", "infinite number", "infinitely many solutions", "infinite solutions",
-                     "infinitely many values"), Words("infinitely many")),
+    **dict.fromkeys(("infinitely many", "infinite number", "infinite", "infinitely many solutions",
+                     "infinite solutions", "infinitely many values"), Words("infinitely many")),
     **dict.fromkeys(("yes", "true"), Words("yes")),
     **dict.fromkeys(("no", "false"), Words("no")),
 }  # fmt: skip
@@ -103,6 +104,9 @@ def readings(text: str) -> tuple[Node, ...]:
         if found:
             return found
     form = words_form(text) if len(text) < 2_000 else ""
+    spelled = number_in_words(form.split())
+    if spelled is not None:
+        return (integer(spelled),)
     return (_PHRASES.get(form) or Words("" if form in _NO_ANSWERS else form),)
 
 

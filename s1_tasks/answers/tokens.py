@@ -54,6 +54,7 @@ _LEXEME = re.compile(
     r"(?P<command>\\(?:[a-zA-Z]+|.))|(?P<sign>\.\.\.|\*\*|<=|>=|!=|==|=<|=>|->|:=|\^|.))",
     re.DOTALL,
 )
+_UNIT_NAMED_AS_FUNCTION = re.compile(r"(?<=\d)\s*(?<!\\)\b(min|sec)\.?\s*(?=$|[,;])|(?<=\d)\s+\\word\{(min|sec)\}")
 _SAME_SIGN = {"**": "^", "<=": r"\le", ">=": r"\ge", "!=": r"\ne", "==": "=", "=<": r"\le", "=>": r"\Rightarrow",
               "->": r"\to", ":=": "="}  # fmt: skip
 
@@ -61,6 +62,7 @@ _SAME_SIGN = {"**": "^", "<=": r"\le", ">=": r"\ge", "!=": r"\ne", "==": "=", "=
 def tokenise(text: str) -> list[Token]:
     """Raises Unreadable beyond the caps."""
     tokens: list[Token] = []
+    text = _UNIT_NAMED_AS_FUNCTION.sub(r" \\word{\1\2s}", text)
     position, end = 0, len(text.rstrip())
     while position < end:
         match = _LEXEME.match(text, position)

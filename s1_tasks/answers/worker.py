@@ -9,6 +9,7 @@ import os
 import resource
 import signal
 import sys
+from functools import cache
 
 from s1_tasks.answers.reading import needs_calculus, readings
 
@@ -31,7 +32,7 @@ def main() -> None:
     for line in sys.stdin:
         request = json.loads(line)
         if needs_calculus(request["answer"]) or needs_calculus(request["reference"]):
-            import latex2sympy2_extended  # noqa: F401 (as above, and seldom needed)
+            _load_calculus_parser()
         signal.setitimer(signal.ITIMER_PROF, request["cpu_seconds"])
         try:
             reply = compare(request["answer"], request["reference"], symmetric=request["symmetric"])
@@ -43,6 +44,14 @@ def main() -> None:
         signal.setitimer(signal.ITIMER_PROF, 0)
         replies.write(json.dumps(reply) + "\n")
         replies.flush()
+
+
+@cache
+def _load_calculus_parser() -> None:
+    """Import the LaTeX parser and let it build its tables: no comparison should pay for that, and few need it."""
+    from latex2sympy2_extended import latex2sympy
+
+    latex2sympy(r"\int_0^1 \frac{x}{2} dx + \sum_{k=1}^{2} k")
 
 
 def compare(answer: str, reference: str, *, symmetric: bool) -> tuple[str, str]:
