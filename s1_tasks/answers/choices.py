@@ -28,7 +28,8 @@ _MARKER = re.compile(
     re.IGNORECASE,
 )
 _SAYS = re.compile(
-    r"(?:\bit(?:'s| is| must be| should be)|\bI (?:choose|pick|select|would choose|go with)|\bcorrect:)\s{0,3}",
+    r"(?:\bit(?:'s| is| must be| should be)|\bI (?:choose|pick|select)|\bI(?:'d| would) (?:say|choose|pick|go with)|"
+    r"\bI go with|\bcorrect:)\s{0,3}",
     re.IGNORECASE,
 )
 _OPTION = re.compile(rf"\b(?:option|choice|answer)[\s*_]{{0,4}}\(?([{LETTERS}])\b\)?", re.IGNORECASE)

@@ -9,7 +9,8 @@ final part, in this order:
 4. "whole text": a text that is nothing but an answer;
 5. "conclusion": the formula that the last sentence states;
 6. "display math": the last displayed formula;
-7. "last line": the last line as it stands.
+7. "bold": the words set in bold in the last sentence;
+8. "last line": the last line as it stands.
 """
 
 import itertools
@@ -18,7 +19,7 @@ from dataclasses import dataclass
 
 from s1_tasks.answers.boxes import boxes
 from s1_tasks.answers.choices import find_choice
-from s1_tasks.answers.reading import answer_in_prose, is_formula
+from s1_tasks.answers.reading import answer_in_prose, emphasised, is_formula
 from s1_tasks.answers.thinking import final_part
 from s1_tasks.answers.verdict import Kind
 
@@ -49,7 +50,10 @@ _ALIGNED = re.compile(
     re.DOTALL,
 )
 _HASHES = re.compile(r"^####[ \t]", re.MULTILINE)
-_REASON = re.compile(r"\s{0,3}[,;(]?\s{0,3}\b(?:because|since|as|which|so|when|after|due|given)\b", re.IGNORECASE)
+_REASON = re.compile(
+    r"\s{0,3}[,;(]?\s{0,3}\b(?:because|since|as|which|so|when|after|due|given)\b|\s{0,3}[,;(]\s{0,3}(?:and\s)?not\b",
+    re.IGNORECASE,
+)
 _HEADING = re.compile(r"^[ \t#*_>-]{0,8}(?:the\s)?(final\s)?answer[ \t*_:.]{0,8}$", re.IGNORECASE | re.MULTILINE)
 _HOPE = re.compile(r"\s*I hope (?:it|this) is correct[.!]?\s*$", re.IGNORECASE)
 _SENTENCE_END = re.compile(r"(?<=[.?])[ \t]+(?=[A-Z\\$<*(\[])|(?<=[.?])\s*\n+|\n\s*\n")
@@ -129,6 +133,9 @@ def _stated(part: str) -> Extraction | None:
     if displayed:
         return Extraction(displayed, "display math")
     lines = [line for line in whole.splitlines() if line.strip()]
+    bold = emphasised(sentences[-1]) if sentences else ""
+    if bold:
+        return Extraction(bold, "bold")
     return Extraction(_tidy(lines[-1]), "last line") if lines else None
 
 

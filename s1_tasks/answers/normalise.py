@@ -148,6 +148,8 @@ def _half_of_day(match: re.Match[str]) -> str:
 def strip_edges(text: str) -> str:
     """Without surrounding punctuation and spaces; a factorial, a prime and "..." stay."""
     text = text.strip().strip('`*"').strip()
+    if len(text) > 2 and text[0] == "'" == text[-1]:
+        text = text[1:-1]
     end = len(text)
     while end and text[end - 1] in ' \t\r\n.,;:`"' and not text[:end].endswith("..."):
         end -= 1

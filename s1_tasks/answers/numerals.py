@@ -12,6 +12,9 @@ MAX_WORDS = 20
 
 def number_in_words(words: list[str]) -> int | None:
     """The number that lower-case words spell, or None; "two three" and "hundred hundred" spell none."""
+    if len(words) > 1 and words[0] in ("minus", "negative"):
+        positive = number_in_words(words[1:])
+        return None if positive is None or words[1] in ("minus", "negative") else -positive
     if not words or len(words) > MAX_WORDS or words[0] == "and" or words[-1] == "and":
         return None
     total, group, room, limit = 0, 0, 1000, 10**12

@@ -86,6 +86,12 @@ _WORD_FORMULA = re.compile(r"\\(?:text|textbf|mathrm|mbox)\{[a-zA-Z ]{3,40}\}")
 _GOES_ON = re.compile(r"\b(?:so|then|thus|therefore|hence|implies|have|get|find|gives|yields|obtain)\b", re.IGNORECASE)
 _NAMED_VALUE = re.compile(r"[^=]*|\s*\\?[a-zA-Z]+(?:_\{?\w+\}?)?\s*=[^=]*")
 _TEXT_MARKUP = re.compile(r"\\(?:text|textbf|mbox|mathrm|textrm)\{([^{}]*)\}")
+_BOLD = re.compile(r"\*\*([^*\n]{1,60}?)(?<!:)\*\*(?!:)")
+_IS_THE_ANSWER = re.compile(
+    r"^\W{0,4}(?:(?:so|thus|hence|therefore|then|and)\b,?\s+)?(.{1,80}?)\s+is\s+(?:the|our|my)\s+"
+    r"(?:final\s+|correct\s+|required\s+)?answer\W*$",
+    re.IGNORECASE,
+)
 _ASIDE = re.compile(r"\s*\(\s*[a-zA-Z]{3}[a-zA-Z ,.'-]*\)\s*$")
 _STATES = re.compile(r"(?:\bit's\b|\bis\b|\bare\b|\bequals?\b|\bbe\b|:|\bgives?\b|(?<![<>!=])=(?!=))\s*", re.IGNORECASE)
 
@@ -237,6 +243,9 @@ def _formulas_in_prose(text: str) -> list[str]:
             candidates.append(formulas[-1 if concluded else following[0]])
     if _NEGATION.search(text):
         return candidates
+    subject = _IS_THE_ANSWER.match(text)
+    if subject:
+        candidates.insert(0, subject.group(1))
     if _ASIDE.search(text):
         candidates.append(_ASIDE.sub("", text))  # 5 (approximately)
     if formulas and (len(formulas) == 1 or _words_after(text, matches[-1].end()) <= 3):
@@ -245,6 +254,12 @@ def _formulas_in_prose(text: str) -> list[str]:
     if not formulas and len(numbers) == 1 and _CONCLUDES.search(text):
         candidates.append(numbers[0])
     return candidates
+
+
+def emphasised(sentence: str) -> str:
+    """The only words in bold of a sentence that denies nothing; "" without one."""
+    bold = _BOLD.findall(sentence)
+    return "" if len(bold) != 1 or _NEGATION.search(sentence) else bold[0].strip()
 
 
 def _words_after(text: str, position: int) -> int:
