@@ -78,7 +78,9 @@ DEFAULT_MODEL = "simplescaling/s1-32B"
 
 # vLLM's own defaults on a CPU compile the model and claim 92 % of the memory; with these it starts in half the time
 # and beside other programs. Anything the user says wins.
-CPU_DEFAULTS = {"enforce_eager": True, "kv_cache_memory_bytes": 2**30}
+# Small blocks because only whole ones stay in the prefix cache: with vLLM's 128 tokens a short session would be read
+# again from its start after every wait.
+CPU_DEFAULTS = {"enforce_eager": True, "kv_cache_memory_bytes": 2**30, "block_size": 32}
 
 # Decided by the session (or able to break its budget), not by the user's sampling options.
 _OURS = {
