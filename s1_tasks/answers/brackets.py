@@ -51,6 +51,8 @@ class BracketReader(Cursor):
         if opening == r"\{" and self.text == r"\}":
             self.step()
             return NamedSet("empty")
+        if self.text in ("and", "or"):
+            raise Unreadable("an alternative in brackets")  # 5 (or 6) is no product
         inside = self.sequence(builder=opening == r"\{")
         if opening == r"\{" and self.text in ("|", r"\mid", ":"):
             inside = self.set_builder(inside)

@@ -20,6 +20,7 @@ from s1_tasks.answers.members import (
     elements_of,
     has_bare_items,
     is_collection,
+    is_half_open,
     is_tuple,
     items_of,
     matrix_rows,
@@ -125,7 +126,8 @@ class Comparer:
             return self._same_ratios(given, wanted)
         if realsets.looks_like_set(given) or realsets.looks_like_set(wanted):
             result = self._same_sets(given, wanted)
-            if result is not False or not is_collection(given) or not is_collection(wanted):
+            half_open = is_half_open(given) or is_half_open(wanted)  # [2, 3) is no list of 2 and 3
+            if result is not False or half_open or not is_collection(given) or not is_collection(wanted):
                 return result
         if isinstance(given, Relation) and isinstance(wanted, Relation):
             return self._same_relations(given, wanted)

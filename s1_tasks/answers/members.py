@@ -34,6 +34,11 @@ def is_tuple(node: Node) -> bool:
     return isinstance(node, Sequence) and node.opening in ("(", "[", "<")
 
 
+def is_half_open(node: Node) -> bool:
+    """Whether different brackets at the two ends show that this is an interval."""
+    return isinstance(node, Sequence) and (node.opening, node.closing) in (("[", ")"), ("(", "]"))
+
+
 def has_bare_items(node: Node) -> bool:
     """A list without brackets whose items are single values."""
     return isinstance(node, Sequence) and node.opening == "" and not any(is_collection(item) for item in node.items)
