@@ -63,7 +63,15 @@ def test_the_command_of_the_title_on_the_embedded_model(tmp_path: Path) -> None:
 def test_ctrl_c_in_a_terminal_ends_the_run_with_a_sentence(tmp_path: Path) -> None:
     arguments = ("--model_args", f"pretrained={NANO},min_thinking_tokens=2500", "--tasks", "s1_nano", "--limit", "300")
     with (tmp_path / "log").open("w+") as log:
-        run = subprocess.Popen(command(*arguments), cwd=tmp_path, stdout=log, stderr=log, start_new_session=True)
+        run = subprocess.Popen(
+            command(*arguments),
+            cwd=tmp_path,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            # A test run in the background may have inherited an ignored interrupt, which a terminal's child has not.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        )
         wait_for(lambda: "Thinking (s1)" in (tmp_path / "log").read_text(), run)
         time.sleep(2)
         os.killpg(run.pid, signal.SIGINT)  # a terminal sends it to the engine's processes as well

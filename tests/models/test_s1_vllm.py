@@ -180,10 +180,14 @@ def test_the_harness_s_cache_is_refused(s1_lm: Any) -> None:
 
 def test_ctrl_c_stops_cleanly_and_the_engine_can_go_on(s1_lm: Any) -> None:
     before = generate(s1_lm, PROBLEMS[:2])
-    timer = threading.Timer(1.0, signal.raise_signal, [signal.SIGINT])
-    timer.start()
-    with pytest.raises(KeyboardInterrupt, match=r"interrupted: \d+ of 40 questions were finished"):
-        generate(s1_lm, PROBLEMS, min_thinking_tokens=900)
+    # A test run in the background may have inherited an ignored interrupt.
+    inherited = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        threading.Timer(1.0, signal.raise_signal, [signal.SIGINT]).start()
+        with pytest.raises(KeyboardInterrupt, match=r"interrupted: \d+ of 40 questions were finished"):
+            generate(s1_lm, PROBLEMS, min_thinking_tokens=900)
+    finally:
+        signal.signal(signal.SIGINT, inherited)
     assert generate(s1_lm, PROBLEMS[:2]) == before
 
 
