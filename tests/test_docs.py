@@ -29,6 +29,15 @@ DATA_FOLDERS = {
     "examples": "workflows to copy",
 }
 
+# Files that cannot speak for themselves.
+SAID_HERE = {
+    ".gitignore": "what git leaves alone",
+    "LICENSE": "Apache-2.0",
+    "pyproject.toml": "the distribution, its extras, and the settings of linter, types and tests",
+    "s1_models/lm_eval_s1_bridge.pth": "what a start of Python runs: a finder that waits for lm_eval",
+    "s1_report/audit.html": "the page that audit fills",
+}
+
 
 def tracked() -> list[str]:
     listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
@@ -37,6 +46,8 @@ def tracked() -> list[str]:
 
 def first_line(name: str) -> str:
     """What a file says about itself: the first sentence of its docstring, or its first comment."""
+    if name in SAID_HERE:
+        return SAID_HERE[name]
     path = ROOT / name
     if path.suffix == ".py":
         docstring = (ast.get_docstring(ast.parse(path.read_text())) or "").split("\n\n")[0]
@@ -44,7 +55,7 @@ def first_line(name: str) -> str:
     else:
         lines = path.read_text().splitlines()
         text = next((line.lstrip("# ") for line in lines if line.startswith("#") and not line.startswith("#!")), "")
-    sentence = re.split(r"(?<=[a-z0-9)`\"])[.:](?= |$)", text)[0]
+    sentence = re.split(r"(?<=[a-z0-9)`\"])[.](?= |$)", text)[0]
     return sentence if len(sentence) <= 110 else sentence[:107].rsplit(" ", 1)[0] + " …"
 
 
