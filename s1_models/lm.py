@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
@@ -156,12 +157,18 @@ class BudgetForcingLM:
 
     def _is_templated(self, context: str) -> bool:
         """Whether the harness made this prompt with the chat template (also when it took it from its request cache)."""
-        probe = "s1-probe"
-        before, _, after = self._user_turn(probe).partition(probe)
+        before, after = self._template_frame
         framed = (bool(before.strip()) and context.startswith(before)) or (
             bool(after.strip()) and context.endswith(after)
         )
         return framed or context in self._templated()
+
+    @cached_property
+    def _template_frame(self) -> tuple[str, str]:
+        """What the chat template puts before and after a user's message; the same for every question."""
+        probe = "s1-probe"
+        before, _, after = self._user_turn(probe).partition(probe)
+        return before, after
 
     def _user_turn(self, text: str) -> str:
         try:

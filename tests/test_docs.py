@@ -20,7 +20,7 @@ DATA_FOLDERS = {
     "training/nano/checkpoints": "the embedded model: base and tuned checkpoint with their cards",
     "tests/tasks/cases": "labelled answers, each with its source",
     "results/measured": "measured records, append-only",
-    "results/published": "published numbers with table and page",
+    "results/published": "published numbers, each with its source",
     "results/figures": "generated figures",
     "benchmarks/reports": "what the benchmarks printed, with command and machine",
     "docs/decisions": "one page per decision: context, decision, what would change our mind",

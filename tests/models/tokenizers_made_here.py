@@ -1,6 +1,5 @@
 """Small real tokenizers, byte-level as Qwen's and Llama's, with chosen special tokens and chat templates."""
 
-from pathlib import Path
 from typing import Any
 
 CHATML = (
@@ -36,26 +35,3 @@ def think_tags() -> Any:
 
 def plain() -> Any:
     return make_tokenizer(["<eos>"], "<eos>", None)
-
-
-def save_random_model(folder: Path, tokenizer: Any, context: int = 512) -> Path:
-    """A random two-layer Qwen2 model over this tokenizer, with 20 more embedding rows than the tokenizer has ids."""
-    import torch
-    from transformers import Qwen2Config, Qwen2ForCausalLM
-
-    torch.manual_seed(0)
-    config = Qwen2Config(
-        vocab_size=len(tokenizer) + 20,
-        hidden_size=64,
-        intermediate_size=64,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        num_key_value_heads=2,
-        max_position_embeddings=context,
-        tie_word_embeddings=True,
-        eos_token_id=tokenizer.eos_token_id,
-        bos_token_id=None,
-    )
-    Qwen2ForCausalLM(config).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    return folder
