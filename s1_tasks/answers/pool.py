@@ -1,17 +1,19 @@
 """Worker processes that do computer algebra under limits, and can be killed.
 
 A worker is a fresh interpreter (never a fork of this one), so it is safe beside threads, asyncio, CUDA and any start
-method. It limits its own CPU time and memory; this side adds a generous wall-clock limit for a machine that stalls, so
-load does not turn right into wrong. A worker that exceeds a limit is killed and its replacement starts at once.
-Workers end when this process ends, however it ends: their input closes.
+method. It forks a child for each comparison, which limits its own CPU time and memory, so one that exceeds them costs
+nothing but itself; this side adds a generous wall-clock limit for a machine that stalls, so load does not turn right
+into wrong. Workers end when this process ends, however it ends: their input closes.
 """
 
 from __future__ import annotations
 
 import atexit
+import contextlib
 import json
 import os
 import select
+import signal
 import subprocess
 import sys
 import threading
@@ -83,7 +85,8 @@ class Worker:
         return received
 
     def close(self) -> None:
-        self._process.kill()
+        with contextlib.suppress(ProcessLookupError):  # it ended by itself, and its last child with it
+            os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:

@@ -1,7 +1,8 @@
-"""The child interpreter's side: read a pair per line, compare with sympy, answer on one line.
+"""The worker's side: read a pair per line, compare with sympy in a fork, answer on one line.
 
-Limits: memory once at the start, CPU time anew for every pair. Exceeding the CPU limit ends the process (the default
-action of SIGPROF), which no `except` inside the algebra system can stop.
+The worker imports the algebra system once and then only waits: every pair is compared in a child forked from it. The
+child has its own limits, and one that exceeds them dies alone: no later comparison waits for the imports again, and
+none inherits what an earlier one left behind. The worker has one thread and holds no locks, so forking it is safe.
 """
 
 import json
@@ -9,49 +10,63 @@ import os
 import resource
 import signal
 import sys
-from functools import cache
+from typing import NoReturn
 
 from s1_tasks.answers.reading import needs_calculus, readings
 
 MEMORY_BYTES = 280 * 1024 * 1024
-"""Private memory (heap and anonymous mappings) that a worker may have."""
+"""Private memory (heap and anonymous mappings) that a comparison may have."""
 
 
 def main() -> None:
     """Serve until standard input closes."""
-    replies = os.fdopen(os.dup(1), "w")
+    replies = os.dup(1)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # nothing that sympy prints may reach the protocol
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
     sys.setrecursionlimit(3_000)
-    import s1_tasks.answers.algebra  # noqa: F401 (an import that no comparison should pay for)
-
-    replies.write("ready\n")
-    replies.flush()
-    resource.setrlimit(resource.RLIMIT_DATA, (MEMORY_BYTES, MEMORY_BYTES))
+    _load()
+    os.write(replies, b"ready\n")
     for line in sys.stdin:
-        request = json.loads(line)
-        if needs_calculus(request["answer"]) or needs_calculus(request["reference"]):
-            _load_calculus_parser()
-        signal.setitimer(signal.ITIMER_PROF, request["cpu_seconds"])
-        try:
-            reply = compare(request["answer"], request["reference"], symmetric=request["symmetric"])
-        except MemoryError:
-            reply = ("TIMED_OUT", "the comparison needs more than its memory")
-        except Exception as failure:
-            # sympy and mpmath fail in many ways; none of them shows that the answers are equal
-            reply = ("INCORRECT", f"not shown to be equal ({type(failure).__name__} in the algebra system)")
-        signal.setitimer(signal.ITIMER_PROF, 0)
-        replies.write(json.dumps(reply) + "\n")
-        replies.flush()
+        child = os.fork()
+        if child == 0:
+            _answer(json.loads(line), replies)
+        _, status = os.waitpid(child, 0)
+        if status:
+            _send(replies, ("TIMED_OUT", "the comparison exceeded its CPU time or its memory"))
 
 
-@cache
-def _load_calculus_parser() -> None:
-    """Import the LaTeX parser and let it build its tables: no comparison should pay for that, and few need it."""
+def _load() -> None:
+    """What no comparison should pay for: the algebra system, and the LaTeX parser with the tables it builds."""
     from latex2sympy2_extended import latex2sympy
 
+    import s1_tasks.answers.algebra  # noqa: F401
+
     latex2sympy(r"\int_0^1 \frac{x}{2} dx + \sum_{k=1}^{2} k")
+
+
+def _answer(request: dict[str, object], replies: int) -> NoReturn:
+    """In the child: compare under the limits, send the reply, end.
+
+    Exceeding the CPU limit ends the process (the default action of SIGPROF), which no `except` in the algebra system
+    can stop.
+    """
+    resource.setrlimit(resource.RLIMIT_DATA, (MEMORY_BYTES, MEMORY_BYTES))
+    signal.setitimer(signal.ITIMER_PROF, float(str(request["cpu_seconds"])))
+    try:
+        reply = compare(str(request["answer"]), str(request["reference"]), symmetric=bool(request["symmetric"]))
+    except MemoryError:
+        reply = ("TIMED_OUT", "the comparison needs more than its memory")
+    except Exception as failure:
+        # sympy and mpmath fail in many ways; none of them shows that the answers are equal
+        reply = ("INCORRECT", f"not shown to be equal ({type(failure).__name__} in the algebra system)")
+    signal.setitimer(signal.ITIMER_PROF, 0)
+    _send(replies, reply)
+    os._exit(0)  # no clean-up of what belongs to the worker
+
+
+def _send(replies: int, reply: tuple[str, str]) -> None:
+    os.write(replies, json.dumps(reply).encode() + b"\n")
 
 
 def compare(answer: str, reference: str, *, symmetric: bool) -> tuple[str, str]:
