@@ -30,15 +30,26 @@ class Engine(Protocol):
 
     a reply has at most `request.max_tokens` tokens; no stop id is inside it; STOP only if a stop id ended it; only
     ids the tokenizer knows (others are left out and counted in `Reply.dropped`); greedy replies do not depend on
-    what else is in flight (as far as the engine's kernels are batch-invariant).
+    what else is in flight (as far as the engine's kernels are batch-invariant). A stop id needs a token of its own:
+    where it would have been token `max_tokens + 1` the reply ends with LENGTH.
     """
 
     context_window: int  # tokens
 
     def submit(self, key: Hashable, request: Request) -> None: ...
 
-    def poll(self) -> Sequence[tuple[Hashable, Reply]]:
-        """Blocks until something finished; returns all that did. Empty only when nothing is in flight."""
+    def poll(self, timeout_seconds: float | None = None) -> Sequence[tuple[Hashable, Reply]]:
+        """Blocks until something finished, at most about `timeout_seconds`; returns all that did.
+
+        Without a timeout empty only when nothing is in flight.
+        """
+        ...
+
+    def partial(self) -> Sequence[tuple[Hashable, Tokens]]:
+        """What was generated so far for each request in flight: a beginning of its later reply.
+
+        It may lag behind, ends before the first dropped id, and is empty for an engine that cannot say. Never blocks.
+        """
         ...
 
     def cancel(self) -> None:

@@ -9,18 +9,20 @@ from __future__ import annotations
 import dataclasses
 import importlib.metadata
 import inspect
+import itertools
 import logging
 import multiprocessing
 import multiprocessing.connection
 import os
 import sys
 import threading
+import time
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from importlib.metadata import Distribution, DistributionFinder
 from typing import Any
 
 from s1_models.driver import EngineError
-from s1_models.forcing import Finish, Reply, Request
+from s1_models.forcing import Finish, Reply, Request, Tokens
 from s1_models.lm import BudgetForcingLM, default_options
 from s1_models.options import ALIASES, OPTIONS, OptionError, check_known, split_options
 
@@ -111,6 +113,20 @@ MODEL_ARGUMENTS = frozenset(
 )
 
 
+# vLLM hands over what a request has generated this often, in tokens: often enough to lose little when killed, seldom
+# enough to cost nothing (benchmarks/bench_memo.py).
+PARTIAL_EVERY_TOKENS = 8
+
+
+@dataclasses.dataclass(slots=True)
+class _InFlight:
+    """A request in vLLM, and the ids it sampled so far."""
+
+    key: Hashable
+    request: Request
+    sampled: list[int]
+
+
 class VLLMEngine:
     """The Engine protocol on a running `vllm.LLM`.
 
@@ -123,7 +139,7 @@ class VLLMEngine:
         self._engine = llm.llm_engine
         self._known_ids = known_ids
         self._lora_request = lora_request
-        self._in_flight: dict[str, tuple[Hashable, Request]] = {}
+        self._in_flight: dict[str, _InFlight] = {}
         self._submitted = 0
         self.context_window: int = self._engine.model_config.max_model_len
         _report_death(self._engine.engine_core, processes)
@@ -131,7 +147,7 @@ class VLLMEngine:
     def submit(self, key: Hashable, request: Request) -> None:
         self._submitted += 1
         name = f"s1-{self._submitted}"
-        self._in_flight[name] = key, request  # first, so that an interrupt from here on cancels it
+        self._in_flight[name] = _InFlight(key, request, [])  # first, so that an interrupt from here on cancels it
         try:
             params = SamplingParams(
                 max_tokens=request.max_tokens,
@@ -139,7 +155,8 @@ class VLLMEngine:
                 stop_token_ids=list(request.stop),
                 ignore_eos=True,  # the end-of-text ids are among the stops, where they are wanted
                 detokenize=False,
-                output_kind=RequestOutputKind.FINAL_ONLY,
+                output_kind=RequestOutputKind.DELTA,
+                stream_interval=PARTIAL_EVERY_TOKENS,
                 **dict(request.sampling),
             )
             prompt = TokensPrompt(prompt_token_ids=list(request.prefix))
@@ -148,17 +165,24 @@ class VLLMEngine:
             del self._in_flight[name]
             raise EngineError(f"vLLM refused a request: {error}") from error
 
-    def poll(self) -> Sequence[tuple[Hashable, Reply]]:
+    def poll(self, timeout_seconds: float | None = None) -> Sequence[tuple[Hashable, Reply]]:
+        deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
         while self._in_flight:
             try:
-                outputs = self._engine.step()
+                outputs = self._engine.step()  # blocks for one decoding step
             except Exception as error:
                 raise EngineError(f"vLLM died: {error}") from error
-            # After a cancel vLLM may still hand out what it had finished.
-            finished = [output for output in outputs if output.finished and output.request_id in self._in_flight]
-            if finished:
+            # After a cancel vLLM may still hand out what it had generated.
+            ours = [output for output in outputs if output.request_id in self._in_flight]
+            for output in ours:
+                self._in_flight[output.request_id].sampled += output.outputs[0].token_ids
+            finished = [output for output in ours if output.finished]
+            if finished or (deadline is not None and time.monotonic() >= deadline):
                 return [self._reply(output) for output in finished]
         return []
+
+    def partial(self) -> Sequence[tuple[Hashable, Tokens]]:
+        return [(one.key, tuple(itertools.takewhile(self._knows, one.sampled))) for one in self._in_flight.values()]
 
     def cancel(self) -> None:
         names, self._in_flight = list(self._in_flight), {}
@@ -168,16 +192,18 @@ class VLLMEngine:
             logger.debug("vLLM could not abort %d requests: %s", len(names), error)
 
     def _reply(self, output: Any) -> tuple[Hashable, Reply]:
-        key, request = self._in_flight.pop(output.request_id)
-        completion = output.outputs[0]
-        sampled = list(completion.token_ids)
-        stopped = completion.finish_reason == "stop"
-        if completion.finish_reason not in ("stop", "length"):
-            raise EngineError(f"vLLM ended a request with {completion.finish_reason!r} ({output.request_id})")
-        if stopped and sampled and sampled[-1] in request.stop:
-            sampled.pop()
-        known = tuple(token for token in sampled if token < self._known_ids)
-        return key, Reply(known, Finish.STOP if stopped else Finish.LENGTH, dropped=len(sampled) - len(known))
+        done = self._in_flight.pop(output.request_id)
+        reason = output.outputs[0].finish_reason
+        if reason not in ("stop", "length"):
+            raise EngineError(f"vLLM ended a request with {reason!r} ({output.request_id})")
+        stopped = reason == "stop"
+        if stopped and done.sampled and done.sampled[-1] in done.request.stop:
+            done.sampled.pop()
+        known = tuple(filter(self._knows, done.sampled))
+        return done.key, Reply(known, Finish.STOP if stopped else Finish.LENGTH, dropped=len(done.sampled) - len(known))
+
+    def _knows(self, token: int) -> bool:
+        return token < self._known_ids
 
 
 class S1VLLM(BudgetForcingLM, VLLM):  # type: ignore[misc]

@@ -1,5 +1,6 @@
 """One suite that every engine passes, the scripted fake included."""
 
+import time
 from collections.abc import Hashable
 
 import pytest
@@ -33,10 +34,12 @@ class Case:
         return [replies[key] for key in range(len(prompts))]
 
 
-@pytest.fixture(params=["scripted", "vllm"])
+@pytest.fixture(params=["scripted", "paced", "vllm"])
 def case(request: pytest.FixtureRequest) -> Case:
-    if request.param == "scripted":
-        engine = ScriptedEngine(random_writer(3, 60, 0.0, [0]), context_window=256, known_ids=50)
+    if request.param in ("scripted", "paced"):
+        pace = 0.0005 if request.param == "paced" else 0.0
+        write = random_writer(3, 60, 0.0, [0])
+        engine = ScriptedEngine(write, context_window=256, known_ids=50, seconds_per_token=pace)
         return Case(engine, [(n, n + 1) for n in range(12)], known_ids=50)
     lm = request.getfixturevalue("s1_lm")
     prompts = [tuple(lm.tok_encode(f"{n:03d} {n % 10}{n % 7}{n % 5}")) for n in range(12)]
@@ -67,6 +70,16 @@ def test_a_stop_at_once_is_an_empty_reply(case: Case) -> None:
     (free,) = case.ask(case.prompts[:1], 1, frozenset())
     (stopped,) = case.ask(case.prompts[:1], 5, frozenset(free.tokens))
     assert stopped == Reply((), Finish.STOP)
+
+
+def test_a_stop_needs_a_token_of_its_own(case: Case) -> None:
+    free = case.ask(case.prompts, 20, frozenset())
+    prompt, tokens = next((p, r.tokens) for p, r in zip(case.prompts, free, strict=True) if len(set(r.tokens)) > 1)
+    stop = frozenset({next(token for token in tokens if token != tokens[0])})
+    (stopped,) = case.ask([prompt], 20, stop)
+    assert stopped.finish is Finish.STOP
+    (cut,) = case.ask([prompt], len(stopped.tokens) + stopped.dropped, stop)
+    assert cut == Reply(stopped.tokens, Finish.LENGTH, stopped.dropped)
 
 
 def test_a_stop_that_is_not_allowed_yet_does_not_come(case: Case) -> None:
@@ -106,3 +119,28 @@ def test_what_is_cancelled_never_replies(case: Case) -> None:
 
 def test_nothing_in_flight_is_an_empty_poll(case: Case) -> None:
     assert list(case.engine.poll()) == []
+    assert list(case.engine.poll(timeout_seconds=0.01)) == []
+    assert list(case.engine.partial()) == []
+
+
+def test_what_was_generated_so_far_begins_the_reply(case: Case) -> None:
+    for key, prompt in enumerate(case.prompts):
+        case.engine.submit(key, Request(prompt, 150, frozenset(), Phase.THINKING, 0, GREEDY))
+    seen: list[tuple[Hashable, tuple[int, ...]]] = []
+    replies: dict[Hashable, Reply] = {}
+    while len(replies) < len(case.prompts):
+        replies.update(case.engine.poll(timeout_seconds=0.02))
+        parts = list(case.engine.partial())
+        assert {key for key, _ in parts} <= set(range(len(case.prompts))) - replies.keys()
+        seen += parts
+    for key, part in seen:
+        assert replies[key].tokens[: len(part)] == part
+    assert any(part for _, part in seen), "an engine that never says what it generated loses it when killed"
+
+
+def test_a_timed_poll_returns(case: Case) -> None:
+    case.engine.submit(0, Request(case.prompts[0], 200, frozenset(), Phase.THINKING, 0, GREEDY))
+    started = time.monotonic()
+    case.engine.poll(timeout_seconds=0.0)
+    assert time.monotonic() - started < 2.0, "a poll must return at its timeout, give or take a decoding step"
+    case.engine.cancel()
