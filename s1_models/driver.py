@@ -62,12 +62,14 @@ class Job:
     """A question to run: its policy, its prompt (token ids), a label for people, and how to sample.
 
     sampling: (name, value) pairs for the engine; `seed`, when given, is the seed of the first round.
+    thinking_sampling: the same for the thinking, where it is sampled differently from the answer.
     """
 
     policy: Policy
     prompt: Tokens
     label: str = "question"
     sampling: tuple[tuple[str, Any], ...] = ()
+    thinking_sampling: tuple[tuple[str, Any], ...] | None = None
 
 
 class Progress(Protocol):
@@ -101,8 +103,10 @@ def run_jobs(
         request = job.policy.request(session)
         if request is None:
             return False
-        if job.sampling:
-            request = replace(request, sampling=_seed_round(job.sampling, session))
+        thinks = request.phase is Phase.THINKING and job.thinking_sampling is not None
+        sampling = job.thinking_sampling if thinks else job.sampling
+        if sampling:
+            request = replace(request, sampling=_seed_round(sampling, session))
         in_flight[key] = request
         engine.submit(key, request)
         return True
@@ -150,10 +154,9 @@ def _fill(submit: Any, waiting: Iterable[int], count: int) -> None:
 
 def _seed_round(sampling: tuple[tuple[str, Any], ...], session: Session) -> tuple[tuple[str, Any], ...]:
     """The sampling with a seed of this round's own: restarting one seed would repeat the same draws every round."""
-    rounds = session.waits_used + (session.phase is Phase.ANSWERING)
+    shift = session.replies * _ROUND_SEED_STRIDE
     return tuple(
-        (name, (value + rounds * _ROUND_SEED_STRIDE) % 2**31 if name == "seed" and value is not None else value)
-        for name, value in sampling
+        (name, (value + shift) % 2**31 if name == "seed" and value is not None else value) for name, value in sampling
     )
 
 

@@ -116,7 +116,9 @@ class Session:
 
     prompt: token ids before thinking opens. thinking_limit: tokens, resolved for this prompt and context window.
     cut_off: the budget ended the thinking, not the model. answer_cut_off: the answer hit `max_answer_tokens`.
-    dropped_tokens: sampled ids outside the vocabulary, left out of the spans.
+    dropped_tokens: sampled ids outside the vocabulary, left out of the spans. replies: how many were told, whatever
+    became of them. tries, rejected_tokens: of rejection sampling, 0 elsewhere (`s1_models.rejection`).
+    pending: replies to one request that is still being put together (`s1_models.stop_texts`).
     """
 
     prompt: Tokens
@@ -127,6 +129,10 @@ class Session:
     cut_off: bool = False
     answer_cut_off: bool = False
     dropped_tokens: int = 0
+    replies: int = 0
+    tries: int = 0
+    rejected_tokens: int = 0
+    pending: tuple[Reply, ...] = ()
 
     @property
     def tokens(self) -> Tokens:
@@ -261,7 +267,7 @@ class BudgetForcing(Policy):
         if session.phase not in (Phase.THINKING, Phase.ANSWERING):
             raise ValueError(f"a session in phase {session.phase.name} takes no reply")
         told = _append(session, reply.tokens, session.phase, forced=False)
-        told = replace(told, dropped_tokens=session.dropped_tokens + reply.dropped)
+        told = replace(told, dropped_tokens=session.dropped_tokens + reply.dropped, replies=session.replies + 1)
         if session.phase is Phase.ANSWERING:
             return replace(told, phase=Phase.DONE, answer_cut_off=reply.finish is Finish.LENGTH)
         if reply.finish is Finish.LENGTH:

@@ -6,14 +6,22 @@ This is the one place where delimiters are spelt: inference forces them and trai
 | --- | --- | --- | --- |
 | s1 | `<|im_start|>think` | `<|im_start|>answer` | `<|im_start|>` or `<|im_end|>` |
 | think | `<think>` | `</think>` | `</think>` |
+| harmony | `<|channel|>analysis<|message|>` | `<|end|><|start|>assistant<|channel|>final<|message|>` | `<|end|>`, `<|return|>` or `<|call|>` |
+| prompted | `<thinking>` | `</thinking>` | `</thinking>` |
 
-s1's delimiters carry no newline: the model writes it (s1 code, `thinking_start`, `thinking_end`).
-"""
+s1 (s1-32B and what is trained on s1K), think (DeepSeek-R1 and its distillations, QwQ, Qwen3, ...), harmony (gpt-oss).
+prompted is for instruction models that were never tuned to think: the question gets an instruction and the delimiters
+are plain text. s1's delimiters carry no newline: the model writes it (s1 code, `thinking_start`, `thinking_end`).
+
+An end that is one added token of the vocabulary stops the engine by its id. Any other end is several ordinary tokens,
+which may merge with their neighbours in many ways: it is looked for in the text (`s1_models.stop_texts`).
+"""  # noqa: E501  (the table's rows are one line each)
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from enum import Enum
 from typing import Protocol
 
 from s1_models.forcing import Budget, Marks, S1Error, Tokens
@@ -35,8 +43,9 @@ class Tokenizer(Protocol):
 class Format:
     """How a family writes thinking.
 
-    stops: texts, one token each, with which the model ends its thinking. answer_stops: those that end its answer,
-    beside the model's end-of-text ids.
+    stops: texts with which the model ends its thinking. answer_stops: those that end its answer, beside the model's
+    end-of-text ids. after_end: what the model writes between the end and its answer, put before "Final Answer:".
+    instruction: put after the question, for models that would not think otherwise.
     """
 
     name: str
@@ -44,52 +53,122 @@ class Format:
     end: str
     stops: tuple[str, ...]
     answer_stops: tuple[str, ...] = ()
+    after_end: str = "\n"
+    instruction: str = ""
+
+
+class Opening(Enum):
+    """What a prompt has done about thinking already: nothing, opened it, or opened and closed it."""
+
+    NONE = "none"
+    OPENED = "opened"
+    CLOSED = "closed"
 
 
 S1 = Format("s1", "<|im_start|>think", "<|im_start|>answer", ("<|im_start|>", "<|im_end|>"), ("<|im_end|>",))
-THINK = Format("think", "<think>", "</think>", ("</think>",))
-FORMATS = {known.name: known for known in (S1, THINK)}
+THINK = Format("think", "<think>", "</think>", ("</think>",), after_end="\n\n")
+HARMONY = Format(
+    "harmony",
+    "<|channel|>analysis<|message|>",
+    "<|end|><|start|>assistant<|channel|>final<|message|>",
+    ("<|end|>", "<|return|>", "<|call|>"),
+    ("<|return|>", "<|end|>"),
+    after_end="",
+)
+PROMPTED = Format(
+    "prompted",
+    "<thinking>",
+    "</thinking>",
+    ("</thinking>",),
+    instruction="Think step by step between <thinking> and </thinking>, and give the final answer after </thinking>.",
+)
+# Nothing is opened, forced or counted as thinking: the baseline, and models that do not think.
+NO_THINKING = Format("none", "", "", ())
+FORMATS = {known.name: known for known in (S1, THINK, HARMONY, PROMPTED)}
+_CHOICES = ("auto", *FORMATS, NO_THINKING.name)
 
 
 def parse_format(value: object) -> Format | None:
     """The format named by the `thinking_format` option; None means "auto".
 
     value: "auto", a known name, "START...END" (for instance "<think>...</think>"), or a mapping with `start`,
-    `end` and, when the model stops with something else than the end's first token, `stops`. Raises FormatError.
+    `end` and, when the model stops with something else than the end, `stops`. Raises FormatError.
     """
-    expected = f"expected auto, {', '.join(FORMATS)}, START...END, or a mapping with start and end"
+    expected = f"expected {', '.join(_CHOICES)}, START...END, or a mapping with start and end"
     if isinstance(value, Format):
         return value
     if isinstance(value, Mapping):
         unknown = set(value) - {"start", "end", "stops"}
         start, end, stops = value.get("start"), value.get("end"), value.get("stops", ())
-        if unknown or not (isinstance(start, str) and isinstance(end, str) and end):
+        stops = (stops,) if isinstance(stops, str) else stops
+        if unknown or not (isinstance(start, str) and isinstance(end, str) and end and _are_texts(stops)):
             raise FormatError(f"thinking_format={dict(value)!r}: {expected}")
-        return Format("custom", start, end, (stops,) if isinstance(stops, str) else tuple(stops))
+        return custom(start, end, stops)
     if value in (None, "auto"):
         return None
     if isinstance(value, str):
         if value in FORMATS:
             return FORMATS[value]
+        if value == NO_THINKING.name:
+            return NO_THINKING
         start, dots, end = value.partition("...")
         if dots and end:
-            return Format("custom", start, end, ())
+            return custom(start, end)
     raise FormatError(f"thinking_format={value!r}: {expected}")
 
 
-def detect_format(tokenizer: Tokenizer) -> Format:
-    """The format whose delimiters this tokenizer knows as single tokens. Raises FormatError when none fits.
+def _are_texts(values: object) -> bool:
+    return isinstance(values, (list, tuple)) and all(isinstance(value, str) and value for value in values)
 
-    Think tags come first: families that have them (Qwen3, QwQ, DeepSeek-R1) may know `<|im_start|>` as well.
+
+def custom(start: str, end: str, stops: Iterable[str] = ()) -> Format:
+    """A format spelt out by the user. The end always stops the thinking, unless a stop comes within it anyway."""
+    chosen = tuple(dict.fromkeys(stops))
+    return Format("custom", start, end, chosen if any(stop in end for stop in chosen) else (*chosen, end))
+
+
+def detect_format(tokenizer: Tokenizer) -> Format:
+    """The format a tokenizer is made for, by its chat template and vocabulary. Raises FormatError when none fits.
+
+    Harmony and think tags come before s1, whose `<|im_start|>` many families know. A vocabulary may hold think tags
+    that its model never writes (a line's instruction models share it with the thinking ones), so a chat template that
+    does not write them is believed.
     """
-    if all(_is_one_token(tokenizer, tag) for tag in (THINK.start, THINK.end)):
+    if all(_is_one_token(tokenizer, token) for token in ("<|channel|>", "<|message|>", "<|start|>", "<|end|>")):
+        return HARMONY
+    template = _chat_template(tokenizer)
+    written = THINK.start in template or THINK.end in template
+    known = all(_is_one_token(tokenizer, tag) for tag in (THINK.start, THINK.end))
+    if written or (known and not template):
         return THINK
+    if known:
+        raise FormatError(
+            f"thinking_format=auto: this model's vocabulary has {THINK.start} and {THINK.end}, but its chat template "
+            f"never writes them, as in models that answer without thinking: say which it is with thinking_format= one "
+            f"of {_listed()}"
+        )
     if all(_is_one_token(tokenizer, stop) for stop in S1.stops):
         return S1
     raise FormatError(
-        "thinking_format=auto found neither <think>, </think> nor <|im_start|>, <|im_end|> as single tokens in this "
-        "model's vocabulary: use a model tuned to think, or spell its delimiters out with thinking_format=START...END"
+        "thinking_format=auto found no way of thinking in this model's chat template and vocabulary: use a model tuned "
+        f"to think, or say how it thinks with thinking_format= one of {_listed()}"
     )
+
+
+def _listed() -> str:
+    known = (f"{form.name} ({form.start} ... {form.end})" for form in FORMATS.values())
+    return f"{', '.join(known)}, none (no thinking), or START...END"
+
+
+def opening_of(form: Format, prompt: str) -> Opening:
+    """What the prompt's text, chat template included, has done about thinking.
+
+    DeepSeek-R1's template ends in "<think>\\n"; Qwen3's with enable_thinking=False in an empty pair of tags.
+    """
+    ending = prompt.rstrip()
+    if form.end and ending.endswith(form.end.strip()):
+        return Opening.CLOSED
+    return Opening.OPENED if form.start and ending.endswith(form.start.strip()) else Opening.NONE
 
 
 def encode(tokenizer: Tokenizer, text: str) -> Tokens:
@@ -98,40 +177,45 @@ def encode(tokenizer: Tokenizer, text: str) -> Tokens:
 
 
 def mark(tokenizer: Tokenizer, form: Format, budget: Budget, eos_ids: frozenset[int]) -> Marks:
-    """The format and the budget's texts as token ids. eos_ids end thinking and answer alike. Raises FormatError."""
+    """The format and the budget's texts as token ids. eos_ids end thinking and answer alike."""
     close = encode(tokenizer, form.end)
-    answer_request = f"\n{budget.final_answer_text}" if budget.final_answer_text else ""
+    request = budget.final_answer_text
+    asked = form.end if not request or form.end.endswith(request) else form.end + form.after_end + request
     return Marks(
         open=encode(tokenizer, form.start),
         close=close,
-        cut_off=encode(tokenizer, form.end + answer_request),
+        cut_off=encode(tokenizer, asked),
         wait=encode(tokenizer, budget.wait_text),
         newline=encode(tokenizer, "\n"),
-        ends=_stop_ids(tokenizer, form, form.stops or (form.end,)) | eos_ids,
-        answer_ends=_stop_ids(tokenizer, form, form.answer_stops) | eos_ids,
+        ends=stop_ids(tokenizer, form.stops) | eos_ids,
+        answer_ends=stop_ids(tokenizer, form.answer_stops) | eos_ids,
         line_ends=_line_ends(tokenizer),
     )
 
 
-def _stop_ids(tokenizer: Tokenizer, form: Format, stops: tuple[str, ...]) -> frozenset[int]:
-    """The ids of texts that must be one token each."""
-    ids = set()
-    for stop in stops:
-        pieces = encode(tokenizer, stop)
-        if not _is_one_token(tokenizer, stop):
-            raise FormatError(
-                f"this model's tokenizer has no token for {stop!r} (it takes {len(pieces)}), but thinking can only "
-                f"be stopped at one (thinking_format {form.name!r}: {form.start!r} ... {form.end!r}): choose a format "
-                f"whose end this vocabulary knows, name the token with stops, or use a model tuned to think"
-            )
-        ids.add(pieces[0])
-    return frozenset(ids)
+def stop_ids(tokenizer: Tokenizer, stops: Iterable[str]) -> frozenset[int]:
+    """The ids of those stops that are one token."""
+    return frozenset(encode(tokenizer, stop)[0] for stop in stops if _is_one_token(tokenizer, stop))
+
+
+def stop_texts(tokenizer: Tokenizer, stops: Iterable[str]) -> tuple[str, ...]:
+    """Those stops that no single id stands for: they have to be looked for in the text.
+
+    Only an added token is never split or merged; a word of the vocabulary ("####") is.
+    """
+    added = {*getattr(tokenizer, "get_added_vocab", dict)(), *getattr(tokenizer, "all_special_tokens", ())}
+    return tuple(stop for stop in stops if stop not in added or not _is_one_token(tokenizer, stop))
 
 
 def _is_one_token(tokenizer: Tokenizer, text: str) -> bool:
     """Whether the text is a token of its own, not one that stands for everything unknown."""
     pieces = encode(tokenizer, text)
     return len(pieces) == 1 and tokenizer.decode(list(pieces), skip_special_tokens=False).strip() == text.strip()
+
+
+def _chat_template(tokenizer: Tokenizer) -> str:
+    template = getattr(tokenizer, "chat_template", None) or ""
+    return "\n".join(map(str, template.values())) if isinstance(template, Mapping) else str(template)
 
 
 def _line_ends(tokenizer: Tokenizer) -> frozenset[int]:

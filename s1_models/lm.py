@@ -11,16 +11,16 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
 from s1_models.driver import Engine, Job, run_jobs
-from s1_models.forcing import Budget, BudgetForcing, Phase, Reply, Session, Tokens
-from s1_models.formats import Format, detect_format, mark
+from s1_models.forcing import Reply, Session, Tokens
+from s1_models.formats import S1, Format, detect_format
 from s1_models.options import OptionError, Settings, resolve
+from s1_models.policies import Policies
 from s1_models.trace import transcribe
 
 if TYPE_CHECKING:
@@ -94,36 +94,29 @@ class BudgetForcingLM:
         return chosen
 
     def _jobs(self, requests: list[Instance], settings: list[Settings]) -> list[Job]:
-        prompts: dict[tuple[str, str], tuple[str, Tokens]] = {}
-        policies: dict[tuple[Budget, Format, bool], BudgetForcing] = {}
+        prompts: dict[tuple[str, str, str], tuple[str, Tokens]] = {}
+        policies = Policies(self.tokenizer, self.eos_ids, self.engine.context_window)
         # The harness repeats the same Instance object: a repeat is known by order only.
         times = Counter(map(id, requests))
         seen: Counter[int] = Counter()
         jobs = []
         for request, chosen in zip(requests, settings, strict=True):
-            key = (request.args[0], chosen.chat_template)
+            form = chosen.form or self._detected_format()
+            key = (request.args[0], chosen.chat_template, form.instruction)
             if key not in prompts:
                 text = self._prompt(*key)
                 prompts[key] = text, tuple(self.tok_encode(text))  # type: ignore[attr-defined]
             text, tokens = prompts[key]
-            form = chosen.form or self._detected_format()
-            # Some chat templates open the thinking themselves (DeepSeek-R1's ends in "<think>\n").
-            opened = bool(form.start) and text.rstrip().endswith(form.start.strip())
-            policy_key = (chosen.budget, form, opened)
-            if policy_key not in policies:
-                policies[policy_key] = self._policy(*policy_key)
+            policy = policies.policy(chosen, form, text)
             turn = seen[id(request)]
             seen[id(request)] += 1
             early = chosen.samples - 1  # samples that go straight into request.resps, before the harness adds its own
             for sample in range(chosen.samples):
                 repeat = turn * early + sample if sample < early else times[id(request)] * early + turn
                 label = f"{request.task_name} question {request.doc_id}" + (f" repeat {repeat}" if repeat else "")
-                jobs.append(Job(policies[policy_key], tokens, label, self._seeded(chosen.sampling, repeat)))
+                thinking = chosen.thinking_sampling and self._seeded(chosen.thinking_sampling, repeat)
+                jobs.append(Job(policy, tokens, label, self._seeded(chosen.sampling, repeat), thinking))
         return jobs
-
-    def _policy(self, budget: Budget, form: Format, opened: bool) -> BudgetForcing:
-        marks = mark(self.tokenizer, form, budget, self.eos_ids)
-        return BudgetForcing(budget, replace(marks, open=()) if opened else marks, self.engine.context_window)
 
     def _seeded(self, sampling: tuple[tuple[str, Any], ...], repeat: int) -> tuple[tuple[str, Any], ...]:
         values = dict(sampling)
@@ -137,23 +130,41 @@ class BudgetForcingLM:
         if self._format is None:
             self._format = detect_format(self.tokenizer)
             logger.info(
-                "thinking format %s, detected from the vocabulary: %s ... %s (override with thinking_format)",
+                "thinking format %s, detected from chat template and vocabulary: %s ... %s (override with "
+                "thinking_format%s)",
                 self._format.name,
                 self._format.start,
                 self._format.end,
+                "; a model that was never tuned to think needs prompted or none" if self._format is S1 else "",
             )
         return self._format
 
-    def _prompt(self, context: str, choice: str) -> str:
-        """The prompt text: the context in the model's chat template, unless the harness applied it already."""
+    def _prompt(self, context: str, choice: str, instruction: str) -> str:
+        """The prompt text: the context in the model's chat template, unless the harness applied it already.
+
+        instruction: put after the question, inside the user's turn.
+        """
+        templated = choice != "always" and bool(self._chat_template()) and self._is_templated(context)
+        if instruction and templated:
+            after = self._template_frame[1]
+            if not (after.strip() and context.endswith(after)):
+                raise OptionError(
+                    "thinking_format=prompted puts an instruction after the question, and cannot find its place in "
+                    "prompts that the harness made with the chat template: run without --apply_chat_template"
+                )
+            return f"{context.removesuffix(after)}\n\n{instruction}{after}"
+        context = f"{context}\n\n{instruction}" if instruction else context
         if choice == "never":
             return context
-        if not (getattr(self.tokenizer, "chat_template", None) or getattr(self, "hf_chat_template", None)):
+        if not self._chat_template():
             if choice == "always":
                 raise OptionError("chat_template=always, but this model's tokenizer has no chat template")
             _warn_once("this model's tokenizer has no chat template: prompts are sent as they are")
             return context
-        return context if choice == "auto" and self._is_templated(context) else self._user_turn(context)
+        return context if templated else self._user_turn(context)
+
+    def _chat_template(self) -> object:
+        return getattr(self.tokenizer, "chat_template", None) or getattr(self, "hf_chat_template", None)
 
     def _is_templated(self, context: str) -> bool:
         """Whether the harness made this prompt with the chat template (also when it took it from its request cache)."""
@@ -197,8 +208,7 @@ class _Bar:
 
     def update(self, session: Session, reply: Reply, *, done: bool) -> None:
         self._tokens += len(reply.tokens)
-        # A wait is recognised by a session that goes on thinking after a reply.
-        self._waits += session.phase is Phase.THINKING
+        self._waits += session.waits_used if done else 0
         now = time.monotonic()
         if done or now - self._shown > 0.5:
             rate = self._tokens / max(now - self._started, 1e-9)

@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from s1_models.forcing import Budget, S1Error
-from s1_models.formats import Format, parse_format
+from s1_models.formats import S1, Format, custom, parse_format
+from s1_models.rejection import DEFAULT_TRIES, Rejection
 
 CHAT_TEMPLATE_CHOICES = ("auto", "always", "never")
 BUDGET_OPTIONS = tuple(option.name for option in fields(Budget))
-OPTIONS = (*BUDGET_OPTIONS, "thinking_format", "chat_template")
+REJECTION_OPTIONS = ("rejection_tries", "rejection_fallback")
+# s1's way of spelling a format out; what is not given is as in s1's own.
+S1_FORMAT_OPTIONS = ("thinking_start", "thinking_end", "until_thinking", "until_thinking_2")
+OPTIONS = (*BUDGET_OPTIONS, *REJECTION_OPTIONS, "thinking_format", "chat_template", *S1_FORMAT_OPTIONS)
 
 # s1's own names for the same things (its lm-evaluation-harness fork, vllm_causallms.py).
 ALIASES = {
@@ -24,7 +28,10 @@ ALIASES = {
     "min_tokens_thinking": "min_thinking_tokens",
     "thinking_n_ignore": "num_waits",
     "thinking_n_ignore_str": "wait_text",
+    "rejection_sample": "rejection_tries",
 }
+# s1: temperature_thinking=... is the temperature of the thinking alone.
+THINKING_SUFFIX = "_thinking"
 # The harness's names for the limit of a generation, in its order of priority.
 LENGTH_NAMES = ("max_gen_toks", "max_new_tokens", "max_tokens", "max_completion_tokens")
 HARNESS_NAMES = (*LENGTH_NAMES, "until", "do_sample", "n", "repeats")
@@ -40,6 +47,8 @@ class Settings:
 
     form: None means detect. samples: sessions per request. until: texts that cut the answer.
     sampling: (name, value) pairs of the engine's sampling parameters, without the seed of the session.
+    thinking_sampling: the same for the thinking, where it is sampled differently. rejection: None is budget forcing.
+    plain_answer_tokens: limit of an answer without any thinking, which is as long as thinking and answer together.
     """
 
     budget: Budget
@@ -48,6 +57,9 @@ class Settings:
     samples: int
     until: tuple[str, ...]
     sampling: tuple[tuple[str, Any], ...]
+    thinking_sampling: tuple[tuple[str, Any], ...] | None = None
+    rejection: Rejection | None = None
+    plain_answer_tokens: int = Budget().max_answer_tokens
 
 
 def split_options(
@@ -66,7 +78,7 @@ def split_options(
         elif canonical in ours:
             raise OptionError(f"{canonical} is given twice, once as an alias: keep one of them")
         else:
-            ours[canonical] = value
+            ours[canonical] = _tries(value) if name == "rejection_sample" else value
     if "thinking_n_ignore" in arguments and "wait_text" not in {**(defaults or {}), **ours}:
         ours["wait_text"] = ""  # s1: thinking_n_ignore without a string only suppresses the end
     return ours, rest
@@ -82,15 +94,22 @@ def resolve(defaults: Mapping[str, Any], gen_kwargs: Mapping[str, Any], sampling
     """
     ours, rest = split_options(gen_kwargs, defaults)
     options = {**defaults, **ours}
+    of_thinking = {
+        name.removesuffix(THINKING_SUFFIX): rest.pop(name)
+        for name in list(rest)
+        if name.removesuffix(THINKING_SUFFIX) in sampling_names and name not in sampling_names
+    }
     check_known(rest, (*sampling_names, *HARNESS_NAMES, *OPTIONS), "generation option")
 
     budget = {name: _number_or_text(name, options[name]) for name in BUDGET_OPTIONS if name in options}
     if budget.get("max_thinking_tokens") == "auto":
         budget["max_thinking_tokens"] = None
-    harness_limit = next((rest[name] for name in LENGTH_NAMES if rest.get(name) is not None), None)
-    if "max_answer_tokens" not in budget and harness_limit is not None:
-        default = Budget().max_answer_tokens
-        budget["max_answer_tokens"] = min(default, _whole_number("max_gen_toks", harness_limit))
+    limit = next((rest[name] for name in LENGTH_NAMES if rest.get(name) is not None), None)
+    plain_answer_tokens = _whole_number("max_gen_toks", Budget().max_answer_tokens if limit is None else limit)
+    if "max_answer_tokens" in budget:
+        plain_answer_tokens = budget["max_answer_tokens"]
+    else:
+        budget["max_answer_tokens"] = min(Budget().max_answer_tokens, plain_answer_tokens)
 
     chat_template = options.get("chat_template", "auto")
     if chat_template not in CHAT_TEMPLATE_CHOICES:
@@ -99,14 +118,58 @@ def resolve(defaults: Mapping[str, Any], gen_kwargs: Mapping[str, Any], sampling
     if samples < 1:
         raise OptionError(f"n={samples}: expected at least 1 sample per question")
     until = rest.get("until") or ()
+    sampling = _sampling(rest)
+    rejection = _rejection(options, rest | of_thinking, sampling)
     return Settings(
         budget=Budget(**budget),
-        form=parse_format(options.get("thinking_format", "auto")),
+        form=_format(options),
         chat_template=chat_template,
         samples=samples,
         until=(until,) if isinstance(until, str) else tuple(until),
-        sampling=_sampling(rest),
+        sampling=sampling,
+        thinking_sampling=_sampling(rest | of_thinking) if of_thinking else None,
+        rejection=rejection,
+        plain_answer_tokens=plain_answer_tokens,
     )
+
+
+def _format(options: Mapping[str, Any]) -> Format | None:
+    """The format as named, or as spelt out with s1's own options: then what is missing is as in s1's code."""
+    given = {name: str(options[name]) for name in S1_FORMAT_OPTIONS if options.get(name) is not None}
+    named = parse_format(options.get("thinking_format", "auto"))
+    if not given:
+        return named
+    if named is not None:
+        raise OptionError(f"thinking_format and {', '.join(given)} both say how thinking is written: keep one of them")
+    end = given.get("thinking_end", S1.end)
+    stops = [given.get("until_thinking", S1.stops[0]), given.get("until_thinking_2"), *S1.answer_stops]
+    # The model may go on to its answer by itself, without the stop that was named: it will then write s1's end, but
+    # not what the user puts behind it ("Final Answer:").
+    written = S1.end if end.startswith(S1.end) else end
+    form = custom(given.get("thinking_start", S1.start), written, filter(None, stops))
+    return replace(form, end=end, answer_stops=S1.answer_stops)
+
+
+def _rejection(
+    options: Mapping[str, Any], rest: Mapping[str, Any], sampling: tuple[tuple[str, Any], ...]
+) -> Rejection | None:
+    tries = _whole_number("rejection_tries", options.get("rejection_tries", 0))
+    if not tries:
+        return None
+    temperature = rest.get("temperature", dict(sampling).get("temperature"))
+    if temperature is not None and float(temperature) == 0:
+        raise OptionError(
+            "rejection sampling at temperature 0 draws the same thinking in every try: give temperature=1, say"
+        )
+    return Rejection(tries, options.get("rejection_fallback", "cut_off"))
+
+
+def _tries(wanted: Any) -> int:
+    """s1's `rejection_sample`, which is on or off."""
+    switch = str(wanted).strip().lower()
+    if switch not in ("true", "1", "false", "0", "none"):
+        raise OptionError(f"rejection_sample={wanted!r}: expected true or false (rejection_tries=N bounds the tries)")
+    return DEFAULT_TRIES if switch in ("true", "1") else 0
 
 
 def check_known(given: Collection[str], known: Collection[str], kind: str) -> None:

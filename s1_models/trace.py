@@ -23,7 +23,8 @@ class Transcript(str):
     """The full text of a session, delimiters included.
 
     usage: thinking_tokens, answer_tokens, waits_used, cut_off and answer_cut_off (0 or 1), thinking_limit,
-    dropped_tokens. spans: one mapping per span: text, phase, forced, tokens (ids).
+    dropped_tokens; with rejection sampling tries and rejected_tokens. spans: one mapping per span: text, phase,
+    forced, tokens (ids).
     """
 
     __slots__ = ("spans", "usage")
@@ -65,6 +66,8 @@ def transcribe(session: Session, decode: Decode, until: Iterable[str] = ()) -> T
         "thinking_limit": session.thinking_limit,
         "dropped_tokens": session.dropped_tokens,
     }
+    if session.tries:
+        usage |= {"tries": session.tries, "rejected_tokens": session.rejected_tokens}
     spans = (
         {"phase": span.phase.value, "forced": span.forced, "text": decode(span.tokens), "tokens": span.tokens}
         for span in session.spans

@@ -3,7 +3,7 @@
 import pytest
 
 from s1_models.forcing import Budget, BudgetError
-from s1_models.formats import S1, THINK, Format, FormatError
+from s1_models.formats import HARMONY, NO_THINKING, PROMPTED, S1, THINK, Format, FormatError
 from s1_models.options import OptionError, resolve, split_options
 
 SAMPLING = frozenset({"temperature", "top_p", "seed", "min_p"})
@@ -98,15 +98,25 @@ def test_an_impossible_budget_is_a_budget_error() -> None:
     [
         ("s1", S1),
         ("think", THINK),
-        ("<a>...</a>", Format("custom", "<a>", "</a>", ())),
-        ({"start": "<a>", "end": "</a>", "stops": "</b>"}, Format("custom", "<a>", "</a>", ("</b>",))),
+        ("harmony", HARMONY),
+        ("prompted", PROMPTED),
+        ("none", NO_THINKING),
+        ("<a>...</a>", Format("custom", "<a>", "</a>", ("</a>",))),
+        ({"start": "<a>", "end": "</a>", "stops": "</b>"}, Format("custom", "<a>", "</a>", ("</b>", "</a>"))),
+        ({"start": "<a>", "end": "<b>final", "stops": ["<b>"]}, Format("custom", "<a>", "<b>final", ("<b>",))),
     ],
 )
 def test_a_thinking_format_has_a_name_or_is_spelt_out(value: object, form: Format) -> None:
     assert resolve({"thinking_format": value}, {}, SAMPLING).form == form
 
 
-@pytest.mark.parametrize("value", ["s2", "<a>...", {"start": "<a>"}, {"start": "a", "end": "b", "halt": "c"}, 3])
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("s2", "<a>...", {"start": "<a>"}, {"start": "a", "end": "b", "halt": "c"}, 3),
+        *({"start": "a", "end": "b", "stops": 3}, {"start": "a", "end": "b", "stops": [""]}),
+    ],
+)
 def test_an_unknown_thinking_format_lists_what_there_is(value: object) -> None:
-    with pytest.raises(FormatError, match=r"expected auto, s1, think, START\.\.\.END"):
+    with pytest.raises(FormatError, match=r"expected auto, s1, think, harmony, prompted, none, START\.\.\.END"):
         resolve({"thinking_format": value}, {}, SAMPLING)
