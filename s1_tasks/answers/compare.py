@@ -88,8 +88,10 @@ class Comparer:
         if isinstance(given, Words) or isinstance(wanted, Words):
             return given == wanted and given != Words("")
         first, second = unlabel(given), unlabel(wanted)
-        if not self._symmetric and first.label is None and isinstance(wanted, SCALAR_TYPES) and not symbols(wanted):
+        if first.label is None and isinstance(wanted, SCALAR_TYPES) and not symbols(wanted):
             first = value_of_combination(first)
+        if self._symmetric and second.label is None and isinstance(given, SCALAR_TYPES) and not symbols(given):
+            second = value_of_combination(second)
         if first.label is not None and second.label is not None:
             if not may_agree(first.label, second.label, second.body):
                 return False

@@ -1,4 +1,6 @@
-"""Whole numbers in English words: "two", "forty-two", "one hundred and five"."""
+"""Numbers in English words: "two", "forty-two", "one hundred and five", "a dozen", "two thirds", "one and a half"."""
+
+from fractions import Fraction
 
 _ONES = str.split(
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
@@ -7,14 +9,45 @@ _ONES = str.split(
 _TENS = str.split("twenty thirty forty fifty sixty seventy eighty ninety")
 _SMALL = {word: value for value, word in enumerate(_ONES)} | {word: 10 * value for value, word in enumerate(_TENS, 2)}
 _LARGE = {"thousand": 10**3, "million": 10**6, "billion": 10**9}
+_PARTS = {"half": 2, "halves": 2, "quarter": 4, "quarters": 4}
+for _part, _ordinal in enumerate(str.split("third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth"), 3):
+    _PARTS |= {_ordinal: _part, f"{_ordinal}s": _part}
+_PARTS |= {"hundredth": 100, "hundredths": 100, "thousandth": 1000, "thousandths": 1000}
 MAX_WORDS = 20
 
 
-def number_in_words(words: list[str]) -> int | None:
-    """The number that lower-case words spell, or None; "two three" and "hundred hundred" spell none."""
+def number_in_words(words: list[str]) -> Fraction | None:
+    """The number that lower-case words without articles spell, or None.
+
+    "two three" and "hundred hundred" spell none; "third" alone is a place in a row, "half" alone is 1/2.
+    """
     if len(words) > 1 and words[0] in ("minus", "negative"):
         positive = number_in_words(words[1:])
         return None if positive is None or words[1] in ("minus", "negative") else -positive
+    if not words:
+        return None
+    if words == ["hundred"] or words == ["thousand"] or words == ["million"]:
+        words = ["one", *words]  # "a hundred"
+    if words[-1] == "dozen":
+        count = _whole_number(words[:-1] or ["one"])
+        return None if count is None else Fraction(12 * count)
+    if words[-1] in _PARTS:
+        return _with_part(words[:-1], _PARTS[words[-1]])
+    whole = _whole_number(words)
+    return None if whole is None else Fraction(whole)
+
+
+def _with_part(words: list[str], part: int) -> Fraction | None:
+    """What `words` spell before "thirds": "two", or "one and two"; "half" needs no number before it."""
+    whole: int | None = 0
+    if "and" in words:
+        at = len(words) - 1 - words[::-1].index("and")
+        whole, words = _whole_number(words[:at]), words[at + 1 :]
+    count = 1 if not words and part == 2 else _whole_number(words)
+    return None if whole is None or not count else whole + Fraction(count, part)
+
+
+def _whole_number(words: list[str]) -> int | None:
     if not words or len(words) > MAX_WORDS or words[0] == "and" or words[-1] == "and":
         return None
     total, group, room, limit = 0, 0, 1000, 10**12

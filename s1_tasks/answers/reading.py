@@ -13,6 +13,7 @@ from s1_tasks.answers.nodes import (
     Call,
     NamedSet,
     Node,
+    Number,
     Relation,
     Sequence,
     Symbol,
@@ -58,8 +59,18 @@ _BASE = re.compile(
     r"\(?(-?)\s*([0-9A-F]+(?:\.[0-9A-F]+)?)\s*\)?\s*(?:_\s*\{?\s*(?:\\word\{)?(\d{1,2}|two|three|four|five|six|seven|eight|nine|ten|twelve|sixteen)"
     r"\}?\s*\}?|\(?(?:\\word\{)?\s*(?:in\s+)?base[\s-]*\}?\s*\$?(\d{1,2})\s*\)?)"
 )
+# Lower-case digits only where they cannot be a symbol with an index: two at least, base 16.
+_HEXADECIMAL = re.compile(r"(?=\S*\d|\(?[a-f]{2})(\(?[0-9a-f]{2,}\)?)(?=\s*_\s*\{?\s*(?:16\b|\\word\{sixteen))")
 _BASE_NAMES = {"two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
                "twelve": 12, "sixteen": 16}  # fmt: skip
+_COUNT = r"(?:\{(\d{1,6}|[a-z])\}|(\d{1,6}|[a-z]))"
+_CHOICES = re.compile(rf"(?:\{{\}})?\s*[\^_]\s*{_COUNT}\s*C\s*_\s*{_COUNT}")
+"""_5C_2 and ^5C_2"""
+_CHOICES_OR_POINT = re.compile(
+    r"\b(?:nCr\s*|C)\((\d{1,6}),\s*(\d{1,6})\)|(?<![\w.^_{])(\d{1,6})\s?C\s?(\d{1,6})(?![\w.])"
+)
+"""C(5, 2), which may also be a point, nCr(5, 2) and 5C2"""
+_ONE = re.compile(r"^a (?=(?:dozen|hundred|thousand|million|billion)\b)")
 _RATIO = re.compile(r"(?<!\d)(\d{1,9}) (?:\\word\{)?to\}? (\d{1,9})(?!\d)")
 _OUTWARD = re.compile(
     r"(\])([^\[\]()]{1,80}[,;][^\[\]()]{1,80})([\[\]])|(?<!\S)(\[)([^\[\]()]{1,80}[,;][^\[\]()]{1,80})(\[)"
@@ -112,7 +123,7 @@ def readings(text: str) -> tuple[Node, ...]:
     form = words_form(text) if len(text) < 2_000 else ""
     spelled = number_in_words(form.split())
     if spelled is not None:
-        return (integer(spelled),)
+        return (Number(spelled, divided=spelled.denominator > 1),)
     return (_PHRASES.get(form) or Words("" if form in _NO_ANSWERS else form),)
 
 
@@ -134,6 +145,8 @@ def _parses(cleaned: str) -> tuple[Node, ...]:
     )
     if phrase is not None:
         return (phrase,)
+    cleaned = _ONE.sub("", cleaned)
+    cleaned = _HEXADECIMAL.sub(lambda digits: digits.group().upper(), cleaned, count=1)
     base = _BASE.fullmatch(cleaned)
     if base is not None:
         sign, digits, subscript, spelled = base.groups()
@@ -142,6 +155,8 @@ def _parses(cleaned: str) -> tuple[Node, ...]:
     if cleaned[0] == "<" and cleaned[-1] == ">":
         cleaned = rf"\langle {cleaned[1:-1]} \rangle"
     cleaned = _RATIO.sub(r"\1:\2", _OUTWARD.sub(_inward, cleaned))
+    if "C" in cleaned:
+        cleaned = _CHOICES.sub(_binomial, cleaned)
     texts = [cleaned]
     if has_thousands(cleaned):
         texts = [
@@ -152,6 +167,8 @@ def _parses(cleaned: str) -> tuple[Node, ...]:
     if len(cleaned) < 1_000:
         texts.insert(0, _INTEGER_DECLARATION.sub(lambda match: "}" if match.group()[0] == "}" else "", cleaned))
         texts.append(_FOR_ALL.sub("", cleaned))
+        if "C" in cleaned:
+            texts.insert(-1, _CHOICES_OR_POINT.sub(_binomial, cleaned))
     found: list[Node] = []
     for text in dict.fromkeys(texts):
         if found and text is texts[-1]:
@@ -182,6 +199,11 @@ def _common_logarithms(tree: Node) -> list[Node]:
         if isinstance(part, Call) and part.name == "log" and len(part.arguments) == 1:
             common = rewrite(common, part, Call("log", (part.arguments[0], integer(10))))
     return [] if common == tree else [common]
+
+
+def _binomial(match: re.Match[str]) -> str:
+    top, bottom = (group for group in match.groups() if group is not None)
+    return rf"\binom{{{top}}}{{{bottom}}}"
 
 
 def _inward(match: re.Match[str]) -> str:

@@ -8,14 +8,25 @@ none inherits what an earlier one left behind. The worker has one thread and hol
 import json
 import os
 import resource
+import select
 import signal
 import sys
+from functools import cache
 from typing import NoReturn
 
 from s1_tasks.answers.reading import needs_calculus, readings
 
 MEMORY_BYTES = 280 * 1024 * 1024
 """Private memory (heap and anonymous mappings) that a comparison may have."""
+
+WARM_UP = (
+    (r"\sqrt{5+2\sqrt{6}}", r"\sqrt{2}+\sqrt{3}"),
+    (r"\int_0^2 \frac{x}{2} dx", "1"),
+    (r"\sum_{k=1}^{n} k^2", r"\frac{n(n+1)(2n+1)}{6}"),
+    (r"\prod_{k=1}^{n} k", "n!"),
+    ("x^2-4>0", "(-2,2)"),
+)
+"""One comparison of each sort, made while nothing is asked: sympy imports and builds much only when first used."""
 
 
 def main() -> None:
@@ -25,22 +36,31 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
     sys.setrecursionlimit(3_000)
-    _load()
+    import s1_tasks.answers.algebra  # noqa: F401 (an import that no comparison should pay for)
+
     os.write(replies, b"ready\n")
-    for line in sys.stdin:
+    to_warm = list(WARM_UP)
+    while True:
+        while to_warm and not select.select([sys.stdin], [], [], 0)[0]:
+            compare(*to_warm.pop(0), symmetric=False)
+        line = sys.stdin.readline()
+        if not line:
+            return
+        request = json.loads(line)
+        if needs_calculus(request["answer"]) or needs_calculus(request["reference"]):
+            _load_calculus_parser()
         child = os.fork()
         if child == 0:
-            _answer(json.loads(line), replies)
+            _answer(request, replies)
         _, status = os.waitpid(child, 0)
         if status:
             _send(replies, ("TIMED_OUT", "the comparison exceeded its CPU time or its memory"))
 
 
-def _load() -> None:
-    """What no comparison should pay for: the algebra system, and the LaTeX parser with the tables it builds."""
+@cache
+def _load_calculus_parser() -> None:
+    """Import the LaTeX parser and let it build its tables."""
     from latex2sympy2_extended import latex2sympy
-
-    import s1_tasks.answers.algebra  # noqa: F401
 
     latex2sympy(r"\int_0^1 \frac{x}{2} dx + \sum_{k=1}^{2} k")
 
