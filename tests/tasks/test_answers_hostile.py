@@ -14,64 +14,10 @@ import pytest
 
 from s1_tasks.answers import Outcome, equivalent, judge
 from s1_tasks.answers.pool import Pool, close_shared_pool, shared_pool
+from tests.tasks.hostile_answers import HOSTILE
 
 SECONDS = 6.0
 """Far above what the slowest takes (under two seconds on an idle machine): tests run on busy ones."""
-
-MILLION = 10**6
-HOSTILE = {
-    "nested parentheses": "(" * 10_000 + "1" + ")" * 10_000,
-    "nested fractions": r"\frac{1}{" * 150 + "2" + "}" * 150,
-    "nested roots": r"\sqrt{" * 300 + "2" + "}" * 300,
-    "open fractions": r"\frac{1}{" * 10_000,
-    "power tower": "9^{9^{9^{9}}}",
-    "large power": "2^{10^9}",
-    "negative tower": "0.1^{-9^9}",
-    "factorial": "100000!",
-    "large factorial": "(10^6)!",
-    "factorial of a factorial": "((100!)!)!",
-    "binomial": r"\binom{10^9}{5\cdot 10^8}",
-    "many digits": "7" * 100_000,
-    "a million digits": "7" * MILLION,
-    "many decimals": "0." + "3" * 100_000,
-    "long sum": "+".join(["x"] * 50_000),
-    "many variables": "*".join(f"(x_{index}+1)" for index in range(200)),
-    "power of a sum": "(a+b+c+d+e+f+g+h)^{100}",
-    "power of powers": "((a+b)^{50}+(c+d)^{50})^{50}",
-    "null bytes": "\x00" * 1000 + "6",
-    "lone surrogates": "\ud800\udc00 6 \ud800",
-    "unbalanced braces": "}}}}{{{{6",
-    "file reading": r"\input{/etc/passwd}",
-    "shell escape": r"\write18{touch /tmp/x}",
-    "a million letters": "a" * MILLION + "!",
-    "a million spaces": "answer" + " " * MILLION,
-    "repeated markers": "answer is " * 100_000,
-    "open boxes": "\\boxed{" * 100_000,
-    "many boxes": "\\boxed{1}" * 100_000,
-    "dollar signs": "$" * MILLION,
-    "open displays": "\\[" * 500_000,
-    "asterisks": "**" * 500_000,
-    "commas": "1," * 500_000,
-    "open texts": "\\text{" * 100_000,
-    "open thinking": "<think>" * 100_000,
-    "turn ends": "<|im_end|>" * 100_000,
-    "signs": "+-" * 4_000,
-    "bars": "|" * 1_000,
-    "carets": "x^" * 1_000,
-    "subscripts": "x_{" * 1_000,
-    "primes": "f" + "'" * 9_000,
-    "long sine": r"\sin(10^{10^{10}})",
-    "sum of many roots": "+".join(rf"\sqrt{{{root}}}" for root in (2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37)),
-    "large angle field": r"\cos\frac{\pi}{1000003}",
-    "endless sum": r"\sum_{k=1}^{10^{9}} \sin k",
-    "endless product": r"\prod_{k=1}^{10^{8}} k",
-    "hard integral": r"\int_0^1 \frac{\sin(x^x)}{\ln x} dx",
-    "hard inequality": r"x^{20}-3x^{7}+x-1<0",
-    "large matrix": r"\begin{pmatrix}" + r"\\".join(["&".join(["1"] * 40)] * 40) + r"\end{pmatrix}",
-    "many signs": "+".join(rf"\pm {index}" for index in range(1, 21)),
-    "division by zero": r"\frac{1}{0}",
-    "huge exponent numeral": "1e999999",
-}
 
 
 @pytest.mark.parametrize("name", HOSTILE)
