@@ -1,4 +1,4 @@
-"""How lm_eval finds us: the functions the start-up bridge calls, and the `s1-eval` command.
+"""How lm_eval finds us: the functions the start-up bridge calls.
 
 Models are registered by name as strings, so that listing them imports no engine.
 """
@@ -114,36 +114,3 @@ def report_errors_as_sentences() -> None:
             previous(kind, error, traceback)
 
     sys.excepthook = hook
-
-
-USAGE = """\
-s1-eval: lm_eval with the s1 models and tasks, also where .pth files do not run.
-
-  s1-eval --model s1_vllm --model_args pretrained=MODEL,num_waits=4 --tasks aime24
-  s1-eval ls tasks                 lm_eval's own commands work as well
-  s1-eval run --help               lm_eval's options
-
-Model args of s1_vllm beside everything lm_eval's vllm takes (also in --gen_kwargs, per task):
-  num_waits=N                 suppress the end of thinking N times and append wait_text        (0)
-  wait_text=TEXT              what is appended                                                 (Wait)
-  max_thinking_tokens=N|auto  cut thinking here and ask for the answer; all rounds together    (auto)
-  min_thinking_tokens=N       suppress the end of thinking below this                          (0)
-  max_answer_tokens=N         limit of the answer, kept free by auto                           (1024)
-  final_answer_text=TEXT      asked after a cut; may be empty                                  (Final Answer:)
-  thinking_format=NAME        auto, s1, think, or START...END                                  (auto)
-  chat_template=WHEN          auto (unless --apply_chat_template did), always, never           (auto)
-In --gen_kwargs also n=K: K samples per question (with temperature=...), for avg@k, pass@k and maj@k.
-"""
-
-
-def main() -> None:
-    """The `s1-eval` command: installs the bridge explicitly, then hands over to lm_eval's command line."""
-    if len(sys.argv) < 2 or sys.argv[1] in ("-h", "--help"):
-        sys.stdout.write(USAGE)
-        return
-    from s1_models import bridge
-
-    bridge.install()
-    from lm_eval.__main__ import cli_evaluate
-
-    cli_evaluate()
