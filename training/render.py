@@ -16,11 +16,13 @@ from the same pieces, each tokenized alone, in the same order:
 The start and the natural end are in the loss, as in s1 (code, `train/sft.py`: everything after
 `<|im_start|>assistant`), so that the model also works as a plain chat model; what interrupts the model never is.
 The delimiters are spelt in `s1_models.formats` only.
+
+`render_row` and `row_text` take a row of a data set instead, and write what simplescaling/s1K_tokenized holds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -51,9 +53,20 @@ class Rendered:
 
 def prompt_ids(tokenizer: Any, question: str) -> list[int]:
     """The chat prompt of a question as token ids, ending where the assistant's turn begins."""
+    return list(encode(tokenizer, _prompt(tokenizer, question)))
+
+
+def _prompt(tokenizer: Any, question: str) -> str:
     messages = [{"role": "user", "content": question}]
     text: str = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
-    return list(encode(tokenizer, text))
+    return text
+
+
+def _opening(prompt: str, form: Format) -> tuple[str, str]:
+    """What follows the prompt before thinking: delimiter and newline, less what the chat template wrote itself."""
+    if form.start and prompt.rstrip().endswith(form.start.strip()):
+        return "", "" if prompt.endswith("\n") else "\n"
+    return form.start, "\n"
 
 
 def render(
@@ -87,10 +100,12 @@ def render(
         raise ValueError("the thinking is empty; give the reasoning text, or cut_off=True for a budget that ran out")
 
     rendered = Rendered()
-    rendered.add(prompt_ids(tokenizer, question), counts=False)
-    rendered.add(encode(tokenizer, form.start), counts=True)
+    prompt = _prompt(tokenizer, question)
+    rendered.add(encode(tokenizer, prompt), counts=False)
+    start, newline = _opening(prompt, form)
+    rendered.add(encode(tokenizer, start), counts=True)
+    rendered.add(encode(tokenizer, newline), counts=True)
     written = "\n"
-    rendered.add(encode(tokenizer, written), counts=True)
     for piece in pieces:
         rendered.add(encode(tokenizer, piece.text), counts=not piece.forced)
         written = piece.text or written
@@ -105,3 +120,59 @@ def render(
         rendered.add(encode(tokenizer, f"\n{answer}"), counts=True)
     rendered.add([tokenizer.eos_token_id], counts=True)
     return rendered
+
+
+ANSWER_PREFIX = "Answer:"
+"""s1 puts it in front of an answer that does not hold it."""
+
+
+def texts_of(row: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Question, thinking and answer of a row with our columns, or with those of simplescaling/s1K or s1K-1.1.
+
+    Thinking and answer are empty where the row has none.
+    """
+    thinking = row.get("thinking")
+    if thinking is None:
+        thinking = row.get("deepseek_thinking_trajectory") or "\n".join(row.get("thinking_trajectories") or ())
+    answer = row.get("answer")
+    if answer is None:
+        answer = row.get("deepseek_attempt") or row.get("attempt") or ""
+    return row["question"], thinking, answer
+
+
+def render_row(tokenizer: Any, row: Mapping[str, Any], *, form: Format = S1) -> Rendered:
+    """One training sequence of a row (`texts_of`), token for token what `row_text` says.
+
+    What the chat template writes after the end-of-text token (a newline, in ChatML) is there and not in the loss: no
+    engine ever asks the model for it. Raises ValueError where thinking or answer is empty.
+    """
+    question, thinking, answer = _trimmed(row)
+    # The thinking's newline goes with it: tokenizers join it with the full stop before, and so will the model.
+    rendered = render(tokenizer, question, f"{thinking}\n" if thinking else "", answer, form=form)
+    rendered.add(encode(tokenizer, turn_end(tokenizer)), counts=False)
+    return rendered
+
+
+def row_text(tokenizer: Any, row: Mapping[str, Any], *, form: Format = S1) -> str:
+    """The `text` column of simplescaling/s1K_tokenized for a row: the whole conversation in the chat template."""
+    question, thinking, answer = _trimmed(row)
+    prompt = _prompt(tokenizer, question)
+    turn = f"{''.join(_opening(prompt, form))}{thinking}\n{form.end}\n{answer}"
+    return f"{prompt}{turn}{tokenizer.eos_token}{turn_end(tokenizer)}"
+
+
+def turn_end(tokenizer: Any) -> str:
+    """What the chat template writes after the end-of-text token of an assistant's turn; often a newline."""
+    probe = "s1-probe"
+    messages = [{"role": "user", "content": "q"}, {"role": "assistant", "content": probe}]
+    text: str = tokenizer.apply_chat_template(messages, tokenize=False)
+    _, ended, after = text.rpartition(probe)[2].partition(tokenizer.eos_token)
+    return after if ended else ""
+
+
+def _trimmed(row: Mapping[str, Any]) -> tuple[str, str, str]:
+    question, thinking, answer = texts_of(row)
+    answer = answer.strip()
+    if answer and ANSWER_PREFIX not in answer:
+        answer = f"{ANSWER_PREFIX} {answer}"
+    return question, thinking.strip(), answer

@@ -1,0 +1,161 @@
+"""`python -m training.curate`: from 59K questions to 1K training rows, and a look at what came out."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from s1_models.forcing import S1Error
+from training.curate.stage import CurationError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    help="Curate training data as s1 did: 16 sources, 59K questions, 1,000 rows.\n\n"
+    "Start with a copy of training/curate/example.yaml; every stage can be interrupted and goes on where it was.",
+)
+console = Console()
+Rows = Annotated[Path, typer.Argument(help="A file of rows: .jsonl, .parquet or .csv.")]
+
+
+@contextmanager
+def _sentences() -> Iterator[None]:
+    """What the user can mend is one sentence and exit code 2; Ctrl-C says that nothing is lost."""
+    try:
+        yield
+    except (CurationError, S1Error) as error:
+        Console(stderr=True, soft_wrap=True).print(f"[bold red]error:[/] {error}", highlight=False)
+        raise typer.Exit(2) from error
+    except KeyboardInterrupt as stopped:
+        print("\nStopped. What is finished is kept; the same command goes on from there.", file=sys.stderr)
+        raise typer.Exit(130) from stopped
+
+
+@app.command()
+def run(
+    config: Annotated[Path, typer.Option(help="YAML file; training/curate/example.yaml shows every key.")],
+    source: Annotated[str | None, typer.Option(help="Overrides collect.source: hub or local:DIR.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Overrides out.")] = None,
+    until: Annotated[str, typer.Option(help="Stop after this stage.")] = "render",
+    again: Annotated[list[str] | None, typer.Option(help="Do this stage even though it is finished.")] = None,
+) -> None:
+    """Run the stages; finished ones are read back, and model stages go on inside.
+
+    [dim]python -m training.curate run --config my.yaml --source local:/data/s1[/]
+    """
+    from dataclasses import replace
+
+    from training.curate import funnel
+    from training.curate.config import load_config
+    from training.curate.pipeline import Pipeline
+
+    with _sentences():
+        settings = load_config(config)
+        if source is not None:
+            settings = replace(settings, collect=replace(settings.collect, source=source, rows=None))
+        if out is not None:
+            settings = replace(settings, out=out)
+        pipeline = Pipeline(settings, tell=lambda line: console.print(line, highlight=False, soft_wrap=True))
+        pipeline.run(until, again or ())
+        stages = pipeline.manifest.stages
+        console.print()
+        console.print(funnel.table(stages))
+        figure = settings.out / "funnel.png"
+        funnel.draw(stages, figure)
+        console.print(f"\nwritten to {settings.out}: manifest.json, contamination.json, {figure.name}", highlight=False)
+        if until == "render":
+            console.print(f"training rows: {settings.out / 'train.parquet'} and train.jsonl", highlight=False)
+
+
+@app.command()
+def sources() -> None:
+    """The 16 sources: dataset, configuration, columns and what is kept."""
+    from training.curate.sources import SOURCES
+
+    shown = Table(box=None, header_style="bold")
+    for name in ("source", "dataset", "splits", "question", "kept", "rows in s1"):
+        shown.add_column(name, justify="right" if name == "rows in s1" else "left", overflow="fold")
+    for one in SOURCES:
+        splits = " ".join(dict.fromkeys("/".join(filter(None, (part.config, part.split))) for part in one.parts))
+        kept = [f"{keep.column} {keep.test}{'' if keep.value is None else f' {keep.value}'}" for keep in one.keep]
+        kept += [f"{one.take.count:,} drawn"] if one.take else []
+        kept += [f"not in {one.minus.config}"] if one.minus else []
+        shown.add_row(one.name, one.hub, splits, " + ".join(one.question), ", ".join(kept), f"{one.paper_rows:,}")
+    console.print(shown)
+    console.print(f"\n{sum(one.paper_rows for one in SOURCES):,} rows in s1's set")
+
+
+@app.command()
+def view(
+    rows: Rows,
+    tokenizer: Annotated[str, typer.Option(help="The one that the rows were rendered with: Hub name or directory.")],
+    row: Annotated[int, typer.Option(help="Which row, counted from 0.")] = 0,
+) -> None:
+    """Show a rendered row: green is in the loss, grey is not.
+
+    [dim]python -m training.curate view build/curate/train.parquet --tokenizer Qwen/Qwen2.5-32B-Instruct | less -R[/]
+    """
+    from transformers import AutoTokenizer
+
+    from training.curate.tables import read_rows
+    from training.curate.view import colour, title
+
+    with _sentences():
+        found = read_rows(rows)
+        if not 0 <= row < len(found):
+            raise CurationError(f"{rows} has {len(found)} rows; expected a row from 0 to {len(found) - 1}")
+        if "input_ids" not in found[row]:
+            raise CurationError(f"{rows} has no input_ids: it is not rendered; take train.parquet of a run")
+        colours = Console(force_terminal=True) if os.environ.get("FORCE_COLOR") else console
+        colours.print(title(found[row], row), style="bold", highlight=False)
+        words = AutoTokenizer.from_pretrained(tokenizer)
+        colours.print(colour(words, found[row]["input_ids"], found[row]["loss_mask"]))
+
+
+@app.command()
+def check(
+    rows: Rows,
+    questions: Annotated[str | None, typer.Option(help="Directory with their questions (default: Hub).")] = None,
+    benchmark: Annotated[list[str] | None, typer.Option(help="Repeat it: math500, gpqa_diamond, aime24 ...")] = None,
+    report: Annotated[Path | None, typer.Option(help="Where to write the whole report, as JSON.")] = None,
+    near: Annotated[float | None, typer.Option(help="Near-duplicates as well: a Jaccard index such as 0.8.")] = None,
+) -> None:
+    """Is anybody's data contaminated? Eight words in a row with a benchmark question, and which.
+
+    [dim]python -m training.curate check my_data.jsonl --questions /data/benchmarks --benchmark math500[/]
+    """
+    from training.curate.benchmark_questions import DEFAULT_BENCHMARKS, load_questions
+    from training.curate.decontaminate import decontaminate
+    from training.curate.intake import take_rows
+    from training.curate.tables import read_rows, write_json
+
+    with _sentences():
+        taken = take_rows(read_rows(rows), str(rows)).rows
+        asked = load_questions(tuple(benchmark or DEFAULT_BENCHMARKS), questions)
+        result = decontaminate(taken, asked)
+        rejected = list(result.rejected)
+        if near is not None:
+            from training.curate.duplicates import near_duplicates
+
+            rejected += near_duplicates(result.rows, asked, near).rejected
+        for one in rejected[:20]:
+            console.print(f"{one.id}  {one.detail}", highlight=False, soft_wrap=True, markup=False)
+        if len(rejected) > 20:
+            console.print(f"... and {len(rejected) - 20} more")
+        digest = result.figures["contamination"]["report_sha256"]
+        console.print(f"{len(rejected):,} of {len(taken):,} rows rejected; report {digest[:16]}", highlight=False)
+        if report is not None:
+            write_json(report, result.figures["report"])
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,261 @@
+"""The stages in order, each from the rows of the one before; what is finished is read back, not done again.
+
+On disk a stage is what it added: `stages/NN-name.jsonl` holds, for each row that went on and in their order, its id and
+its new columns; `stages/NN-name.rejected.jsonl` each row that did not, with the rule. So every text is stored once.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from s1_models.formats import Format, parse_format
+from training.curate.benchmark_questions import load_questions
+from training.curate.collect import collect, load
+from training.curate.config import Config
+from training.curate.decontaminate import decontaminate
+from training.curate.difficulty import gather_attempts, keep_difficult
+from training.curate.diversity import select, select_stage
+from training.curate.domain import RUBRIC, classify
+from training.curate.export import render_rows
+from training.curate.grading import INSTRUCTIONS, grader
+from training.curate.intake import take_rows
+from training.curate.manifest import Manifest, StageRecord, origin
+from training.curate.quality import complete, well_formed
+from training.curate.references import Opener, started
+from training.curate.sources import choose
+from training.curate.stage import CurationError, Result, Row, added_columns
+from training.curate.tables import canonical_hash, file_hash, read_rows, write_json, write_json_lines, write_parquet
+from training.curate.traces import write_traces
+
+STAGES = (
+    *("collect", "decontaminate", "traces", "complete", "format"),
+    *("domain", "difficulty", "select", "render"),
+)
+BASELINE_POOL = "domain"
+"""The stage whose rows the baselines are chosen from: of good quality and with a domain, whatever their difficulty."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """settings: everything but the rows that changes the outcome (a JSON value)."""
+
+    name: str
+    settings: Any
+    run: Callable[[list[Row]], Result]
+
+
+class Pipeline:
+    """A run of all stages into `config.out`. tell: told one line after every stage; opener: starts reference models."""
+
+    def __init__(
+        self, config: Config, *, tokenizer: Any = None, tell: Callable[[str], None] = print, opener: Opener = started
+    ) -> None:
+        self.config = config
+        self.out = config.out
+        self.manifest = Manifest(self.out / "manifest.json")
+        self._tell = tell
+        self._opener = opener
+        self._tokenizer = tokenizer
+        form = parse_format(config.render.format)
+        if form is None:
+            raise CurationError("render: format is 'auto'; training needs a format by name, for example s1")
+        self.form: Format = form
+
+    def run(self, until: str = STAGES[-1], again: Sequence[str] = ()) -> list[Row]:
+        """The rows after stage `until`. again: stages to do even though they are finished.
+
+        Raises CurationError; what is finished, and inside the model stages what was answered, is kept.
+        """
+        for name in (until, *again):
+            if name not in STAGES:
+                raise CurationError(f"{name!r} is no stage; expected one of {', '.join(STAGES)}")
+        self.manifest.forget(*again)
+        self.manifest.about |= {**origin(), "config": _plain(asdict(self.config))}
+        rows: list[Row] = []
+        source = ""
+        for stage in self._stages():
+            rows = self._run_stage(stage, rows, source)
+            source = self.manifest.stages[stage.name].output
+            if stage.name == BASELINE_POOL:
+                self._write_baselines(rows)
+            if stage.name == until:
+                break
+        if until == STAGES[-1]:
+            self._write_training(rows)
+        self.manifest.write()
+        return rows
+
+    def path(self, stage: str, suffix: str = "jsonl") -> Path:
+        return self.out / "stages" / f"{STAGES.index(stage) + 1:02d}-{stage}.{suffix}"
+
+    def _run_stage(self, stage: Stage, rows: list[Row], source: str) -> list[Row]:
+        settings, output = canonical_hash(stage.settings), self.path(stage.name)
+        if self.manifest.is_finished(stage.name, settings, source, output):
+            kept = _apply(rows, read_rows(output))
+            self._tell(f"{stage.name:<14} {len(kept):>7,} rows, finished before")
+            return kept
+        started_at = time.monotonic()
+        result = stage.run(rows)
+        seconds = time.monotonic() - started_at
+        figures = dict(result.figures)
+        report = figures.pop("report", None)
+        if report is not None:
+            write_json(self.out / "contamination.json", report)
+        write_json_lines(self.path(stage.name, "rejected.jsonl"), (asdict(one) for one in result.rejected))
+        # The last stage's rows are the training file itself.
+        kept_columns = [{"id": row["id"]} for row in result.rows] if stage.name == "render" else None
+        digest = write_json_lines(output, kept_columns or added_columns(rows, result.rows))
+        came_in = len(rows) if rows else len(result.rows) + len(result.rejected)
+        self.manifest.stages[stage.name] = StageRecord(
+            came_in, len(result.rows), result.rules(), round(seconds, 2), settings, source, digest, figures
+        )
+        self.manifest.forget(*STAGES[STAGES.index(stage.name) + 1 :])
+        self.manifest.write()
+        self._tell(_line(stage.name, self.manifest.stages[stage.name]))
+        for name, reason in figures.get("missing", {}).items():
+            self._tell(f"  missing: {name}: {reason}")
+        if not result.rows:
+            rules = ", ".join(f"{rule}: {count:,}" for rule, count in result.rules().items())
+            raise CurationError(
+                f"stage {stage.name} left no rows ({rules}); see {self.path(stage.name, 'rejected.jsonl').name}"
+            )
+        return result.rows
+
+    def _stages(self) -> list[Stage]:
+        config, journals = self.config, self.out / "journals"
+        teacher, model, grading = config.traces.teacher, config.domain.model, config.difficulty
+        judged_by = grader(grading.grader, grading.llm_grading, journals / "grades.jsonl")
+        memo = self.out / "memo.sqlite" if grading.memo else None
+
+        def difficulty(rows: list[Row]) -> Result:
+            missing = [row for row in rows if row.get("attempts") is None]
+            attempts = gather_attempts(missing, grading.references, memo, self._opener) if missing else {}
+            return keep_difficult(rows, attempts, judged_by)
+
+        def chosen(rows: list[Row]) -> Result:
+            return select_stage(rows, config.select.how, config.select.count, config.seed)
+
+        identity = {
+            "teacher": teacher and teacher.identity(),
+            "domain": model and model.identity(),
+            "grader": grading.grader and grading.grader.identity(),
+        }
+        return [
+            Stage("collect", self._collect_settings(), lambda _: self._collect()),
+            Stage("decontaminate", asdict(config.decontaminate), self._decontaminate),
+            Stage(
+                "traces",
+                [identity["teacher"], config.render.tokenizer],
+                lambda rows: write_traces(rows, teacher, journals / "traces.jsonl", self.tokenizer),
+            ),
+            Stage("complete", None, complete),
+            Stage("format", asdict(self.form), lambda rows: well_formed(rows, self.form)),
+            Stage(
+                "domain",
+                [identity["domain"], RUBRIC],
+                lambda rows: classify(rows, model, journals / "domains.jsonl"),
+            ),
+            Stage(
+                "difficulty",
+                [
+                    [asdict(one) for one in grading.references],
+                    identity["grader"],
+                    grading.llm_grading,
+                    INSTRUCTIONS if grading.llm_grading != "never" else None,
+                ],
+                difficulty,
+            ),
+            Stage("select", [config.select.how, config.select.count, config.seed], chosen),
+            Stage(
+                "render",
+                [config.render.tokenizer, asdict(self.form)],
+                lambda rows: render_rows(rows, self.tokenizer, self.form),
+            ),
+        ]
+
+    @property
+    def tokenizer(self) -> Any:
+        """The tokenizer that renders and counts, loaded when a stage first needs it."""
+        if self._tokenizer is None:
+            from transformers import AutoTokenizer
+
+            name = self.config.render.tokenizer
+            try:
+                self._tokenizer = AutoTokenizer.from_pretrained(name)
+            except (OSError, ValueError) as error:
+                said = " ".join(str(error).split())[:300]
+                raise CurationError(
+                    f"render: tokenizer {name!r} could not be loaded ({said}): name a directory that holds one"
+                ) from error
+        return self._tokenizer
+
+    def _collect(self) -> Result:
+        chosen = self.config.collect
+        if chosen.rows is not None:
+            return take_rows(read_rows(chosen.rows), str(chosen.rows))
+        sources = choose(chosen.names, aime_until=chosen.aime_until)
+        return collect(sources, lambda source: load(source, chosen.source))
+
+    def _collect_settings(self) -> Any:
+        """What rows there are: a changed local file is another input."""
+        chosen = self.config.collect
+        files: list[Path] = []
+        if chosen.rows is not None:
+            files = [chosen.rows] if chosen.rows.is_file() else []
+        elif chosen.source.startswith("local:"):
+            directory = Path(chosen.source.removeprefix("local:")).expanduser()
+            files = sorted(path for path in directory.rglob("*") if path.is_file())
+        return [_plain(asdict(chosen)), {str(path): file_hash(path) for path in files}]
+
+    def _decontaminate(self, rows: list[Row]) -> Result:
+        settings = self.config.decontaminate
+        questions = load_questions(settings.benchmarks, settings.questions)
+        result = decontaminate(rows, questions, settings.words_in_a_row)
+        if settings.near_duplicates is None:
+            return result
+        from training.curate.duplicates import near_duplicates
+
+        closer = near_duplicates(result.rows, questions, settings.near_duplicates)
+        return replace(closer, rejected=result.rejected + closer.rejected, figures={**result.figures, **closer.figures})
+
+    def _write_baselines(self, rows: list[Row]) -> None:
+        """Rows of the ablation's other selections, ready for training as they are."""
+        count, seed = self.config.select.count, self.config.seed
+        for how in self.config.select.baselines:
+            if how != "full" and len(rows) < count:
+                self._tell(f"  baseline {how}: {len(rows)} rows are fewer than {count}, left out")
+                continue
+            write_json_lines(self.out / "baselines" / f"{how}.jsonl", select(rows, how, count, seed))
+
+    def _write_training(self, rows: list[Row]) -> None:
+        if "input_ids" not in rows[0]:  # read back: the stage's file holds ids only
+            rows[:] = render_rows(rows, self.tokenizer, self.form).rows
+        self.manifest.about["data_sha256"] = write_json_lines(self.out / "train.jsonl", rows)
+        write_parquet(self.out / "train.parquet", rows)
+        self.manifest.about["contamination"] = self.manifest.stages["decontaminate"].figures["contamination"]
+
+
+def _apply(rows: Sequence[Row], added: Sequence[Row]) -> list[Row]:
+    """The rows after a stage, from those before it and what it wrote."""
+    known = {row["id"]: row for row in rows}
+    return [{**known.get(row["id"], {}), **row} for row in added]
+
+
+def _plain(value: Any) -> Any:
+    """A configuration as JSON: paths as text."""
+    if isinstance(value, dict):
+        return {name: _plain(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    return str(value) if isinstance(value, Path) else value
+
+
+def _line(name: str, record: StageRecord) -> str:
+    most = ", ".join(f"{rule}: {count:,}" for rule, count in list(record.rejected.items())[:3])
+    lost = record.rows_in - record.rows_out
+    why = f" ({most})" if most else ""
+    return f"{name:<14} {record.rows_out:>7,} rows, {lost:,} rejected{why}, {record.seconds:.1f} s"

@@ -1,0 +1,105 @@
+"""Rows on disk: JSON Lines, Parquet and CSV in, JSON Lines and Parquet out, each written whole or not at all."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from training.curate.stage import CurationError, Row
+
+ENDINGS = (".jsonl", ".parquet", ".csv")
+
+
+def read_rows(path: Path) -> list[Row]:
+    """All rows of a .jsonl, .parquet or .csv file. Raises CurationError with file and line."""
+    if not path.is_file():
+        raise CurationError(f"{path} is not there: expected a file of rows ending in {', '.join(ENDINGS)}")
+    try:
+        if path.suffix == ".jsonl":
+            return _read_json_lines(path)
+        if path.suffix == ".parquet":
+            import pyarrow.parquet
+
+            rows: list[Row] = pyarrow.parquet.read_table(path).to_pylist()
+            return rows
+        if path.suffix == ".csv":
+            csv.field_size_limit(2**31 - 1)
+            with path.open(encoding="utf-8-sig", newline="") as lines:
+                return list(csv.DictReader(lines))
+    except (OSError, UnicodeDecodeError, csv.Error, ValueError) as error:
+        if isinstance(error, CurationError):
+            raise
+        raise CurationError(f"{path} cannot be read: {error}") from error
+    raise CurationError(f"{path}: expected a name ending in {', '.join(ENDINGS)}")
+
+
+def _read_json_lines(path: Path) -> list[Row]:
+    rows = []
+    with path.open(encoding="utf-8") as lines:
+        for number, line in enumerate(lines, start=1):
+            if not line.strip():
+                continue
+            try:
+                row = json.loads(line)
+            except json.JSONDecodeError as error:
+                raise CurationError(
+                    f"{path}, line {number}: not JSON ({error.msg} at column {error.colno}); expected one JSON object "
+                    f"a line: mend or remove the line"
+                ) from None
+            if not isinstance(row, dict):
+                raise CurationError(f"{path}, line {number}: a JSON {type(row).__name__}; expected an object")
+            rows.append(row)
+    return rows
+
+
+def write_json_lines(path: Path, rows: Iterable[Mapping[str, Any]]) -> str:
+    """Writes rows as JSON Lines beside the target and renames; returns the SHA-256 of the content."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    digest = hashlib.sha256()
+    fresh = path.with_name(path.name + ".new")
+    with fresh.open("wb") as out:
+        for row in rows:
+            line = json.dumps(row, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace") + b"\n"
+            digest.update(line)
+            out.write(line)
+        out.flush()
+        os.fsync(out.fileno())
+    fresh.replace(path)
+    return digest.hexdigest()
+
+
+def write_parquet(path: Path, rows: list[Row]) -> None:
+    """Writes rows as Parquet; every row needs the same columns."""
+    import pyarrow
+    import pyarrow.parquet
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(path.name + ".new")
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    columns = {name: [row.get(name) for row in rows] for name in names}
+    pyarrow.parquet.write_table(pyarrow.table(columns), fresh, compression="zstd")
+    fresh.replace(path)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Writes one JSON document, indented, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(path.name + ".new")
+    fresh.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    fresh.replace(path)
+
+
+def canonical_hash(value: Any) -> str:
+    """SHA-256 of a JSON value that does not depend on the order of its keys."""
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def file_hash(path: Path) -> str:
+    with path.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
