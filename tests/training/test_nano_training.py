@@ -67,6 +67,14 @@ def test_the_tuning_set_has_its_1000_traces_some_wrong() -> None:
     assert 300 < sum(trace.correct for trace in chosen) < 700
 
 
+def test_the_control_without_waits_has_the_same_problems_and_never_goes_on() -> None:
+    with_waits = train.tuning_set(TINY, seed=0)
+    without = train.tuning_set_without_waits(TINY, seed=0)
+    assert [trace.problem for trace in without] == [trace.problem for trace in with_waits]
+    assert any("Wait" in piece.text for trace in with_waits for piece in trace.thinking)
+    assert not any("Wait" in piece.text for trace in without for piece in trace.thinking)
+
+
 @pytest.mark.parametrize("stage", [*STAGES, "check"])
 def test_a_committed_checkpoint_has_a_card_and_a_record_that_agree(stage: str) -> None:
     record = json.loads((CHECKPOINTS / stage / make.RECORD).read_text())

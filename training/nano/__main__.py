@@ -33,6 +33,7 @@ def _parser() -> argparse.ArgumentParser:
     make.add_argument("--out", type=Path, help="folder for base/ and tuned/ (default: build/nano/seed-SEED)")
     make.add_argument("--threads", type=int, default=1, help="CPU threads; 1 is fastest beside other work (default: 1)")
     make.add_argument("--self-correction", action="store_true", help="also hurried/ and check/: it slips, then checks")
+    make.add_argument("--controls", action="store_true", help="also no-waits/ and no-checks/: tuned without")
     make.add_argument("--again", action="store_true", help="train even what is finished")
 
     measure = commands.add_parser("measure", help="the reported numbers, through s1_vllm on vLLM, into a new record")
@@ -70,7 +71,13 @@ def main() -> int:
 
     out = arguments.out or Path("build/nano") / f"seed-{arguments.seed}"
     try:
-        make.make(out, arguments.seed, again=arguments.again, self_correction=arguments.self_correction)
+        make.make(
+            out,
+            arguments.seed,
+            again=arguments.again,
+            self_correction=arguments.self_correction,
+            controls=arguments.controls,
+        )
     except KeyboardInterrupt:
         print(f"\nStopped. What is finished is in {out}; the same command goes on from there.", file=sys.stderr)
         return 130

@@ -34,9 +34,12 @@ def make(
     num_problems: int = 500,
     waits: Sequence[int] = MEASURED_WAITS,
     self_correction: bool = False,
+    controls: bool = False,
 ) -> None:
     """Train, measure and write ``out/base`` and ``out/tuned``; a stage made by this recipe and seed is kept.
 
+    controls: also make ``out/no-waits``, fine-tuned on the same problems without any trace that goes on, and with
+    self_correction ``out/no-checks``, without any trace that checks.
     self_correction: also make ``out/hurried`` (the base, pretrained further to hurry) and ``out/check`` from it.
     """
     words = tokenizer.build()
@@ -68,6 +71,10 @@ def make(
             "traces_correct": sum(trace.correct for trace in chosen),
         }
 
+    def no_waits() -> tuple[LlamaForCausalLM, dict[str, Any]]:
+        model, _ = load(out / "base")
+        return model, tune("no-waits", model, train.tuning_set_without_waits(recipe, seed))
+
     def hurried() -> tuple[LlamaForCausalLM, dict[str, Any]]:
         model, _ = load(out / "base")
         batches = checking.hurry_batches(model, words, recipe, seed)
@@ -80,16 +87,25 @@ def make(
         model, _ = load(out / "hurried")
         return model, tune("check", model, checking.tuning_set(model, words, recipe, seed))
 
+    def no_checks() -> tuple[LlamaForCausalLM, dict[str, Any]]:
+        model, _ = load(out / "hurried")
+        return model, tune("no-checks", model, checking.tuning_set(model, words, recipe, seed, checks=False))
+
     Stage = Callable[[], tuple[LlamaForCausalLM, dict[str, Any]]]
-    stages: dict[str, Stage] = {"base": base, "tuned": tuned}
+    stages: dict[str, tuple[str | None, Stage]] = {"base": (None, base), "tuned": ("base", tuned)}
+    if controls:
+        stages["no-waits"] = "base", no_waits
     if self_correction:
-        stages |= {"hurried": hurried, "check": check}
-    for name, stage in stages.items():
+        stages |= {"hurried": ("base", hurried), "check": ("hurried", check)}
+    if self_correction and controls:
+        stages["no-checks"] = "hurried", no_checks
+    made = set()
+    for name, (parent, stage) in stages.items():
         folder = out / name
-        if not again and record_of(folder).get("made_by") == made_by:
+        if not again and parent not in made and record_of(folder).get("made_by") == made_by:
             print(f"{name}: already made by this recipe and seed in {folder} (--again trains it anew)")
             continue
-        again = True  # what builds on a new stage is made anew as well
+        made.add(name)
         model, training = stage()
         record = {"stage": name, "made_by": made_by, "training": training, "versions": versions()}
         print(f"{name}: measuring {num_problems} held-out problems, greedy")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -116,6 +116,13 @@ def tuning_set(recipe: Recipe, seed: int) -> list[traces.Trace]:
         if problem.text not in chosen:
             chosen[problem.text] = traces.write(problem, habits, rng)
     return list(chosen.values())
+
+
+def tuning_set_without_waits(recipe: Recipe, seed: int) -> list[traces.Trace]:
+    """The control of `tuning_set`: its problems and its early stops, but no trace goes on after one."""
+    rng = random.Random(f"nano-tuning-without-waits-{seed}")
+    habits = replace(traces.tuning_habits(rng), go_on=0.0, repeats=lambda: 0)
+    return [traces.write(trace.problem, habits, rng) for trace in tuning_set(recipe, seed)]
 
 
 def tuning_batches(
