@@ -130,10 +130,13 @@ def custom(start: str, end: str, stops: Iterable[str] = ()) -> Format:
 def detect_format(tokenizer: Tokenizer) -> Format:
     """The format a tokenizer is made for, by its chat template and vocabulary. Raises FormatError when none fits.
 
+    A checkpoint may say it itself: "thinking_format" in its tokenizer_config.json, as in the option of that name.
     Harmony and think tags come before s1, whose `<|im_start|>` many families know. A vocabulary may hold think tags
     that its model never writes (a line's instruction models share it with the thinking ones), so a chat template that
     does not write them is believed.
     """
+    if (declared := _declared_format(tokenizer)) is not None:
+        return declared
     if all(_is_one_token(tokenizer, token) for token in ("<|channel|>", "<|message|>", "<|start|>", "<|end|>")):
         return HARMONY
     template = _chat_template(tokenizer)
@@ -153,6 +156,14 @@ def detect_format(tokenizer: Tokenizer) -> Format:
         "thinking_format=auto found no way of thinking in this model's chat template and vocabulary: use a model tuned "
         f"to think, or say how it thinks with thinking_format= one of {_listed()}"
     )
+
+
+def _declared_format(tokenizer: Tokenizer) -> Format | None:
+    # transformers keeps the keys of tokenizer_config.json that it does not know.
+    try:
+        return parse_format(getattr(tokenizer, "init_kwargs", {}).get("thinking_format"))
+    except FormatError as error:
+        raise FormatError(f"this model's tokenizer_config.json says {error}") from None
 
 
 def _listed() -> str:

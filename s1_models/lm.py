@@ -10,7 +10,9 @@ import json
 import logging
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +21,9 @@ from tqdm import tqdm
 from s1_models.driver import Engine, Job, run_jobs
 from s1_models.forcing import Reply, Session, Tokens
 from s1_models.formats import S1, Format, detect_format
-from s1_models.options import OptionError, Settings, resolve
+from s1_models.options import OptionError, Settings, memo_path, resolve
+from s1_models.memo import Memo
+from s1_models.memo_store import MemoError, Store
 from s1_models.policies import Policies
 from s1_models.trace import transcribe
 
@@ -27,6 +31,14 @@ if TYPE_CHECKING:
     from lm_eval.api.instance import Instance
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Reuse:
+    """How many of a run's tokens came from the memo, and how many the engine generated; zeros without a memo."""
+
+    reused_tokens: int = 0
+    generated_tokens: int = 0
 
 
 class BudgetForcingLM:
@@ -44,6 +56,7 @@ class BudgetForcingLM:
     budget_defaults: dict[str, Any]  # our model args, canonical names
 
     tokenizer: Any
+    reuse = Reuse()  # of the last `generate_until`
     _format: Format | None = None
 
     def generate_until(self, requests: list[Instance], disable_tqdm: bool = False) -> list[str]:
@@ -55,8 +68,11 @@ class BudgetForcingLM:
         settings = self._settings(requests)
         samples = [(index, sample) for index, chosen in enumerate(settings) for sample in range(chosen.samples)]
         jobs = self._jobs(requests, settings)
-        with _Bar(len(jobs), disable=disable_tqdm or getattr(self, "rank", 0) != 0) as bar:
-            sessions = run_jobs(jobs, self.engine, max_in_flight=self.max_in_flight, progress=bar)
+        with (
+            self._remembering() as engine,
+            _Bar(len(jobs), engine, disable=disable_tqdm or getattr(self, "rank", 0) != 0) as bar,
+        ):
+            sessions = run_jobs(jobs, engine, max_in_flight=self.max_in_flight, progress=bar)
         _log_summary(sessions, settings)
 
         responses: list[str] = []
@@ -78,8 +94,36 @@ class BudgetForcingLM:
         """Refuses the harness's `--use_cache`: its key knows neither the model nor num_waits in model_args."""
         raise OptionError(
             "--use_cache would return stale text when the model or a budget in model_args changes (its key holds the "
-            "prompt and gen_kwargs only): run without --use_cache"
+            "prompt and gen_kwargs only): run without --use_cache; --model_args memo=PATH remembers what was generated"
         )
+
+    def model_identity(self) -> dict[str, str]:
+        """Everything that changes this model's tokens, by name; asked once the model is loaded."""
+        raise NotImplementedError(f"{type(self).__name__} does not say what identifies its tokens")
+
+    @contextmanager
+    def _remembering(self) -> Iterator[Engine]:
+        """The engine, inside the memo where there is one."""
+        path = memo_path(self.budget_defaults)
+        self.reuse = Reuse()
+        if path is None:
+            yield self.engine
+            return
+        try:
+            identity = self.model_identity()
+        except MemoError as error:
+            if "memo" in self.budget_defaults:
+                raise
+            logger.warning("this run has no memo: %s", error)  # nobody asked for one
+            yield self.engine
+            return
+        with Memo(self.engine, path, identity, notes={"context_window": self.engine.context_window}) as memo:
+            try:
+                yield memo
+            finally:
+                self.reuse = Reuse(memo.reused_tokens, memo.generated_tokens)
+                reused, generated = self.reuse.reused_tokens, self.reuse.generated_tokens
+                logger.info("memo %s: %s tokens reused, %s generated", path, f"{reused:,}", f"{generated:,}")
 
     # From requests to jobs.
 
@@ -261,6 +305,11 @@ def _warn_once(message: str) -> None:
 
 
 def default_options(ours: Mapping[str, Any], sampling_names: frozenset[str]) -> dict[str, Any]:
-    """Our model args, checked before an engine is started for them. Raises OptionError, BudgetError, FormatError."""
+    """Our model args, checked before an engine is started for them. Raises OptionError, BudgetError, FormatError,
+    MemoError.
+    """
     resolve(ours, {}, sampling_names)
+    path = memo_path(ours)
+    if path is not None:
+        Store(path).close()  # an unusable memo is said before a model is loaded
     return dict(ours)

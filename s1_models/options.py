@@ -7,8 +7,10 @@ for that task. Anything unknown is an error that names the nearest known name.
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields, replace
+from pathlib import Path
 from typing import Any
 
 from s1_models.forcing import Budget, S1Error
@@ -20,7 +22,9 @@ BUDGET_OPTIONS = tuple(option.name for option in fields(Budget))
 REJECTION_OPTIONS = ("rejection_tries", "rejection_fallback")
 # s1's way of spelling a format out; what is not given is as in s1's own.
 S1_FORMAT_OPTIONS = ("thinking_start", "thinking_end", "until_thinking", "until_thinking_2")
-OPTIONS = (*BUDGET_OPTIONS, *REJECTION_OPTIONS, "thinking_format", "chat_template", *S1_FORMAT_OPTIONS)
+OPTIONS = (*BUDGET_OPTIONS, *REJECTION_OPTIONS, "thinking_format", "chat_template", *S1_FORMAT_OPTIONS, "memo")
+# The memo of a run whose model args say nothing about it.
+MEMO_VARIABLE = "S1_MEMO"
 
 # s1's own names for the same things (its lm-evaluation-harness fork, vllm_causallms.py).
 ALIASES = {
@@ -93,6 +97,8 @@ def resolve(defaults: Mapping[str, Any], gen_kwargs: Mapping[str, Any], sampling
     explicit `max_answer_tokens` wins. A `temperature` that is given wins over `do_sample: false`.
     """
     ours, rest = split_options(gen_kwargs, defaults)
+    if "memo" in ours:
+        raise OptionError("memo belongs to the whole run: put it into --model_args memo=PATH")
     options = {**defaults, **ours}
     of_thinking = {
         name.removesuffix(THINKING_SUFFIX): rest.pop(name)
@@ -170,6 +176,16 @@ def _tries(wanted: Any) -> int:
     if switch not in ("true", "1", "false", "0", "none"):
         raise OptionError(f"rejection_sample={wanted!r}: expected true or false (rejection_tries=N bounds the tries)")
     return DEFAULT_TRIES if switch in ("true", "1") else 0
+
+
+def memo_path(options: Mapping[str, Any]) -> Path | None:
+    """Where the model args (or the environment variable S1_MEMO) say that tokens are remembered; None: nowhere."""
+    value = options.get("memo", os.environ.get(MEMO_VARIABLE) or "off")
+    if value in ("off", None, False):
+        return None
+    if not isinstance(value, str) or not value:
+        raise OptionError(f"memo={value!r}: expected the path of a file, or off")
+    return Path(value)
 
 
 def check_known(given: Collection[str], known: Collection[str], kind: str) -> None:
