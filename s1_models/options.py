@@ -88,6 +88,19 @@ def split_options(
     return ours, rest
 
 
+def take_thinking_switch(arguments: dict[str, Any]) -> bool:
+    """Takes lm_eval's `enable_thinking` out of model args (or their chat_template_args); True unless it is false.
+
+    Given as true, lm_eval asks for a think_end_token, which is of no use here; not given, it tells templates None,
+    which some take for false.
+    """
+    given = [arguments.pop("enable_thinking", None)]
+    if isinstance(template_arguments := arguments.get("chat_template_args"), dict):
+        arguments["chat_template_args"] = {k: v for k, v in template_arguments.items() if k != "enable_thinking"}
+        given.append(template_arguments.get("enable_thinking"))
+    return all(str(value).strip().lower() not in ("false", "0") for value in given)
+
+
 def resolve(defaults: Mapping[str, Any], gen_kwargs: Mapping[str, Any], sampling_names: Collection[str]) -> Settings:
     """Settings of a request: model args (`defaults`, canonical names) overridden by its gen_kwargs.
 
