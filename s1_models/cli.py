@@ -35,15 +35,20 @@ In --gen_kwargs also n=K: K samples per question (with temperature=...), for avg
 
 
 class Command(NamedTuple):
-    """A command of ours: the module whose `main(arguments)` runs it, and one line of help."""
+    """A command of ours: the module whose `main(arguments)` runs it, and one line of help.
+
+    needs_harness: lm_eval is imported, with our models and tasks, before it runs.
+    """
 
     module: str
     help: str
+    needs_harness: bool = True
 
 
 COMMANDS = {
     "sweep": Command("s1_models.sweep_command", "the whole curve, accuracy against thinking, in one pass"),
     "replay": Command("s1_models.replay", "a finished run again from its memo alone: no engine, same results"),
+    "doctor": Command("s1_models.doctor.cli", "is everything there that a run needs? and how to mend it", False),
 }
 """Imported when they are asked for: `s1-eval --help` loads no lm_eval."""
 
@@ -55,6 +60,9 @@ def main() -> None:
         lines = "".join(f"  s1-eval {name:<24} {command.help}\n" for name, command in COMMANDS.items())
         sys.stdout.write(USAGE.format(commands=lines))
         return
+    command = COMMANDS.get(arguments[0])
+    if command and not command.needs_harness:
+        sys.exit(importlib.import_module(command.module).main(arguments[1:]))
     from s1_models import bridge
 
     bridge.install()
@@ -62,8 +70,8 @@ def main() -> None:
     from lm_eval.utils import setup_logging
 
     setup_logging()
-    if arguments[0] in COMMANDS:
-        importlib.import_module(COMMANDS[arguments[0]].module).main(arguments[1:])
+    if command:
+        importlib.import_module(command.module).main(arguments[1:])
         return
     harness = HarnessCLI()
     parsed = harness.parse_args()
