@@ -42,10 +42,24 @@ def test_the_format_is_detected_from_the_vocabulary() -> None:
 
 
 def test_a_vocabulary_without_delimiters_is_an_error_that_says_what_to_do() -> None:
-    with pytest.raises(FormatError, match=r"found neither <think>.*thinking_format=START\.\.\.END"):
+    with pytest.raises(FormatError, match=r"found no way of thinking.*thinking_format= one of s1 .*START\.\.\.END"):
         detect_format(plain())
-    with pytest.raises(FormatError, match=r"no token for '<\|im_start\|>' \(it takes 12\)"):
-        mark(plain(), S1, Budget(), frozenset())
+
+
+def test_delimiters_of_several_tokens_are_forced_whole_and_are_no_stop_ids() -> None:
+    marks = mark(plain(), S1, Budget(), frozenset({7}))
+    assert text(plain(), marks.open) == "<|im_start|>think"
+    assert len(marks.open) == len("<|im_start|>think")
+    assert marks.ends == {7}, "what is no token of its own is found in the text"
+
+
+def test_a_cut_ends_the_thinking_as_the_family_does() -> None:
+    marks = mark(think_tags(), THINK, Budget(), frozenset())
+    assert text(think_tags(), marks.cut_off) == "</think>\n\nFinal Answer:"
+    forms = parse_format({"start": "<a>", "end": "<b>Final Answer:"})
+    assert forms is not None
+    cut = mark(think_tags(), forms, Budget(), frozenset()).cut_off
+    assert text(think_tags(), cut) == "<b>Final Answer:", "an end that asks already is not followed by the request"
 
 
 def test_a_token_for_everything_unknown_is_no_delimiter() -> None:
@@ -55,7 +69,7 @@ def test_a_token_for_everything_unknown_is_no_delimiter() -> None:
     core = Tokenizer(models.WordLevel({"<unk>": 0, "word": 1, "<eos>": 2}, unk_token="<unk>"))
     core.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=core, unk_token="<unk>", eos_token="<eos>")
-    with pytest.raises(FormatError, match="found neither <think>"):
+    with pytest.raises(FormatError, match="found no way of thinking"):
         detect_format(tokenizer)
 
 
@@ -68,6 +82,6 @@ def test_an_s1_answer_ends_with_its_turn_also_where_that_is_not_the_end_of_text(
 def test_a_spelt_out_format_stops_at_its_one_token_end() -> None:
     tokenizer = think_tags()
     form = parse_format("<think>...</think>")
-    assert form == Format("custom", "<think>", "</think>", ())
+    assert form == Format("custom", "<think>", "</think>", ("</think>",))
     ends = mark(tokenizer, form, Budget(), frozenset()).ends
     assert {text(tokenizer, (end,)) for end in ends} == {"</think>"}
