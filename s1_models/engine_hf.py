@@ -5,17 +5,21 @@ Model, tokenizer, chat template, adapters, quantization and loglikelihood are HF
 
 from __future__ import annotations
 
+import importlib.metadata
 import inspect
+import json
 import logging
 from typing import Any
 
 from lm_eval.models.huggingface import HFLM
 from transformers import BitsAndBytesConfig, PreTrainedModel
 
+from s1_models.fingerprint import fingerprint_model
 from s1_models.hf_decoding import HFEngine
 from s1_models.hf_sampling import SAMPLING_NAMES
 from s1_models.lm import BudgetForcingLM, default_options
-from s1_models.options import ALIASES, OPTIONS, OptionError, check_known, split_options
+from s1_models.memo_store import MemoError
+from s1_models.options import ALIASES, OPTIONS, OptionError, check_known, split_options, take_thinking_switch
 
 logger = logging.getLogger(__name__)
 
@@ -25,6 +29,19 @@ _LOADING_NAMES = {
     *("offload_buffers", "use_kernels", "experts_implementation", "load_in_4bit", "load_in_8bit"),
     *("quantization_config", "rope_parameters", "code_revision"),
 }
+# Model args that leave the tokens as they are, and those that `model_identity` names one by one. Every other one a
+# user gives is part of the identity.
+_SAME_TOKENS = frozenset(
+    {
+        *("revision", "dtype", "torch_dtype", "tokenizer", "peft", "delta", "device", "device_map", "parallelize"),
+        *("batch_size", "max_batch_size", "max_length", "max_memory", "max_memory_per_gpu", "max_cpu_memory"),
+        *("offload_folder", "offload_buffers", "low_cpu_mem_usage", "cache_dir", "force_download", "local_files_only"),
+        *("token", "use_safetensors", "weights_only", "trust_remote_code", "code_revision", "truncation"),
+        *("logits_cache", "softmax_dtype", "think_end_token"),
+        # What the prompt is made with: the prompt's ids are in the key.
+        *("add_bos_token", "prefix_token_id", "chat_template_args", "use_fast_tokenizer"),
+    }
+)
 MODEL_ARGUMENTS = frozenset(
     {
         *inspect.signature(HFLM.__init__).parameters,
@@ -55,9 +72,14 @@ class S1HF(BudgetForcingLM, HFLM):  # type: ignore[misc]
         for name in rest.keys() & SAMPLING_NAMES:
             raise OptionError(f"{name} is a sampling option: put it into --gen_kwargs {name}={rest[name]}")
         check_known(rest, [*OPTIONS, *ALIASES, *sorted(MODEL_ARGUMENTS)], "model argument")
+        for name in rest.keys() & {"think_end_token", "truncation"}:
+            logger.warning("%s has no effect on how s1_hf generates", name)
         self.budget_defaults = default_options(ours, self.sampling_names)
         self.default_seed = int(seed)
+        self.template_thinks = take_thinking_switch(rest)
+        self._given = {"pretrained": pretrained, **rest}
         super().__init__(pretrained=pretrained, **rest)
+        self.chat_template_args = {**self.chat_template_args, "enable_thinking": self.template_thinks}
         self.eos_ids = _eos_ids(self.tokenizer, self.model)
         self.max_in_flight = self._choose_rows()
         self.engine = HFEngine(
@@ -69,6 +91,23 @@ class S1HF(BudgetForcingLM, HFLM):  # type: ignore[misc]
             device=self.device,
             autocast=self.mixed_precision_dtype,
         )
+
+    def model_identity(self) -> dict[str, str]:
+        """Everything that changes the tokens: another value of any of these is served nothing from a memo."""
+        given, config = self._given, self.model.config
+        if not isinstance(given["pretrained"], str):
+            raise MemoError("a model that was passed as an object cannot be told from another one: memo=off")
+        others = {name: value for name, value in given.items() if name not in _SAME_TOKENS and name != "pretrained"}
+        revision = given.get("revision")
+        added = {name: given.get(name) for name in ("tokenizer", "peft", "delta")}
+        return {
+            "engine": f"transformers {importlib.metadata.version('transformers')} on {self.device.type}",
+            "weights": fingerprint_model(given["pretrained"], revision),
+            **{name: fingerprint_model(value, revision) if value else "none" for name, value in added.items()},
+            "dtype": f"{self.model.dtype}, mixed {self.mixed_precision_dtype}",
+            "quantization": json.dumps(getattr(config, "quantization_config", None), sort_keys=True, default=repr),
+            "other arguments": json.dumps(others, sort_keys=True, default=repr),
+        }
 
     def _choose_rows(self) -> int:
         """Sessions decoded at a time. lm_eval's default is batch_size=1, which nobody means here."""

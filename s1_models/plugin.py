@@ -15,7 +15,10 @@ from typing import Any
 
 logger = logging.getLogger("s1")
 
-MODELS = {"s1_vllm": "s1_models.engine_vllm:S1VLLM"}
+MODELS = {
+    "s1_vllm": "s1_models.engine_vllm:S1VLLM",
+    "s1_hf": "s1_models.engine_hf:S1HF",
+}
 
 
 def register_models() -> None:

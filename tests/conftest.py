@@ -32,6 +32,14 @@ def s1_lm():
     lm.model.llm_engine.engine_core.shutdown()
 
 
+@pytest.fixture(scope="session")
+def s1_hf_lm():
+    """The embedded model on transformers, float32."""
+    from s1_models.engine_hf import S1HF
+
+    return S1HF(pretrained=str(NANO), dtype="float32", device="cpu", max_length=1024)
+
+
 def shared(name: str) -> Path:
     """A file beside the checkout that some tests use when it is there; skips, saying so, when it is not."""
     path = ROOT.parent / "shared" / name

@@ -34,14 +34,14 @@ class Case:
         return [replies[key] for key in range(len(prompts))]
 
 
-@pytest.fixture(params=["scripted", "paced", "vllm"])
+@pytest.fixture(params=["scripted", "paced", "vllm", "hf"])
 def case(request: pytest.FixtureRequest) -> Case:
     if request.param in ("scripted", "paced"):
         pace = 0.0005 if request.param == "paced" else 0.0
         write = random_writer(3, 60, 0.0, [0])
         engine = ScriptedEngine(write, context_window=256, known_ids=50, seconds_per_token=pace)
         return Case(engine, [(n, n + 1) for n in range(12)], known_ids=50)
-    lm = request.getfixturevalue("s1_lm")
+    lm = request.getfixturevalue({"vllm": "s1_lm", "hf": "s1_hf_lm"}[request.param])
     prompts = [tuple(lm.tok_encode(f"{n:03d} {n % 10}{n % 7}{n % 5}")) for n in range(12)]
     return Case(lm.engine, prompts, known_ids=len(lm.tokenizer))
 
