@@ -4,7 +4,8 @@ import pytest
 
 from s1_models.forcing import Budget, BudgetError
 from s1_models.formats import HARMONY, NO_THINKING, PROMPTED, S1, THINK, Format, FormatError
-from s1_models.options import OptionError, resolve, split_options
+from s1_models.options import OptionError, resolve, split_options, take_thinking_switch
+from s1_models.rejection import DEFAULT_TRIES, Rejection
 
 SAMPLING = frozenset({"temperature", "top_p", "seed", "min_p"})
 
@@ -120,3 +121,85 @@ def test_a_thinking_format_has_a_name_or_is_spelt_out(value: object, form: Forma
 def test_an_unknown_thinking_format_lists_what_there_is(value: object) -> None:
     with pytest.raises(FormatError, match=r"expected auto, s1, think, harmony, prompted, none, START\.\.\.END"):
         resolve({"thinking_format": value}, {}, SAMPLING)
+
+
+def test_the_thinking_can_be_sampled_differently_from_the_answer() -> None:
+    settings = resolve({}, {"temperature": 0.2, "temperature_thinking": 0.9, "top_p_thinking": 0.8}, SAMPLING)
+    assert dict(settings.sampling) == {"temperature": 0.2}
+    assert dict(settings.thinking_sampling or ()) == {"temperature": 0.9, "top_p": 0.8}
+    assert resolve({}, {"temperature": 0.2}, SAMPLING).thinking_sampling is None
+    only = resolve({}, {"temperature_thinking": 0.9}, SAMPLING)
+    assert (dict(only.sampling), dict(only.thinking_sampling or ())) == ({"temperature": 0.0}, {"temperature": 0.9})
+
+
+@pytest.mark.parametrize("name", ["temprature_thinking", "thinking_foo", "until_thinking_3"])
+def test_an_unknown_option_of_the_thinking_is_an_error(name: str) -> None:
+    with pytest.raises(OptionError, match=f"unknown generation option '{name}'"):
+        resolve({}, {name: 1}, SAMPLING)
+
+
+@pytest.mark.parametrize(
+    ("given", "start", "end", "stops"),
+    [
+        ({"thinking_start": "<|im_start|>"}, "<|im_start|>", S1.end, S1.stops),
+        ({"thinking_end": "<|im_start|>answer\nSo:"}, S1.start, "<|im_start|>answer\nSo:", S1.stops),
+        ({"thinking_end": "</t>"}, S1.start, "</t>", (*S1.stops, "</t>")),
+        ({"until_thinking": "<|im_start|>0"}, S1.start, S1.end, ("<|im_start|>0", "<|im_end|>", S1.end)),
+        (
+            {"until_thinking": "A", "until_thinking_2": "B", "thinking_end": "<|im_start|>answer\nSo:"},
+            *(S1.start, "<|im_start|>answer\nSo:", ("A", "B", "<|im_end|>", S1.end)),
+        ),
+    ],
+)
+def test_s1s_own_way_of_spelling_a_format_out(
+    given: dict[str, str], start: str, end: str, stops: tuple[str, ...]
+) -> None:
+    form = resolve({}, given, SAMPLING).form
+    assert form is not None
+    assert (form.start, form.end, set(form.stops)) == (start, end, set(stops))
+    assert form.answer_stops == S1.answer_stops
+
+
+def test_s1s_spelling_is_put_together_from_model_args_and_gen_kwargs() -> None:
+    form = resolve({"thinking_start": "<a>"}, {"thinking_end": "<b>"}, SAMPLING).form
+    assert form is not None
+    assert (form.start, form.end) == ("<a>", "<b>")
+    with pytest.raises(OptionError, match="thinking_format and thinking_start both say how"):
+        resolve({"thinking_start": "<a>"}, {"thinking_format": "think"}, SAMPLING)
+
+
+def test_rejection_sampling_is_asked_for_by_a_number_or_by_s1s_switch() -> None:
+    sampled = {"temperature": 1, "max_thinking_tokens": 50}
+    assert resolve({}, sampled, SAMPLING).rejection is None
+    assert resolve({}, {**sampled, "rejection_tries": 7}, SAMPLING).rejection == Rejection(7)
+    error = {**sampled, "rejection_tries": 7, "rejection_fallback": "error"}
+    assert resolve({}, error, SAMPLING).rejection == Rejection(7, "error")
+    for switch in (True, "true", "True", 1):
+        assert resolve({}, {**sampled, "rejection_sample": switch}, SAMPLING).rejection == Rejection(DEFAULT_TRIES)
+    assert resolve({"rejection_tries": 7}, {**sampled, "rejection_sample": "false"}, SAMPLING).rejection is None
+    with pytest.raises(OptionError, match=r"rejection_sample='often': expected true or false"):
+        resolve({}, {"rejection_sample": "often"}, SAMPLING)
+
+
+@pytest.mark.parametrize(
+    ("options", "answer"), [({}, 1024), ({"max_gen_toks": 32768}, 32768), ({"max_answer_tokens": 99}, 99)]
+)
+def test_an_answer_without_thinking_may_be_as_long_as_the_task_says(options: dict[str, int], answer: int) -> None:
+    assert resolve({}, options, SAMPLING).plain_answer_tokens == answer
+
+
+@pytest.mark.parametrize(
+    ("arguments", "thinks", "left"),
+    [
+        ({}, True, {}),
+        ({"enable_thinking": True, "dtype": "auto"}, True, {"dtype": "auto"}),
+        ({"enable_thinking": "False"}, False, {}),
+        ({"chat_template_args": {"enable_thinking": False, "a": 1}}, False, {"chat_template_args": {"a": 1}}),
+    ],
+)
+def test_the_switch_of_the_chat_template_is_taken_out_of_the_model_args(
+    arguments: dict[str, object], thinks: bool, left: dict[str, object]
+) -> None:
+    given = dict(arguments)
+    assert take_thinking_switch(given) is thinks
+    assert given == left

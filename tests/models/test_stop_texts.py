@@ -67,7 +67,7 @@ runs = st.lists(
 
 
 @given(runs, st.integers(1, 60), st.integers(1, 70))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_the_text_before_the_first_stop_is_kept_however_it_is_spelt(
     pieces: list[list[str]], limit: int, chunk: int
 ) -> None:
