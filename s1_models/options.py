@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -22,7 +23,15 @@ BUDGET_OPTIONS = tuple(option.name for option in fields(Budget))
 REJECTION_OPTIONS = ("rejection_tries", "rejection_fallback")
 # s1's way of spelling a format out; what is not given is as in s1's own.
 S1_FORMAT_OPTIONS = ("thinking_start", "thinking_end", "until_thinking", "until_thinking_2")
-OPTIONS = (*BUDGET_OPTIONS, *REJECTION_OPTIONS, "thinking_format", "chat_template", *S1_FORMAT_OPTIONS, "memo")
+OPTIONS = (
+    *BUDGET_OPTIONS,
+    *REJECTION_OPTIONS,
+    "thinking_format",
+    "chat_template",
+    "think_for",
+    *S1_FORMAT_OPTIONS,
+    "memo",
+)
 # The memo of a run whose model args say nothing about it.
 MEMO_VARIABLE = "S1_MEMO"
 
@@ -34,6 +43,13 @@ ALIASES = {
     "thinking_n_ignore_str": "wait_text",
     "rejection_sample": "rejection_tries",
 }
+# s1's requests for a length in the prompt (section 5.1 and appendix), and the variables that asked for them there.
+THINK_FOR = {
+    "long": "Answer after a long amount of thinking. If you feel like you are finished early, spend the extra time "
+    "trying to double-check your work until you are absolutely sure that you have the correct answer.",
+    "short": "Answer after a short amount of thinking. Do not spend excessive time double-checking your work.",
+}
+PROMPT_VARIABLES = {"PROMPTSTEP": "{} steps", "PROMPTTOKEN": "{} tokens", "PROMPTLONG": "long", "PROMPTSHORT": "short"}
 # s1: temperature_thinking=... is the temperature of the thinking alone.
 THINKING_SUFFIX = "_thinking"
 # The harness's names for the limit of a generation, in its order of priority.
@@ -52,6 +68,7 @@ class Settings:
     form: None means detect. samples: sessions per request. until: texts that cut the answer.
     sampling: (name, value) pairs of the engine's sampling parameters, without the seed of the session.
     thinking_sampling: the same for the thinking, where it is sampled differently. rejection: None is budget forcing.
+    thinking_request: put after the question.
     plain_answer_tokens: limit of an answer without any thinking, which is as long as thinking and answer together.
     """
 
@@ -64,6 +81,7 @@ class Settings:
     thinking_sampling: tuple[tuple[str, Any], ...] | None = None
     rejection: Rejection | None = None
     plain_answer_tokens: int = Budget().max_answer_tokens
+    thinking_request: str = ""
 
 
 def split_options(
@@ -149,7 +167,26 @@ def resolve(defaults: Mapping[str, Any], gen_kwargs: Mapping[str, Any], sampling
         thinking_sampling=_sampling(rest | of_thinking) if of_thinking else None,
         rejection=rejection,
         plain_answer_tokens=plain_answer_tokens,
+        thinking_request=_thinking_request(options.get("think_for")),
     )
+
+
+def _thinking_request(wanted: Any) -> str:
+    """What is asked for in the prompt: "64 steps", "2048 tokens", "long" or "short"; in s1's words."""
+    if wanted in (None, ""):
+        for name, meaning in PROMPT_VARIABLES.items():
+            if value := os.environ.get(name):
+                raise OptionError(
+                    f"{name}={value} is set, but prompts are not read from the environment here: unset it, and give "
+                    f"--gen_kwargs 'think_for={meaning.format(value)}' (as JSON where another value has a comma)"
+                )
+        return ""
+    amount = re.fullmatch(r"([1-9]\d*)[ _-]?(steps|tokens)", str(wanted).strip())
+    if amount:
+        return f"Think for up to {amount[1]} {amount[2]}."
+    if wanted not in THINK_FOR:
+        raise OptionError(f"think_for={wanted!r}: expected '64 steps', '2048 tokens', long or short")
+    return THINK_FOR[wanted]
 
 
 def _format(options: Mapping[str, Any]) -> Format | None:

@@ -203,3 +203,43 @@ def test_the_switch_of_the_chat_template_is_taken_out_of_the_model_args(
     given = dict(arguments)
     assert take_thinking_switch(given) is thinks
     assert given == left
+
+
+@pytest.mark.parametrize(
+    ("wanted", "text"),
+    [
+        ("64 steps", "Think for up to 64 steps."),
+        ("2048tokens", "Think for up to 2048 tokens."),
+        ("2048_tokens", "Think for up to 2048 tokens."),
+        ("short", "Answer after a short amount of thinking. Do not spend excessive time double-checking your work."),
+        (None, ""),
+    ],
+)
+def test_a_length_can_be_asked_for_in_the_prompt(wanted: object, text: str) -> None:
+    assert resolve({}, {"think_for": wanted}, SAMPLING).thinking_request == text
+
+
+@pytest.mark.parametrize("wanted", ["64", "0 steps", "2 hours", 64])
+def test_a_length_that_no_prompt_has_is_an_error(wanted: object) -> None:
+    with pytest.raises(OptionError, match="expected '64 steps', '2048 tokens', long or short"):
+        resolve({}, {"think_for": wanted}, SAMPLING)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "instead"),
+    [
+        ("PROMPTSTEP", "64", "64 steps"),
+        ("PROMPTTOKEN", "2048", "2048 tokens"),
+        ("PROMPTLONG", "true", "long"),
+        ("PROMPTSHORT", "true", "short"),
+    ],
+)
+def test_s1s_variables_are_not_ignored_in_silence(
+    name: str, value: str, instead: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(
+        OptionError, match=rf"{name}={value} is set.*unset it, and give --gen_kwargs 'think_for={instead}'"
+    ):
+        resolve({}, {}, SAMPLING)
+    assert resolve({}, {"think_for": instead}, SAMPLING).thinking_request
