@@ -18,7 +18,14 @@ _ROUND_SEED_STRIDE = 1_000_003
 
 
 class EngineError(S1Error, RuntimeError):
-    """The engine died or broke its contract while questions were in flight."""
+    """The engine died or broke its contract while questions were in flight.
+
+    key: of the request that failed, where the engine knows which.
+    """
+
+    def __init__(self, message: str, *, key: Hashable | None = None) -> None:
+        super().__init__(message)
+        self.key = key
 
 
 class Interrupted(KeyboardInterrupt):
@@ -170,6 +177,9 @@ def _check(request: Request, reply: Reply) -> None:
 
 def _named(error: S1Error, jobs: Sequence[Job], in_flight: Mapping[int, Request]) -> S1Error:
     """The error with the questions that were in flight; three names are enough to find them."""
+    failed = getattr(error, "key", None)
+    if isinstance(failed, int) and failed in in_flight:
+        return type(error)(f"{jobs[failed].label}: {error}")
     labels = [jobs[key].label for key in in_flight]
     if not labels:
         return error

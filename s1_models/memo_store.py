@@ -1,0 +1,276 @@
+"""The file behind the memo: continuations in SQLite, packed and sealed, that only ever grow."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import sys
+import time
+import zlib
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+from s1_models.forcing import S1Error, Tokens
+
+APPLICATION_ID = int.from_bytes(b"s1mm")  # in the header of every memo
+SCHEMA = 1
+_BUSY_SECONDS = 10.0  # how long a writer waits for another one; writes take milliseconds
+_SEAL_BYTES = 8
+
+# WITHOUT ROWID keeps one tree; the seal is the last bytes of `content`. A continuation is the rows of its key in the
+# order of `start` (tokens before the row), each written by one flush.
+_TABLES = """
+CREATE TABLE segments (
+    key BLOB, start INTEGER, finished INTEGER, dropped INTEGER, content BLOB, PRIMARY KEY (key, start)
+) WITHOUT ROWID;
+CREATE TABLE identities (digest BLOB PRIMARY KEY, identity TEXT, notes TEXT, used REAL);
+"""
+
+
+class MemoError(S1Error, RuntimeError):
+    """A memo that cannot be used: another program's file, another schema, damaged, or not to be opened."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is stored for a key: tokens, whether a stop id ended them, ids left out, and the seal of the last row."""
+
+    tokens: Tokens = ()
+    finished: bool = False
+    dropped: int = 0
+    seal: bytes = b""
+
+    @property
+    def mark(self) -> Mark:
+        return Mark(len(self.tokens), self.seal)
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """How far a continuation is stored, as its writer knows it: tokens, and the seal of the last row."""
+
+    length: int = 0
+    seal: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A model whose tokens are in a memo, and what its last run noted."""
+
+    identity: dict[str, str]
+    notes: dict[str, Any]
+
+
+class Store:
+    """One connection to a memo. Several processes may have one each; every method leaves the file consistent.
+
+    Raises MemoError on opening (what came, what to do), sqlite3.Error afterwards.
+    """
+
+    def __init__(self, path: str | Path, *, create: bool = True) -> None:
+        self.path = Path(path)
+        if not create and not self.path.is_file():
+            raise MemoError(f"there is no memo at {path}")
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._db = sqlite3.connect(self.path, timeout=_BUSY_SECONDS, isolation_level=None)
+        except (sqlite3.Error, OSError) as error:
+            raise MemoError(f"the memo {path} cannot be opened ({error}): give another path, or memo=off") from error
+        try:
+            self._open()
+        except sqlite3.DatabaseError as error:
+            self._db.close()
+            raise MemoError(_explain(self.path, error)) from error
+        except MemoError:
+            self._db.close()
+            raise
+
+    def _open(self) -> None:
+        self._check_owner()  # before anything is written: another program's file stays as it is
+        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.execute("PRAGMA synchronous = NORMAL")  # a killed process loses nothing; a power cut the last writes
+        with self.transaction():
+            if not self._check_owner():
+                for statement in _TABLES.split(";"):
+                    self._db.execute(statement)
+                self._db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+                self._db.execute(f"PRAGMA user_version = {SCHEMA}")
+
+    def _check_owner(self) -> bool:
+        """Whether the file is a memo already (False: it is empty). Raises MemoError when it is something else."""
+        ((owner,),) = self._db.execute("PRAGMA application_id")
+        ((schema,),) = self._db.execute("PRAGMA user_version")
+        ((tables,),) = self._db.execute("SELECT count(*) FROM sqlite_master")
+        if not (owner or schema or tables):
+            return False
+        if owner != APPLICATION_ID:
+            raise MemoError(f"{self.path} is the SQLite file of another program, not a memo: give another path")
+        if schema != SCHEMA:
+            raise MemoError(
+                f"{self.path} is a memo of schema {schema}, this version reads schema {SCHEMA}: give another path, or "
+                f"use the version of lm-eval-s1 that wrote it"
+            )
+        return True
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Everything inside is written at once or not at all; other writers wait."""
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._db.execute("COMMIT")
+        except BaseException:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise
+
+    def find(self, key: bytes) -> Known:
+        """What is stored for a key (nothing is an empty `Known`); rows behind a damaged one are not counted."""
+        known, pieces = Known(), array("I")
+        rows = self._db.execute(
+            "SELECT start, finished, dropped, content FROM segments WHERE key = ? ORDER BY start", (key,)
+        )
+        for start, finished, dropped, content in rows:
+            if not isinstance(content, bytes):
+                break
+            packed, seal = content[:-_SEAL_BYTES], content[-_SEAL_BYTES:]
+            if start != len(pieces) or seal != _seal(known.seal, key, start, finished, dropped, packed):
+                break
+            pieces += _unpack(packed)
+            known = Known((), bool(finished), dropped, seal)
+        return Known(tuple(pieces), known.finished, known.dropped, known.seal)
+
+    def extend(
+        self, key: bytes, mark: Mark | None, tokens: Tokens, finished: bool, dropped: int, base: int | None = None
+    ) -> Mark | None:
+        """Stores a whole continuation, of which `mark` is stored already (None: look what is). Within a transaction.
+
+        What is stored only grows: when another process stored something else meanwhile, that stays, and None says
+        that this continuation is not remembered. base: the caller itself stored what is behind this many tokens, and
+        it is corrected where the engine began again and said something else.
+        """
+        own = mark is not None and base is not None and base < mark.length and self._ends_at(key, mark)
+        if own and mark is not None and self.find(key).tokens != tokens[: mark.length]:
+            self._db.execute("DELETE FROM segments WHERE key = ? AND start >= ?", (key, base))
+            mark = self.find(key).mark
+        if mark is None or len(tokens) < mark.length or not self._ends_at(key, mark):
+            stored = self.find(key)
+            ours = (len(tokens) + dropped, finished)
+            if ours <= (len(stored.tokens) + stored.dropped, stored.finished) and stored.seal:
+                return stored.mark if stored.tokens[: len(tokens)] == tokens else None
+            if stored.finished or tokens[: len(stored.tokens)] != stored.tokens:
+                return None
+            mark = Mark() if stored.dropped else stored.mark
+            self._db.execute("DELETE FROM segments WHERE key = ? AND start >= ?", (key, mark.length))
+        if len(tokens) == mark.length and not finished and not dropped:
+            return mark
+        packed = _pack(tokens[mark.length :])
+        seal = _seal(mark.seal, key, mark.length, int(finished), dropped, packed)
+        self._db.execute(
+            "INSERT INTO segments VALUES (?, ?, ?, ?, ?)", (key, mark.length, int(finished), dropped, packed + seal)
+        )
+        return Mark(len(tokens), seal)
+
+    def _ends_at(self, key: bytes, mark: Mark) -> bool:
+        """Whether the last row of this key is the one the mark names."""
+        row = self._db.execute(
+            f"SELECT substr(content, -{_SEAL_BYTES}) FROM segments WHERE key = ? ORDER BY start DESC LIMIT 1", (key,)
+        ).fetchone()
+        return bool((row[0] if row else b"") == mark.seal)
+
+    def note(self, identity: Mapping[str, str], notes: Mapping[str, Any]) -> list[Identity]:
+        """Records that a model writes here now; returns the models that wrote before, the last one first."""
+        before = self.identities()
+        text = json.dumps(dict(identity), sort_keys=True)
+        with self.transaction():
+            self._db.execute(
+                "INSERT OR REPLACE INTO identities VALUES (?, ?, ?, ?)",
+                (blake2b(text.encode(), digest_size=16).digest(), text, json.dumps(dict(notes)), time.time()),
+            )
+        return before
+
+    def identities(self) -> list[Identity]:
+        """The models whose tokens are here, the one used last first."""
+        rows = self._db.execute("SELECT identity, notes FROM identities ORDER BY used DESC")
+        return [Identity(json.loads(identity), json.loads(notes)) for identity, notes in rows]
+
+    def close(self) -> None:
+        self._db.close()
+
+
+def identities(path: str | Path) -> list[Identity]:
+    """The models whose tokens are in a memo, the one used last first. Raises MemoError when it is none."""
+    store = Store(path, create=False)
+    try:
+        return store.identities()
+    finally:
+        store.close()
+
+
+def difference(identity: Mapping[str, str], before: Sequence[Mapping[str, str]]) -> str:
+    """What sets a model apart from the nearest one of a memo; empty when it is among them, or none is there."""
+    changes = [
+        [name for name in sorted({*known, *identity}) if known.get(name) != identity.get(name)] for known in before
+    ]
+    nearest = min(range(len(before)), key=lambda n: len(changes[n]), default=None)
+    if nearest is None:
+        return ""
+    known = before[nearest]
+    return "; ".join(f"{n}: {known.get(n, 'none')}, now {identity.get(n, 'none')}" for n in changes[nearest])
+
+
+def _seal(before: bytes, key: bytes, start: object, finished: object, dropped: object, packed: bytes) -> bytes:
+    """A digest over a row and, through the seal before it, over all rows of its key: a torn row is never believed."""
+    digest = blake2b(before + key, digest_size=_SEAL_BYTES)
+    digest.update(f"{start} {finished} {dropped} ".encode() + packed)
+    return digest.digest()
+
+
+def _pack(tokens: Tokens) -> bytes:
+    """Token ids as byte planes (all low bytes, then all second bytes, ...) of the width they need, deflated if shorter.
+
+    The first byte is the width, 16 more when deflated. 1 to 3 bytes per token in short segments, about 2 in long ones.
+    """
+    if not tokens:
+        return b""
+    ids = array("I", tokens)
+    if sys.byteorder == "big":
+        ids.byteswap()
+    raw = ids.tobytes()
+    width = max(1, (max(tokens).bit_length() + 7) // 8)
+    planes = b"".join(raw[plane :: ids.itemsize] for plane in range(width))
+    deflated = zlib.compress(planes, 6) if len(planes) > 64 else planes
+    if len(deflated) < len(planes):
+        return bytes([width + 16]) + deflated
+    return bytes([width]) + planes
+
+
+def _unpack(packed: bytes) -> array[int]:
+    ids = array("I")
+    if not packed:
+        return ids
+    width, planes = packed[0] & 15, packed[1:]
+    if packed[0] & 16:
+        planes = zlib.decompress(planes)
+    count = len(planes) // width
+    raw = bytearray(count * ids.itemsize)
+    for plane in range(width):
+        raw[plane :: ids.itemsize] = planes[plane * count : (plane + 1) * count]
+    ids.frombytes(raw)
+    if sys.byteorder == "big":
+        ids.byteswap()
+    return ids
+
+
+def _explain(path: Path, error: sqlite3.DatabaseError) -> str:
+    name = getattr(error, "sqlite_errorname", "") or ""
+    if name.startswith("SQLITE_NOTADB"):
+        return f"{path} is not a memo (not an SQLite file): give another path"
+    if name.startswith("SQLITE_CORRUPT"):
+        return f"the memo {path} is damaged ({error}): delete it or give another path; its tokens are generated again"
+    return f"the memo {path} cannot be used ({error}): free its disk or its lock, give another path, or memo=off"
