@@ -1,0 +1,200 @@
+"""`python -m training.sft`: plan a fine-tuning run, run it on one process or many, compare the result with its base."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from training.sft import plan as planning
+from training.sft.plan import Shape
+from training.sft.recipes import RECIPES, Recipe, RecipeError, recipe_named
+
+app = typer.Typer(
+    help="Fine-tune a model to think as s1 does: plan, run, evaluate.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+RecipeOption = Annotated[str, typer.Option("--recipe", help=f"One of: {', '.join(RECIPES)}.")]
+ModelOption = Annotated[str | None, typer.Option(help="Another model than the recipe's: a folder or a Hub name.")]
+DataOption = Annotated[
+    str | None,
+    typer.Option(help="Hub name, .jsonl, .json, .parquet, or a folder of training.curate. Default: the recipe's."),
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="Change a value of the recipe, FIELD=VALUE; may be given several times."),
+]
+
+
+@app.command()
+def recipes() -> None:
+    """The recipes, one a line."""
+    table = Table("recipe", "model", "data", "block", "rate", "80 GB GPUs", "how", box=None)
+    for recipe in RECIPES.values():
+        how = "float32 on a CPU" if not recipe.gpus else "FSDP" if recipe.shard else "one process"
+        if recipe.adapter:
+            how += ", QLoRA" if recipe.adapter.four_bit else ", LoRA"
+        how += ", state in host memory" if recipe.offload else ""
+        gpus = str(recipe.gpus or "none")
+        row = (recipe.name, recipe.model, recipe.data or "--data", str(recipe.block_size), f"{recipe.learning_rate:g}")
+        table.add_row(*row, gpus, how)
+    Console(width=max(120, Console().width)).print(table)
+
+
+@app.command(epilog="Example: torchrun --nproc-per-node 8 -m training.sft run --recipe s1_1_5b --out runs/s1-1.5b")
+def run(
+    recipe: RecipeOption,
+    out: Annotated[Path, typer.Option(help="Folder that becomes the checkpoint.")],
+    model: ModelOption = None,
+    data: DataOption = None,
+    over_long: Annotated[
+        str | None, typer.Option(help="Rows longer than the block: error, drop or truncate. Default: the recipe's.")
+    ] = None,
+    changes: SetOption = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in OUT.")] = False,
+    max_steps: Annotated[int | None, typer.Option(help="A shorter run; the schedule ends there as well.")] = None,
+    save_every: Annotated[int | None, typer.Option(help="Steps between checkpoints (default: once an epoch).")] = None,
+    thinking_format: Annotated[str, typer.Option(help="auto, s1, think or START...END.")] = "auto",
+    contamination_report: Annotated[
+        Path | None, typer.Option(help="Its hash goes into the card (default: the manifest beside the data).")
+    ] = None,
+    report_to: Annotated[str, typer.Option(help="none, trackio or wandb.")] = "none",
+) -> None:
+    """Fine-tune. Ctrl-C saves a checkpoint and ends; --resume goes on with the same loss curve."""
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # TRL reports every start of a trainer otherwise
+    chosen = _chosen(recipe, model, data, [*(changes or []), *([f"over_long={over_long}"] if over_long else [])])
+    if contamination_report is not None and not contamination_report.is_file():
+        raise typer.BadParameter(f"no contamination report {contamination_report}")
+    from training.sft.train import Job
+    from training.sft.train import run as train
+
+    job = Job(chosen, out, resume, max_steps, save_every, thinking_format, contamination_report, report_to)
+    if not train(job).finished:
+        raise typer.Exit(130)
+
+
+@app.command(epilog="Example: python -m training.sft plan --recipe s1_32b --gpus 8")
+def plan(
+    recipe: RecipeOption,
+    gpus: Annotated[int | None, typer.Option(min=1, help="Default: the number that the recipe is written for.")] = None,
+    gpu_memory: Annotated[float, typer.Option(help="Of one GPU, GiB.")] = 79.0,
+    model: ModelOption = None,
+    data: Annotated[
+        str | None, typer.Option(help="Count its rows and tokens (default: s1K's, from the paper).")
+    ] = None,
+    changes: SetOption = None,
+    peak_tflops: Annotated[float, typer.Option(help="Of one GPU, dense bf16; 989 is an H100.")] = 989.0,
+    utilisation: Annotated[
+        float | None,
+        typer.Option(help="Share of the peak that is reached (default: 0.19, what s1's published run comes to)."),
+    ] = None,
+) -> None:
+    """Memory of a GPU, steps and hours, before anything is launched. Exit code 1 when it does not fit."""
+    chosen = _chosen(recipe, model, data, changes)
+    shape = _shape(chosen.model)
+    rows, tokens, about = planning.S1K_ROWS, planning.S1K_TOKENS, "s1K (paper: 1,000 rows, 4.7 M tokens)"
+    if data is not None:
+        rows, tokens, about = _count(chosen)
+    found = planning.estimate(
+        chosen,
+        shape,
+        gpus or max(1, chosen.gpus),
+        gpu_memory * planning.GIB,
+        rows,
+        tokens,
+        utilisation or planning.PUBLISHED_UTILISATION,
+        peak_tflops * 1e12,
+    )
+    console = Console()
+    table = Table("on each GPU", "GiB", box=None)
+    table.columns[1].justify = "right"
+    for name, size in found.pieces.items():
+        if size:
+            table.add_row(name, f"{size / planning.GIB:.1f}")
+    table.add_row("all", f"{found.memory / planning.GIB:.1f} of {gpu_memory:.0f}")
+    console.print(table)
+    if found.host:
+        console.print(f"in host memory, all processes together: {found.host / planning.GIB:.0f} GiB")
+    console.print(
+        f"{found.steps} steps of {chosen.global_batch} sequences on {about}; {found.hours:.1f} hours on {found.gpus} "
+        f"GPU(s) at {found.utilisation:.0%} of their peak ({'given' if utilisation else 'assumed'})",
+        highlight=False,
+    )
+    if not found.fits:
+        console.print(f"does not fit: {found.advice(shape)}", highlight=False)
+        raise typer.Exit(1)
+    console.print("fits")
+
+
+@app.command(
+    epilog="Example: python -m training.sft evaluate training/nano/checkpoints/base runs/a --tasks s1_nano --out runs/b"
+)
+def evaluate(
+    base: Annotated[str, typer.Argument(help="The model before: a folder or a Hub name.")],
+    tuned: Annotated[str, typer.Argument(help="The model after.")],
+    tasks: Annotated[str, typer.Option(help="As for lm_eval.")],
+    out: Annotated[Path, typer.Option(help="Folder for what both runs write.")],
+    model_args: Annotated[str, typer.Option(help="For both models, as for lm_eval: num_waits=2,dtype=float32")] = "",
+    limit: Annotated[int | None, typer.Option(min=1, help="Questions per task.")] = None,
+) -> None:
+    """lm_eval --model s1_vllm on both, then s1-report compare."""
+    from training.sft.evaluate import evaluate as compare
+
+    compare(base, tuned, tasks, out, model_args, ["--limit", str(limit)] if limit else [])
+
+
+def _chosen(name: str, model: str | None, data: str | None, changes: list[str] | None) -> Recipe:
+    given = [f"model={model}"] * (model is not None) + [f"data={data}"] * (data is not None)
+    return recipe_named(name, [*(changes or []), *given])
+
+
+def _shape(model: str) -> Shape:
+    """The model's shape: from its config where there is a folder, from the table of the recipes' models otherwise."""
+    from training.sft.families import family_of
+
+    if model in planning.SHAPES and not Path(model).is_dir():
+        return planning.SHAPES[model]
+    from transformers import AutoConfig
+
+    config = AutoConfig.from_pretrained(model)
+    family_of(config)
+    return planning.Shape.of(config)
+
+
+def _count(recipe: Recipe) -> tuple[int, int, str]:
+    from transformers import AutoTokenizer
+
+    from training.sft import data
+    from training.sft.families import thinking_format
+
+    tokenizer = AutoTokenizer.from_pretrained(recipe.model)
+    assert recipe.data is not None
+    rows, manifest = data.load_rows(recipe.data)
+    built = data.build(rows, tokenizer, recipe, thinking_format(tokenizer), recipe.data, manifest)
+    return len(built.sequences), sum(len(one) for one in built.sequences), str(built)
+
+
+def main() -> int:
+    """The command line with errors as one sentence."""
+    from training.sft.data import DataError
+    from training.sft.evaluate import EvaluationError
+    from training.sft.families import FamilyError
+
+    try:
+        app()
+    except (RecipeError, DataError, FamilyError, EvaluationError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,194 @@
+"""Training data -> token ids and loss masks, from the Hub or a file, in any of the shapes that s1's data comes in.
+
+| columns of a row | what it is |
+| --- | --- |
+| `question`, `thinking_trajectories`, `attempt` | simplescaling/s1K, and what `training.curate` writes |
+| `question`, `deepseek_thinking_trajectory`, `deepseek_attempt` | simplescaling/s1K-1.1 |
+| `question`, `thinking`, `answer` | anybody's; `thinking` may be a list of texts and {"text", "forced"} pieces |
+| `text` | the `_tokenized` forms: the whole chat as one text |
+
+Texts are tokenized again for the model that is trained; ids and masks that a file may hold belong to another one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from s1_models.formats import S1, Format, encode
+from training.render import Piece, Rendered, render, render_row
+from training.sft.batches import Encoded
+from training.sft.recipes import Recipe
+
+Row = Mapping[str, Any]
+SHAPES = (
+    ("question", "thinking_trajectories", "attempt"),
+    ("question", "deepseek_thinking_trajectory", "deepseek_attempt"),
+    ("question", "thinking", "answer"),
+    ("text",),
+)
+_READERS = {".jsonl": "json", ".json": "json", ".parquet": "parquet"}
+
+
+class DataError(ValueError):
+    """Data that cannot be trained on."""
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """The sequences of a run and what became of the rows.
+
+    source: where they came from. sha256: of all ids and masks, in order. over_long: rows longer than the block.
+    lost_tokens: tokens of `all_tokens` that dropping or truncating them costs.
+    """
+
+    sequences: list[Encoded]
+    source: str
+    sha256: str
+    rows: int
+    over_long: int = 0
+    lost_tokens: int = 0
+    all_tokens: int = 0
+    manifest: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def trained_tokens(self) -> int:
+        return sum(one.trained_tokens for one in self.sequences)
+
+    def __str__(self) -> str:
+        kept = f"{len(self.sequences):,} of {self.rows:,} rows from {self.source}, "
+        lengths = sorted(len(one) for one in self.sequences)
+        kept += f"{sum(lengths):,} tokens ({self.trained_tokens:,} trained), median {lengths[len(lengths) // 2]:,}"
+        if not self.over_long:
+            return kept
+        share = f"{self.over_long} over-long rows ({self.over_long / self.rows:.1%}), "
+        return f"{kept}; {share}{self.lost_tokens / self.all_tokens:.1%} of all tokens lost"
+
+
+def load_rows(source: str) -> tuple[list[Row], dict[str, Any]]:
+    """The rows of a Hub data set (split `train`), a .jsonl, .json or .parquet file, or a folder with `train.*`.
+
+    Also the manifest that `training.curate` wrote beside the file; empty when there is none. Raises DataError.
+    """
+    import datasets
+
+    path = Path(source)
+    if path.is_dir():
+        path = next((path / f"train{end}" for end in _READERS if (path / f"train{end}").exists()), path / "train.jsonl")
+    if path.suffix in _READERS:
+        if not path.is_file():
+            raise DataError(f"no data file {path}: expected a .jsonl, .json or .parquet file, or a Hub name")
+        if path.suffix == ".jsonl":  # read by ourselves: columns may hold texts in one row and lists in another
+            rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+        else:
+            rows = list(datasets.load_dataset(_READERS[path.suffix], data_files=str(path), split="train"))
+        manifest = path.with_name("manifest.json")
+        return rows, json.loads(manifest.read_text()) if manifest.exists() else {}
+    try:
+        return list(datasets.load_dataset(source, split="train")), {}
+    except Exception as error:  # the Hub client raises many kinds; each says that the data is not to be had
+        raise DataError(
+            f"data {source!r} is neither a file here nor a data set that can be loaded ({type(error).__name__}: "
+            f"{str(error).splitlines()[0] if str(error) else 'no message'}): give a path with --data, or the Hub name "
+            "where the Hub can be reached"
+        ) from error
+
+
+def build(
+    rows: Sequence[Row],
+    tokenizer: Any,
+    recipe: Recipe,
+    form: Format = S1,
+    source: str = "",
+    manifest: Mapping[str, Any] | None = None,
+    progress: Callable[[Iterable[Row]], Iterable[Row]] = iter,
+) -> TrainingSet:
+    """Encode every row and deal with the over-long ones as the recipe says. Raises DataError naming the row."""
+    if not rows:
+        raise DataError(f"{source or 'the data'} has no rows")
+    sequences, over_long, lost, everything = [], [], 0, 0
+    for number, row in enumerate(progress(rows)):
+        try:
+            one = encode_row(tokenizer, row, form)
+        except ValueError as error:
+            raise DataError(f"{source or 'data'}, row {number}: {error}") from error
+        everything += len(one)
+        if len(one) > recipe.block_size:
+            over_long.append((number, len(one)))
+            lost += len(one) - (recipe.block_size if recipe.over_long == "truncate" else 0)
+            if recipe.over_long == "drop":
+                continue
+            one = Encoded(one.input_ids[: recipe.block_size], one.loss_mask[: recipe.block_size])
+        sequences.append(one)
+    if over_long and recipe.over_long == "error":
+        number, longest = max(over_long, key=lambda pair: pair[1])
+        raise DataError(
+            f"{len(over_long)} of {len(rows)} rows are longer than block_size={recipe.block_size} (row {number} has "
+            f"{longest} tokens): choose --over-long drop or truncate, or a larger block_size"
+        )
+    if not any(one.trained_tokens for one in sequences):
+        raise DataError(f"no row is left with a token to train on ({len(rows)} rows, block_size={recipe.block_size})")
+    digest = hashlib.sha256()
+    for one in sequences:
+        digest.update(len(one).to_bytes(8, "little") + one.input_ids.tobytes() + one.loss_mask.tobytes())
+    sha256 = digest.hexdigest()
+    return TrainingSet(sequences, source, sha256, len(rows), len(over_long), lost, everything, dict(manifest or {}))
+
+
+def encode_row(tokenizer: Any, row: Row, form: Format = S1) -> Encoded:
+    """One row as ids and mask. Raises ValueError that says what the row lacks."""
+    shape = next((shape for shape in SHAPES if all(row.get(name) is not None for name in shape)), None)
+    if shape is None:
+        expected = "; ".join(", ".join(shape) for shape in SHAPES)
+        raise ValueError(f"its columns are {', '.join(sorted(row))}; expected one of: {expected}")
+    if shape == ("text",):
+        rendered = _whole_chat(tokenizer, row["text"])
+    elif shape == ("question", "thinking", "answer") and not isinstance(row["thinking"], str):
+        rendered = render(
+            tokenizer,
+            row["question"],
+            [_piece(one) for one in row["thinking"]],
+            row["answer"],
+            cut_off=bool(row.get("cut_off", False)),
+            form=form,
+        )
+    else:
+        rendered = render_row(tokenizer, {name: row[name] for name in shape}, form=form)
+    return Encoded(np.array(rendered.input_ids, dtype=np.int32), np.array(rendered.loss_mask, dtype=np.int32))
+
+
+def _piece(one: str | Mapping[str, Any]) -> Piece:
+    if isinstance(one, str):
+        return Piece(one)
+    if set(one) - {"text", "forced"} or not isinstance(one.get("text"), str):
+        raise ValueError(f"a piece of thinking is {dict(one)!r}; expected a text, or {{'text': ..., 'forced': bool}}")
+    return Piece(one["text"], bool(one.get("forced", False)))
+
+
+def _whole_chat(tokenizer: Any, text: str) -> Rendered:
+    """A rendered chat: what stands before the assistant's turn is not in the loss, all the rest is (as in s1)."""
+    opening = _assistant_opening(tokenizer)
+    prompt, found, response = text.partition(opening)
+    if not found or not response.strip():
+        raise ValueError(
+            f"its text holds no {opening!r} with a response after it, as this model's chat template writes the "
+            "assistant's turn: it was made for another model family; give question, thinking and answer instead"
+        )
+    rendered = Rendered()
+    rendered.add(encode(tokenizer, prompt + opening), counts=False)
+    rendered.add(encode(tokenizer, response), counts=True)
+    return rendered
+
+
+def _assistant_opening(tokenizer: Any) -> str:
+    """What the chat template writes where the assistant's turn begins, for example ``<|im_start|>assistant\\n``."""
+    message = [{"role": "user", "content": "question"}]
+    bare: str = tokenizer.apply_chat_template(message, tokenize=False, add_generation_prompt=False)
+    asked: str = tokenizer.apply_chat_template(message, tokenize=False, add_generation_prompt=True)
+    return asked[len(bare) :]
