@@ -40,6 +40,36 @@ def s1_hf_lm():
     return S1HF(pretrained=str(NANO), dtype="float32", device="cpu", max_length=1024)
 
 
+@pytest.fixture(scope="session")
+def vllm_serve(tmp_path_factory):
+    """The embedded model behind a real `vllm serve`, set as `s1_lm` is; started once (a minute) for the whole run."""
+    from s1_models.engine_vllm import CPU_DEFAULTS
+    from tests.vllm_serve import VllmServe
+
+    log = tmp_path_factory.mktemp("vllm_serve") / "server.log"
+    same = ["--dtype", "float32", "--max-model-len", "1024", "--enforce-eager"]
+    same += ["--block-size", str(CPU_DEFAULTS["block_size"])]
+    same += ["--kv-cache-memory-bytes", str(CPU_DEFAULTS["kv_cache_memory_bytes"])]
+    served = VllmServe(NANO, log, *same)
+    yield served
+    served.close()
+
+
+@pytest.fixture(scope="session")
+def ray_here():
+    """A Ray cluster of this machine alone, for the whole run; its actors can import the tests."""
+    import ray
+
+    from s1_models.engine_ray import connect
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("RAY_ADDRESS", raising=False)
+        patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH")))))
+        connect()
+    yield
+    ray.shutdown()
+
+
 def shared(name: str) -> Path:
     """A file beside the checkout that some tests use when it is there; skips, saying so, when it is not."""
     path = ROOT.parent / "shared" / name

@@ -1,13 +1,20 @@
 """One suite that every engine passes, the scripted fake included."""
 
 import time
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 
 import pytest
 
+from s1_models.completions import Dialect
+from s1_models.connection import Connection
 from s1_models.driver import Engine
+from s1_models.engine_openai import OpenAIEngine, S1OpenAI
+from s1_models.engine_ray import RayEngine
 from s1_models.forcing import Finish, Phase, Reply, Request
+from tests.models.ray_engines import FACTORY
 from tests.scripted_engine import ScriptedEngine, random_writer
+from tests.scripted_server import ScriptedServer
+from tests.vllm_serve import VllmServe
 
 GREEDY = (("temperature", 0.0),)
 
@@ -34,14 +41,46 @@ class Case:
         return [replies[key] for key in range(len(prompts))]
 
 
-@pytest.fixture(params=["scripted", "paced", "vllm", "hf"])
+@pytest.fixture(scope="module")
+def ray_engine(ray_here: None) -> Iterator[RayEngine]:
+    engine = RayEngine(FACTORY, {"seconds_per_token": 0.0005}, 2)
+    yield engine
+    engine.close()
+
+
+@pytest.fixture(scope="module")
+def openai_engine() -> Iterator[OpenAIEngine]:
+    """A scripted completions server over real HTTP; `vllm serve` is in the slow suite."""
+    server = ScriptedServer(random_writer(3, 60, 0.0, [0]), context_window=256)
+    connection = Connection(server.url)
+    connection.start(connection.look(None)).result()
+    dialect = Dialect("scripted", True, True, lambda _: (), lambda _: "", known_ids=50)
+    yield OpenAIEngine(connection, dialect, server.context_window, 64)
+    connection.close()
+    server.close()
+
+
+@pytest.fixture(scope="module")
+def served_lm(vllm_serve: VllmServe) -> Iterator[S1OpenAI]:
+    lm = S1OpenAI(base_url=vllm_serve.url)
+    yield lm
+    lm.connection.close()
+
+
+@pytest.fixture(
+    params=["scripted", "paced", "ray", "vllm", "hf", "openai", pytest.param("vllm serve", marks=pytest.mark.slow)]
+)
 def case(request: pytest.FixtureRequest) -> Case:
+    if request.param == "ray":  # replicas of the scripted engine; of vLLM in test_engine_ray.py
+        return Case(request.getfixturevalue("ray_engine"), [(n, n + 1) for n in range(12)], known_ids=50)
     if request.param in ("scripted", "paced"):
         pace = 0.0005 if request.param == "paced" else 0.0
         write = random_writer(3, 60, 0.0, [0])
         engine = ScriptedEngine(write, context_window=256, known_ids=50, seconds_per_token=pace)
         return Case(engine, [(n, n + 1) for n in range(12)], known_ids=50)
-    lm = request.getfixturevalue({"vllm": "s1_lm", "hf": "s1_hf_lm"}[request.param])
+    if request.param == "openai":
+        return Case(request.getfixturevalue("openai_engine"), [(n, n + 1) for n in range(12)], known_ids=50)
+    lm = request.getfixturevalue({"vllm": "s1_lm", "hf": "s1_hf_lm", "vllm serve": "served_lm"}[request.param])
     prompts = [tuple(lm.tok_encode(f"{n:03d} {n % 10}{n % 7}{n % 5}")) for n in range(12)]
     return Case(lm.engine, prompts, known_ids=len(lm.tokenizer))
 
