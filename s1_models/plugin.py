@@ -18,6 +18,7 @@ logger = logging.getLogger("s1")
 MODELS = {
     "s1_vllm": "s1_models.engine_vllm:S1VLLM",
     "s1_hf": "s1_models.engine_hf:S1HF",
+    "s1_openai": "s1_models.engine_openai:S1OpenAI",
 }
 
 
