@@ -69,7 +69,7 @@ class Memo(Engine):
 
     identity: everything that changes the model's tokens; another identity is served nothing of this one's.
     flush_seconds: what a killed process loses at most of what it was decoding.
-    notes: what else a later reader of the file needs (kept beside the identity).
+    notes: what else a later reader of the file needs (kept beside the identity). read_only: nothing new is remembered.
 
     Greedy requests and sampled ones with a seed are remembered; others pass through. A continuation that was sampled
     in part is continued with a seed of its own, so that it does not repeat the draws it began with. What was returned
@@ -85,12 +85,14 @@ class Memo(Engine):
         *,
         flush_seconds: float = FLUSH_SECONDS,
         notes: Mapping[str, Any] | None = None,
+        read_only: bool = False,
     ) -> None:
         self.context_window = inner.context_window
         self.reused_tokens = 0  # returned without asking the inner engine
         self.generated_tokens = 0  # by the inner engine
         self._inner = inner
-        self._store = Store(path)
+        self._store = Store(path, read_only=read_only)
+        self._read_only = read_only
         self._model = blake2b(json.dumps(dict(identity), sort_keys=True).encode()).digest()
         self._keys: dict[tuple[Any, ...], bytes] = {}
         self._ready: list[tuple[Hashable, Reply]] = []
@@ -101,7 +103,9 @@ class Memo(Engine):
         self._flush_seconds = flush_seconds * _EARLY
         self._next_flush = time.monotonic() + self._flush_seconds
         try:
-            before = self._store.note(identity, notes or {})
+            before = self._store.identities()
+            if not read_only:
+                self._store.note(identity, notes or {})
         except sqlite3.Error as error:
             self._warn(error)
         else:
@@ -231,6 +235,9 @@ class Memo(Engine):
         self._next_flush = time.monotonic() + self._flush_seconds
 
     def _write(self, parts: Iterable[tuple[_Asked, Tokens]] = ()) -> None:
+        if self._read_only:
+            self._unwritten.clear()
+            return
         marks = []
         try:
             with self._store.transaction():

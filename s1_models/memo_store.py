@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import sqlite3
 import sys
 import time
@@ -16,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from s1_models.forcing import S1Error, Tokens
+
+logger = logging.getLogger(__name__)
 
 APPLICATION_ID = int.from_bytes(b"s1mm")  # in the header of every memo
 SCHEMA = 1
@@ -69,53 +72,56 @@ class Identity:
 class Store:
     """One connection to a memo. Several processes may have one each; every method leaves the file consistent.
 
-    Raises MemoError on opening (what came, what to do), sqlite3.Error afterwards.
+    read_only: the file must exist, and may lie where nothing can be written. Raises MemoError on opening (what came,
+    what to do), sqlite3.Error afterwards.
     """
 
-    def __init__(self, path: str | Path, *, create: bool = True) -> None:
+    def __init__(self, path: str | Path, *, read_only: bool = False) -> None:
         self.path = Path(path)
-        if not create and not self.path.is_file():
+        if read_only and not self.path.is_file():
             raise MemoError(f"there is no memo at {path}")
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._db = sqlite3.connect(self.path, timeout=_BUSY_SECONDS, isolation_level=None)
+            self._db = self._connect_to_read() if read_only else self._connect()
         except (sqlite3.Error, OSError) as error:
-            raise MemoError(f"the memo {path} cannot be opened ({error}): give another path, or memo=off") from error
-        try:
-            self._open()
-        except sqlite3.DatabaseError as error:
-            self._db.close()
             raise MemoError(_explain(self.path, error)) from error
-        except MemoError:
-            self._db.close()
-            raise
 
-    def _open(self) -> None:
-        self._check_owner()  # before anything is written: another program's file stays as it is
-        self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute("PRAGMA synchronous = NORMAL")  # a killed process loses nothing; a power cut the last writes
-        with self.transaction():
-            if not self._check_owner():
+    def _connect(self) -> sqlite3.Connection:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        db = sqlite3.connect(self.path, timeout=_BUSY_SECONDS, isolation_level=None)
+        try:
+            _check_owner(db, self.path)  # before anything is written: another program's file stays as it is
+            db.execute("PRAGMA journal_mode = WAL")
+            db.execute("PRAGMA synchronous = NORMAL")  # a killed process loses nothing; a power cut the last writes
+            db.execute("BEGIN IMMEDIATE")
+            if not _check_owner(db, self.path):
                 for statement in _TABLES.split(";"):
-                    self._db.execute(statement)
-                self._db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-                self._db.execute(f"PRAGMA user_version = {SCHEMA}")
+                    db.execute(statement)
+                db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+                db.execute(f"PRAGMA user_version = {SCHEMA}")
+            db.execute("COMMIT")
+        except BaseException:
+            db.close()  # rolls back
+            raise
+        return db
 
-    def _check_owner(self) -> bool:
-        """Whether the file is a memo already (False: it is empty). Raises MemoError when it is something else."""
-        ((owner,),) = self._db.execute("PRAGMA application_id")
-        ((schema,),) = self._db.execute("PRAGMA user_version")
-        ((tables,),) = self._db.execute("SELECT count(*) FROM sqlite_master")
-        if not (owner or schema or tables):
-            return False
-        if owner != APPLICATION_ID:
-            raise MemoError(f"{self.path} is the SQLite file of another program, not a memo: give another path")
-        if schema != SCHEMA:
-            raise MemoError(
-                f"{self.path} is a memo of schema {schema}, this version reads schema {SCHEMA}: give another path, or "
-                f"use the version of lm-eval-s1 that wrote it"
-            )
-        return True
+    def _connect_to_read(self) -> sqlite3.Connection:
+        address = self.path.absolute().as_uri()
+        try:
+            return self._read(f"{address}?mode=ro")
+        except sqlite3.OperationalError:
+            # SQLite may have to create the index of a log beside the file, which a read-only file system refuses;
+            # `immutable` says that there is no log to look into.
+            return self._read(f"{address}?immutable=1")
+
+    def _read(self, address: str) -> sqlite3.Connection:
+        db = sqlite3.connect(address, timeout=_BUSY_SECONDS, isolation_level=None, uri=True)
+        try:
+            if not _check_owner(db, self.path):
+                raise MemoError(f"{self.path} is empty: there is no memo in it")
+        except BaseException:
+            db.close()
+            raise
+        return db
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -183,21 +189,25 @@ class Store:
         ).fetchone()
         return bool((row[0] if row else b"") == mark.seal)
 
-    def note(self, identity: Mapping[str, str], notes: Mapping[str, Any]) -> list[Identity]:
-        """Records that a model writes here now; returns the models that wrote before, the last one first."""
-        before = self.identities()
+    def note(self, identity: Mapping[str, str], notes: Mapping[str, Any]) -> None:
+        """Records that a model writes here now."""
         text = json.dumps(dict(identity), sort_keys=True)
         with self.transaction():
             self._db.execute(
                 "INSERT OR REPLACE INTO identities VALUES (?, ?, ?, ?)",
                 (blake2b(text.encode(), digest_size=16).digest(), text, json.dumps(dict(notes)), time.time()),
             )
-        return before
 
     def identities(self) -> list[Identity]:
         """The models whose tokens are here, the one used last first."""
         rows = self._db.execute("SELECT identity, notes FROM identities ORDER BY used DESC")
-        return [Identity(json.loads(identity), json.loads(notes)) for identity, notes in rows]
+        found = []
+        for identity, notes in rows:
+            try:
+                found.append(Identity(json.loads(identity), json.loads(notes)))
+            except (TypeError, ValueError):
+                logger.warning("a row of %s that describes a model is damaged", self.path)
+        return found
 
     def close(self) -> None:
         self._db.close()
@@ -205,7 +215,7 @@ class Store:
 
 def identities(path: str | Path) -> list[Identity]:
     """The models whose tokens are in a memo, the one used last first. Raises MemoError when it is none."""
-    store = Store(path, create=False)
+    store = Store(path, read_only=True)
     try:
         return store.identities()
     finally:
@@ -267,10 +277,27 @@ def _unpack(packed: bytes) -> array[int]:
     return ids
 
 
-def _explain(path: Path, error: sqlite3.DatabaseError) -> str:
+def _check_owner(db: sqlite3.Connection, path: Path) -> bool:
+    """Whether the file is a memo already (False: it is empty). Raises MemoError when it is something else."""
+    ((owner,),) = db.execute("PRAGMA application_id")
+    ((schema,),) = db.execute("PRAGMA user_version")
+    ((tables,),) = db.execute("SELECT count(*) FROM sqlite_master")
+    if not (owner or schema or tables):
+        return False
+    if owner != APPLICATION_ID:
+        raise MemoError(f"{path} is the SQLite file of another program, not a memo: give another path")
+    if schema != SCHEMA:
+        raise MemoError(
+            f"{path} is a memo of schema {schema}, this version reads schema {SCHEMA}: give another path, or use the "
+            f"version of lm-eval-s1 that wrote it"
+        )
+    return True
+
+
+def _explain(path: Path, error: sqlite3.Error | OSError) -> str:
     name = getattr(error, "sqlite_errorname", "") or ""
     if name.startswith("SQLITE_NOTADB"):
         return f"{path} is not a memo (not an SQLite file): give another path"
     if name.startswith("SQLITE_CORRUPT"):
         return f"the memo {path} is damaged ({error}): delete it or give another path; its tokens are generated again"
-    return f"the memo {path} cannot be used ({error}): free its disk or its lock, give another path, or memo=off"
+    return f"the memo {path} cannot be used ({error}): mend that, give another path, or memo=off"
