@@ -23,12 +23,11 @@ class Bar:
     def update(self, session: Session, reply: Reply, *, done: bool) -> None:
         self._tokens += len(reply.tokens)
         self._waits += session.waits_used if done else 0
+        self._bar.update(int(done))
         now = time.monotonic()
-        if done or now - self._shown > 0.5:
-            self._bar.set_postfix_str(self._figures(now - self._started), refresh=False)
+        if now - self._shown > 0.5:
+            self._bar.set_postfix_str(self._figures(now - self._started))
             self._shown = now
-            if not self._bar.update(int(done)):
-                self._bar.refresh()
 
     def _figures(self, seconds: float) -> str:
         reused = self._memo.reused_tokens if self._memo else 0
@@ -40,4 +39,5 @@ class Bar:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._bar.set_postfix_str(self._figures(time.monotonic() - self._started))
         self._bar.close()
