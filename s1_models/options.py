@@ -101,8 +101,9 @@ def split_options(
             raise OptionError(f"{canonical} is given twice, once as an alias: keep one of them")
         else:
             ours[canonical] = _tries(value) if name == "rejection_sample" else value
-    if "thinking_n_ignore" in arguments and "wait_text" not in {**(defaults or {}), **ours}:
-        ours["wait_text"] = ""  # s1: thinking_n_ignore without a string only suppresses the end
+    suppresses = arguments.keys() & {"thinking_n_ignore", "min_tokens_thinking"}
+    if suppresses and "wait_text" not in {**(defaults or {}), **ours}:
+        ours["wait_text"] = ""  # s1: without a string the end is only suppressed
     return ours, rest
 
 

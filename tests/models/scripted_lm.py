@@ -27,11 +27,15 @@ def thinker(tokenizer: Any, form: Format, thought: str = THOUGHT, answer: str = 
         text = tokenizer.decode(list(prefix), skip_special_tokens=False)
         _, opened, after = text.rpartition(form.start) if form.start else ("", "", "")
         thinks = bool(opened) and form.end not in after
-        plan = thought + form.end if thinks else answer + tokenizer.eos_token
-        said = next(count for count in range(len(plan) - 1, -1, -1) if text.endswith(plan[:count]))
-        return tokenizer.encode(plan[said:], add_special_tokens=False)[0]  # type: ignore[no-any-return]
+        return next_token(tokenizer, text, thought + form.end if thinks else answer + tokenizer.eos_token)
 
     return write
+
+
+def next_token(tokenizer: Any, text: str, plan: str) -> int:
+    """The token with which a model goes on that has written as much of its plan as the text ends in."""
+    said = next(count for count in range(len(plan) - 1, -1, -1) if text.endswith(plan[:count]))
+    return tokenizer.encode(plan[said:], add_special_tokens=False)[0]  # type: ignore[no-any-return]
 
 
 class _ChatHost(LM):

@@ -60,6 +60,8 @@ def test_s1s_own_names_are_accepted() -> None:
 
 def test_s1s_ignoring_without_a_string_appends_nothing() -> None:
     assert split_options({"thinking_n_ignore": 2})[0] == {"num_waits": 2, "wait_text": ""}
+    assert split_options({"min_tokens_thinking": 9})[0] == {"min_thinking_tokens": 9, "wait_text": ""}
+    assert "wait_text" not in split_options({"min_thinking_tokens": 9})[0]
 
 
 def test_s1s_ignoring_keeps_a_wait_text_that_the_run_has() -> None:
