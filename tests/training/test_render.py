@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from s1_models.formats import S1, encode
+from s1_models.formats import S1, THINK, encode
 from s1_tasks.nano_problems import training_problems
+from tests.models.tokenizers_made_here import CHATML, think_tags
 from training.nano import tokenizer, traces
-from training.render import FINAL_ANSWER, Piece, prompt_ids, render
+from training.render import FINAL_ANSWER, Piece, prompt_ids, render, render_row, row_text
 
 WORDS = tokenizer.build()
 
@@ -75,3 +76,96 @@ def test_traces_render_to_the_same_tokens_as_their_text() -> None:
         trace = traces.write(problem, traces.base_habits(rng), rng)
         rendered = trace.rendered(WORDS)
         assert rendered.input_ids == _ids(WORDS.decode(rendered.input_ids))
+
+
+# Rows of a data set, as in simplescaling/s1K_tokenized.
+
+# The shape of Qwen2.5-Instruct's chat template: a system turn of its own, a newline after every turn.
+QWEN = (
+    "{% if messages[0].role != 'system' %}<|im_start|>system\n"
+    "You are Qwen, created by Alibaba Cloud. You are a helpful assistant.<|im_end|>\n{% endif %}" + CHATML
+)
+
+
+@pytest.fixture(scope="module")
+def qwen():
+    """A tokenizer that merges and splits like Qwen2.5's, small enough to be trained here."""
+    from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    core = Tokenizer(models.BPE())
+    # Qwen2.5's own pattern: a full stop takes the newlines after it, which is where joints could go wrong.
+    words = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}"
+    pattern = words + r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+    core.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Split(Regex(pattern), behavior="isolated"), pre_tokenizers.ByteLevel(False, use_regex=False)]
+    )
+    core.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=700, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False
+    )
+    core.train_from_iterator(
+        [QWEN, *(["So it is four.\n\nHence 4.\n", "think answer Answer: $x = 4$.\n"] * 50)], trainer
+    )
+    core.add_special_tokens(
+        [AddedToken(token, normalized=False, special=True) for token in ("<|endoftext|>", "<|im_start|>", "<|im_end|>")]
+    )
+    words = PreTrainedTokenizerFast(tokenizer_object=core, eos_token="<|im_end|>", pad_token="<|endoftext|>")
+    words.chat_template = QWEN
+    return words
+
+
+ROW = {"question": "What is 2 + 2?", "thinking": "\nSo it is four.\n\nHence 4. ", "answer": "$x = 4$.\n"}
+
+
+def test_a_row_is_written_as_in_s1k_tokenized(qwen) -> None:
+    assert row_text(qwen, ROW) == (
+        "<|im_start|>system\nYou are Qwen, created by Alibaba Cloud. You are a helpful assistant.<|im_end|>\n"
+        "<|im_start|>user\nWhat is 2 + 2?<|im_end|>\n"
+        "<|im_start|>assistant\n<|im_start|>think\nSo it is four.\n\nHence 4.\n"
+        "<|im_start|>answer\nAnswer: $x = 4$.<|im_end|>\n"
+    )
+    # As s1 makes it: one conversation through the chat template.
+    turn = "<|im_start|>think\nSo it is four.\n\nHence 4.\n<|im_start|>answer\nAnswer: $x = 4$."
+    messages = [{"role": "user", "content": ROW["question"]}, {"role": "assistant", "content": turn}]
+    assert row_text(qwen, ROW) == qwen.apply_chat_template(messages, tokenize=False)
+
+
+def test_a_rows_tokens_are_its_texts_tokens_and_the_mask_begins_with_the_thinking(qwen) -> None:
+    rendered = render_row(qwen, ROW)
+    assert rendered.input_ids == list(encode(qwen, row_text(qwen, ROW)))
+    prompt = len(prompt_ids(qwen, ROW["question"]))
+    trained = len(rendered.input_ids) - prompt - 1  # without the newline after the last token
+    assert rendered.loss_mask == [0] * prompt + [1] * trained + [0]
+    assert qwen.decode(rendered.input_ids[prompt : prompt + 2]) == S1.start
+    assert rendered.input_ids[-2] == qwen.eos_token_id
+
+
+@given(st.text(max_size=60), st.text(max_size=60))
+def test_a_rendered_row_says_what_its_text_says(thinking: str, answer: str) -> None:
+    row = {"question": "q", "thinking": thinking, "answer": answer}
+    if not thinking.strip() or not answer.strip():
+        with pytest.raises(ValueError, match="is empty"):
+            render_row(WORDS, row)
+        return
+    assert WORDS.decode(render_row(WORDS, row).input_ids) == row_text(WORDS, row)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"thinking_trajectories": ["a", "b"], "attempt": "Answer: 4"},
+        {"attempt": "5", "deepseek_thinking_trajectory": "a\nb", "deepseek_attempt": "4"},
+        {"thinking": "a\nb", "answer": "Answer: 4"},
+    ],
+    ids=["s1K", "s1K-1.1", "ours"],
+)  # fmt: skip
+def test_rows_of_s1k_s1k11_and_ours_read_alike(row: dict) -> None:
+    assert row_text(WORDS, {"question": "q", **row}).endswith("think\na\nb\n<|im_start|>answer\nAnswer: 4<|im_end|>\n")
+
+
+def test_a_template_that_opens_the_thinking_itself_gets_no_second_delimiter() -> None:
+    words = think_tags()
+    text = row_text(words, ROW, form=THINK)
+    assert text.count("<think>") == 1
+    assert words.decode(render_row(words, ROW, form=THINK).input_ids) == text

@@ -2,6 +2,7 @@
 
 On disk a stage is what it added: `stages/NN-name.jsonl` holds, for each row that went on and in their order, its id and
 its new columns; `stages/NN-name.rejected.jsonl` each row that did not, with the rule. So every text is stored once.
+The last stage's output is the training file, `train.jsonl`.
 """
 
 from __future__ import annotations
@@ -84,18 +85,19 @@ class Pipeline:
                 self._write_baselines(rows)
             if stage.name == until:
                 break
-        if until == STAGES[-1]:
-            self._write_training(rows)
         self.manifest.write()
         return rows
 
     def path(self, stage: str, suffix: str = "jsonl") -> Path:
+        if stage == STAGES[-1] and suffix == "jsonl":
+            return self.out / "train.jsonl"
         return self.out / "stages" / f"{STAGES.index(stage) + 1:02d}-{stage}.{suffix}"
 
     def _run_stage(self, stage: Stage, rows: list[Row], source: str) -> list[Row]:
         settings, output = canonical_hash(stage.settings), self.path(stage.name)
         if self.manifest.is_finished(stage.name, settings, source, output):
-            kept = _apply(rows, read_rows(output))
+            written = read_rows(output)
+            kept = written if stage.name == STAGES[-1] else _apply(rows, written)
             self._tell(f"{stage.name:<14} {len(kept):>7,} rows, finished before")
             return kept
         started_at = time.monotonic()
@@ -106,14 +108,17 @@ class Pipeline:
         if report is not None:
             write_json(self.out / "contamination.json", report)
         write_json_lines(self.path(stage.name, "rejected.jsonl"), (asdict(one) for one in result.rejected))
-        # The last stage's rows are the training file itself.
-        kept_columns = [{"id": row["id"]} for row in result.rows] if stage.name == "render" else None
-        digest = write_json_lines(output, kept_columns or added_columns(rows, result.rows))
+        if stage.name == STAGES[-1]:
+            digest = self._write_training(result.rows)
+        else:
+            digest = write_json_lines(output, added_columns(rows, result.rows))
         came_in = len(rows) if rows else len(result.rows) + len(result.rejected)
+        before = self.manifest.stages.get(stage.name)
+        if before is None or before.output != digest:  # what followed was made from something else
+            self.manifest.forget(*STAGES[STAGES.index(stage.name) + 1 :])
         self.manifest.stages[stage.name] = StageRecord(
             came_in, len(result.rows), result.rules(), round(seconds, 2), settings, source, digest, figures
         )
-        self.manifest.forget(*STAGES[STAGES.index(stage.name) + 1 :])
         self.manifest.write()
         self._tell(_line(stage.name, self.manifest.stages[stage.name]))
         for name, reason in figures.get("missing", {}).items():
@@ -231,12 +236,13 @@ class Pipeline:
                 continue
             write_json_lines(self.out / "baselines" / f"{how}.jsonl", select(rows, how, count, seed))
 
-    def _write_training(self, rows: list[Row]) -> None:
-        if "input_ids" not in rows[0]:  # read back: the stage's file holds ids only
-            rows[:] = render_rows(rows, self.tokenizer, self.form).rows
-        self.manifest.about["data_sha256"] = write_json_lines(self.out / "train.jsonl", rows)
+    def _write_training(self, rows: list[Row]) -> str:
+        """train.jsonl and train.parquet, and what a model card says about them; returns the data's hash."""
         write_parquet(self.out / "train.parquet", rows)
+        digest = write_json_lines(self.path(STAGES[-1]), rows)
+        self.manifest.about["data_sha256"] = digest
         self.manifest.about["contamination"] = self.manifest.stages["decontaminate"].figures["contamination"]
+        return digest
 
 
 def _apply(rows: Sequence[Row], added: Sequence[Row]) -> list[Row]:
