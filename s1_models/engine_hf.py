@@ -62,6 +62,7 @@ class S1HF(BudgetForcingLM, HFLM):  # type: ignore[misc]
     """
 
     sampling_names = SAMPLING_NAMES
+    chat_template_args: dict[str, Any]
 
     def __init__(
         self, pretrained: Any = None, seed: int = 1234, kv_cache_memory_bytes: int | None = None, **arguments: Any

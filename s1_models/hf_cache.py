@@ -137,7 +137,7 @@ class RowCache(Cache):  # type: ignore[misc]
         if self._device_starts is None or self._device_starts.device != device:
             self._device_starts = torch.tensor(self.starts, device=device).unsqueeze(1)
         columns = torch.arange(self.first, self.end + 1, device=device).unsqueeze(0)
-        return columns >= self._device_starts, self.end - self._device_starts
+        return (columns >= self._device_starts).long(), self.end - self._device_starts
 
     def _move(self, starts: list[int], end: int) -> None:
         self.starts, self.end = starts, end

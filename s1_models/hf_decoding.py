@@ -86,6 +86,7 @@ class HFEngine:
         base = model.get_base_model() if hasattr(model, "get_base_model") else model
         takes = inspect.signature(base.forward).parameters
         self._last_only = {"logits_to_keep": 1} if "logits_to_keep" in takes else {}
+        self._takes_positions = "position_ids" in takes  # not where attention itself counts the distance (ALiBi)
         self._rows: list[_Row] = []  # row i of the cache
         self._waiting: deque[_Row] = deque()
         self._replies: list[tuple[Hashable, Reply]] = []
@@ -226,15 +227,9 @@ class HFEngine:
 
     def _forward(self, ids: Any, mask: Any, positions: Any, cache: Any) -> Any:
         """Logits [rows, vocabulary] of the last position, float32."""
+        options = {**self._last_only, **({"position_ids": positions} if self._takes_positions else {})}
         with torch.no_grad(), torch.autocast(self._device.type, dtype=self._autocast, enabled=bool(self._autocast)):
-            output = self._model(
-                input_ids=ids,
-                attention_mask=mask,
-                position_ids=positions,
-                past_key_values=cache,
-                use_cache=True,
-                **self._last_only,
-            )
+            output = self._model(input_ids=ids, attention_mask=mask, past_key_values=cache, use_cache=True, **options)
         return output.logits[:, -1].float()
 
     def _choose(self, rows: list[_Row], logits: Any) -> None:
