@@ -44,6 +44,9 @@ def save(trainer: Any, tokenizer: Any, form: Format, out: Path) -> None:
         for name in model._tied_weights_keys or ():
             state.pop(name, None)
     model.save_pretrained(out, state_dict={name: _narrow(tensor) for name, tensor in state.items()})
+    # transformers writes down the type that the model was trained in.
+    path = out / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "dtype": "bfloat16"}, indent=2) + "\n")
     write_tokenizer(tokenizer, form, out)
 
 
@@ -62,9 +65,8 @@ def _narrow(tensor: Tensor) -> Tensor:
 
 
 def _settle(model: Any, tokenizer: Any) -> None:
-    """Config and generation config: bf16, and the end that training taught; the base's sampling habits are left out."""
+    """Config and generation config: the end that training taught; the base's sampling habits are left out."""
     pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
-    model.config.dtype = torch.bfloat16
     model.config.eos_token_id = tokenizer.eos_token_id
     model.config.pad_token_id = pad
     model.config.use_cache = True

@@ -148,6 +148,8 @@ def _prepare(job: Job, trained: data.TrainingSet, plan: Schedule) -> None:
     path = job.out / RUN
     if path.exists() and not job.resume:
         raise RecipeError(f"{job.out} holds a run already: --resume to go on with it, or another --out")
+    if (job.out / checkpoint.RECORD).exists():
+        raise RecipeError(f"the run in {job.out} is finished: use its checkpoint, or train anew in another --out")
     if path.exists():
         before = json.loads(path.read_text())
         changed = [name for name in now if before.get(name) != now[name]]

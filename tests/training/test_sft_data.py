@@ -1,0 +1,144 @@
+"""Training data in all its shapes, over-long rows, recipes and families: what is accepted, what a refusal says."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from transformers import GPT2Config, Qwen2Config
+
+from training.sft import data
+from training.sft.families import FamilyError, family_of, thinking_format
+from training.sft.recipes import NANO, RECIPES, S1_32B, RecipeError, changes_of, recipe_named
+
+S1K = {
+    "question": "016 59",
+    "thinking_trajectories": ["085 9", "434"],
+    "attempt": "It is 434.",
+    "source_type": "made up",
+}
+S11K = {"question": "016 59", "deepseek_thinking_trajectory": "085 9\n434", "deepseek_attempt": "Answer: It is 434."}
+PLAIN = {"question": "016 59", "thinking": "085 9\n434", "answer": "It is 434."}
+TEXT = {
+    "text": "<|im_start|>user\n016 59<|im_end|>\n<|im_start|>assistant\n<|im_start|>think\n085 9\n434\n"
+    "<|im_start|>answer\nAnswer: It is 434.<|im_end|>\n"
+}
+
+
+@pytest.mark.parametrize("row", [S1K, S11K, TEXT], ids=["s1K", "s1K-1.1", "tokenized"])
+def test_the_published_shapes_give_the_same_tokens(nano_tokenizer: Any, row: dict[str, Any]) -> None:
+    encoded = data.encode_row(nano_tokenizer, row)
+    assert nano_tokenizer.decode(encoded.input_ids.tolist()) == TEXT["text"]
+    trained = encoded.input_ids[encoded.loss_mask == 1].tolist()
+    assert nano_tokenizer.decode(trained).startswith("<|im_start|>think\n085 9")
+    assert nano_tokenizer.decode(trained).rstrip().endswith("<|im_end|>")
+    prompt = encoded.input_ids[: encoded.loss_mask.argmax()].tolist()
+    assert nano_tokenizer.decode(prompt).endswith("<|im_start|>assistant\n")
+
+
+def test_pieces_that_are_forced_at_inference_are_not_trained(nano_tokenizer: Any) -> None:
+    pieces = ["085 9\n", {"text": "Wait", "forced": True}, "\n434\n"]
+    encoded = data.encode_row(nano_tokenizer, {**PLAIN, "thinking": pieces})
+    wait = nano_tokenizer.encode("Wait", add_special_tokens=False)[0]
+    assert encoded.loss_mask[encoded.input_ids.tolist().index(wait)] == 0
+
+
+@pytest.mark.parametrize(
+    ("row", "says"),
+    [
+        ({"prompt": "x"}, "its columns are prompt; expected one of"),
+        ({**PLAIN, "answer": " "}, "answer is empty"),
+        ({**PLAIN, "thinking": [{"txt": "x"}]}, "a piece of thinking is"),
+        ({"text": "[INST] 016 59 [/INST] 434"}, "made for another model family"),
+    ],
+)
+def test_a_row_that_cannot_be_read_is_named(nano_tokenizer: Any, row: dict[str, Any], says: str) -> None:
+    with pytest.raises(data.DataError, match=r"my\.jsonl, row 1: .*") as caught:
+        data.build([PLAIN, row], nano_tokenizer, NANO, source="my.jsonl")
+    assert says in str(caught.value)
+
+
+@pytest.mark.parametrize("over_long", ["drop", "truncate"])
+def test_over_long_rows_are_counted_with_the_share_that_is_lost(nano_tokenizer: Any, over_long: Any) -> None:
+    long = {**PLAIN, "thinking": "434\n" * 100}
+    recipe = replace(NANO, block_size=60, over_long=over_long)
+    built = data.build([PLAIN, long], nano_tokenizer, recipe, source="rows")
+    assert (built.rows, built.over_long) == (2, 1)
+    assert [len(one) for one in built.sequences][1:] == ([] if over_long == "drop" else [60])
+    kept = sum(len(one) for one in built.sequences)
+    assert built.lost_tokens == built.all_tokens - kept
+    assert f"1 over-long rows (50.0%), {built.lost_tokens / built.all_tokens:.1%} of all tokens lost" in str(built)
+
+
+def test_over_long_rows_can_be_an_error_that_says_what_to_choose(nano_tokenizer: Any) -> None:
+    recipe = replace(NANO, block_size=20, over_long="error")
+    with pytest.raises(data.DataError, match=r"1 of 1 rows are longer than block_size=20 .*--over-long drop"):
+        data.build([PLAIN], nano_tokenizer, recipe)
+    with pytest.raises(data.DataError, match="no row is left"):
+        data.build([PLAIN], nano_tokenizer, replace(recipe, over_long="drop"))
+
+
+def test_files_are_read_by_their_ending_and_the_hash_is_that_of_the_tokens(tmp_path: Path, nano_tokenizer: Any) -> None:
+    lines, parquet = tmp_path / "train.jsonl", tmp_path / "other.parquet"
+    lines.write_text(json.dumps(PLAIN) + "\n\n" + json.dumps({**PLAIN, "question": "017 59"}) + "\n")
+    (tmp_path / "manifest.json").write_text(json.dumps({"contamination": {"report_sha256": "abc"}}))
+    rows, manifest = data.load_rows(str(tmp_path))
+    assert (len(rows), manifest["contamination"]["report_sha256"]) == (2, "abc")
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    pq.write_table(pa.Table.from_pylist([dict(row) for row in rows]), parquet)
+    again, _ = data.load_rows(str(parquet))
+    first, second = (data.build(found, nano_tokenizer, NANO) for found in (rows, again))
+    assert first.sha256 == second.sha256
+    assert first.sha256 != data.build(rows[:1], nano_tokenizer, NANO).sha256
+    with pytest.raises(data.DataError, match="no data file"):
+        data.load_rows(str(tmp_path / "absent.jsonl"))
+    with pytest.raises(data.DataError, match="neither a file here nor a data set"):
+        data.load_rows(str(tmp_path / "absent"))
+
+
+def test_the_recipes_hold_s1s_values() -> None:
+    assert (S1_32B.learning_rate, S1_32B.epochs, S1_32B.global_batch, S1_32B.weight_decay) == (1e-5, 5, 16, 1e-4)
+    assert (S1_32B.adam_betas, S1_32B.warmup_ratio, S1_32B.block_size, S1_32B.gpus) == ((0.9, 0.95), 0.05, 32768, 16)
+    assert (RECIPES["s11_32b"].block_size, RECIPES["s11_32b"].shard, RECIPES["s11_32b"].bf16) == (20000, True, True)
+
+
+def test_changes_to_a_recipe_are_typed_recorded_and_checked() -> None:
+    changed = recipe_named(
+        "nano", ["learning_rate=3e-4", "epochs=2", "bf16=true", "adam_betas=0.9,0.99", "data=a.jsonl"]
+    )
+    assert changes_of(changed) == {
+        "data": "a.jsonl",
+        "epochs": 2,
+        "learning_rate": 3e-4,
+        "adam_betas": (0.9, 0.99),
+        "bf16": True,
+    }
+    for change, says in (
+        ("learning_rat=1", "did you mean learning_rate"),
+        ("epochs=two", "expected int"),
+        ("epochs=0", "at least 1"),
+        ("over_long=keep", "expected one of error, drop, truncate"),
+        ("offload=true", "needs shard=true"),
+    ):
+        with pytest.raises(RecipeError, match=says):
+            recipe_named("nano", [change])
+    with pytest.raises(RecipeError, match=r"no recipe 's1_32' \(did you mean s1_32b\?\)"):
+        recipe_named("s1_32")
+
+
+def test_unknown_families_are_errors_that_name_what_is_missing(nano_tokenizer: Any) -> None:
+    with pytest.raises(FamilyError, match=r"'gpt2' is not a family .*Missing: the class of its decoder layer"):
+        family_of(GPT2Config())
+    windowed = Qwen2Config(use_sliding_window=True, sliding_window=128, max_window_layers=1, num_hidden_layers=2)
+    with pytest.raises(FamilyError, match="attends in a window"):
+        family_of(windowed)
+    assert family_of(Qwen2Config()).layer == "Qwen2DecoderLayer"
+    with pytest.raises(FamilyError, match="no chat template"):
+        thinking_format(SimpleNamespace(chat_template=None))
+    with pytest.raises(FamilyError, match="no single token for '</ponder>'"):
+        thinking_format(nano_tokenizer, "<ponder>...</ponder>")
+    assert thinking_format(nano_tokenizer).name == "s1"

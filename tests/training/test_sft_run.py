@@ -1,0 +1,183 @@
+"""Whole runs of the nano model: a complete checkpoint, the same losses after an interruption and on two processes."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from accelerate.state import AcceleratorState
+from safetensors.torch import load_file
+from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig, TrainerCallback
+
+from s1_models.formats import detect_format
+from training.nano.ablation import pool_rows
+from training.sft import train
+from training.sft.evaluate import EvaluationError, commands, evaluate
+from training.sft.recipes import Adapter, Recipe, RecipeError, recipe_named
+
+ROOT = Path(__file__).parents[2]
+WORKER = Path(__file__).with_name("sft_worker.py")
+
+
+@pytest.fixture(autouse=True)
+def _one_thread_and_no_trace() -> Iterator[None]:
+    """Training sets process-wide state in accelerate and PyTorch; other tests must not inherit it."""
+    before, environment = torch.get_num_threads(), dict(os.environ)
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+    AcceleratorState._reset_state(reset_partial_state=True)
+    os.environ.clear()
+    os.environ.update(environment)
+
+
+@pytest.fixture(scope="module")
+def rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("data") / "train.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in pool_rows(32)))
+    manifest = {"contamination": {"report_sha256": "0123abcd", "benchmarks": "made up"}}
+    path.with_name("manifest.json").write_text(json.dumps(manifest))
+    return path
+
+
+def small(rows: Path, **changes: Any) -> Recipe:
+    recipe = recipe_named("nano", [f"model={ROOT / 'training/nano/checkpoints/base'}", f"data={rows}"])
+    return replace(recipe, **{"epochs": 1, "global_batch": 8, **changes})
+
+
+class StopAfter(TrainerCallback):
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        if state.global_step == self.step:
+            os.kill(os.getpid(), signal.SIGINT)  # a real Ctrl-C, in the middle of the run
+
+
+def test_a_run_leaves_a_complete_checkpoint_that_says_how_it_was_made(rows: Path, tmp_path: Path) -> None:
+    out = tmp_path / "tuned"
+    outcome = train.run(train.Job(small(rows), out))
+    assert outcome.finished
+    assert [row["step"] for row in outcome.history] == [1, 2, 3, 4]
+    weights = load_file(out / "model.safetensors")
+    assert {tensor.dtype for tensor in weights.values()} == {torch.bfloat16}
+    tokenizer = AutoTokenizer.from_pretrained(out)
+    assert tokenizer.chat_template
+    assert GenerationConfig.from_pretrained(out).eos_token_id == tokenizer.eos_token_id
+    assert json.loads((out / "tokenizer_config.json").read_text())["thinking_format"] == "s1"
+    assert detect_format(tokenizer).name == "s1"
+    card, record = (out / "README.md").read_text(), json.loads((out / "sft.json").read_text())
+    for fact in (outcome.trained.sha256, "report_sha256 0123abcd", "commit ", "32 of 32 rows", "epochs=1"):
+        assert fact in card
+    assert record["training"]["tokens_per_second"] > 0
+    assert record["training"]["last_loss"] < record["training"]["first_loss"] * 2
+    assert (out / "loss.png").stat().st_size > 10_000
+    assert not (out / "checkpoints").exists()
+    model = AutoModelForCausalLM.from_pretrained(out)
+    assert model.config.dtype == torch.bfloat16
+    base = load_file(ROOT / "training/nano/checkpoints/base/model.safetensors")
+    assert not torch.equal(base["model.embed_tokens.weight"].bfloat16(), weights["model.embed_tokens.weight"])
+    with pytest.raises(RecipeError, match="holds a run already"):
+        train.run(train.Job(small(rows), out))
+    with pytest.raises(RecipeError, match="is finished"):
+        train.run(train.Job(small(rows), out, resume=True))
+
+
+def test_a_run_that_ctrl_c_ended_goes_on_with_the_same_losses(rows: Path, tmp_path: Path) -> None:
+    whole = train.run(train.Job(small(rows, global_batch=4), tmp_path / "whole"))
+    first = train.run(train.Job(small(rows, global_batch=4), tmp_path / "halves"), [StopAfter(3)])
+    assert not first.finished
+    assert len(first.history) in (3, 4)
+    assert not (tmp_path / "halves" / "model.safetensors").exists()
+    with pytest.raises(RecipeError, match="was started with another recipe"):
+        train.run(train.Job(small(rows, global_batch=4, seed=1), tmp_path / "halves", resume=True))
+    second = train.run(train.Job(small(rows, global_batch=4), tmp_path / "halves", resume=True))
+    assert second.finished
+    losses = [[row["loss"] for row in outcome.history] for outcome in (whole, second)]
+    assert losses[0] == losses[1]
+    one, other = (load_file(tmp_path / name / "model.safetensors") for name in ("whole", "halves"))
+    assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_an_adapter_is_trained_alone_and_merged_into_the_checkpoint(rows: Path, tmp_path: Path) -> None:
+    recipe = small(rows, adapter=Adapter(rank=4, alpha=8), learning_rate=1e-2, global_batch=16)
+    assert train.run(train.Job(recipe, tmp_path / "lora")).finished
+    merged = load_file(tmp_path / "lora" / "model.safetensors")
+    base = load_file(ROOT / "training/nano/checkpoints/base/model.safetensors")
+    assert set(merged) == set(base)
+    changed = {name for name in base if not torch.equal(base[name].bfloat16(), merged[name])}
+    assert changed == {name for name in base if "_proj." in name}
+    assert (tmp_path / "lora" / "adapter" / "adapter_config.json").exists()
+
+
+def test_the_comparison_is_three_commands_of_the_installed_tools(tmp_path: Path) -> None:
+    base, tuned, compare = commands("BASE", "TUNED", "s1_nano", tmp_path, "num_waits=2")
+    assert base[1:] == [
+        *("--model", "s1_vllm", "--model_args", "pretrained=BASE,num_waits=2", "--tasks", "s1_nano"),
+        *("--log_samples", "--output_path", str(tmp_path / "base")),
+    ]
+    assert "pretrained=TUNED,num_waits=2" in tuned
+    assert compare[1:] == ["compare", str(tmp_path / "base"), str(tmp_path / "tuned")]
+    (tmp_path / "base").mkdir()
+    with pytest.raises(EvaluationError, match="two runs must not be mixed"):
+        evaluate("BASE", "TUNED", "s1_nano", tmp_path)
+
+
+def launch(out: Path, rows: Path, mode: str, processes: int, stop_after: int = 99) -> list[float]:
+    """A run of the worker under torchrun; the losses of all its steps so far."""
+    torchrun = str(Path(sys.executable).with_name("torchrun"))
+    command = [torchrun, f"--nproc-per-node={processes}", "--standalone", str(WORKER)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [*command, str(out), str(rows), mode, str(stop_after)],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    found: list[float] = json.loads(out.with_suffix(".json").read_text())
+    return found
+
+
+@pytest.mark.slow
+def test_two_processes_copied_or_sharded_train_as_one_and_resume(rows: Path, tmp_path: Path) -> None:
+    alone = launch(tmp_path / "alone", rows, "copied", processes=1)
+    copied = launch(tmp_path / "copied", rows, "copied", processes=2)
+    sharded = launch(tmp_path / "sharded", rows, "sharded", processes=2)
+    assert len(alone) == 8
+    assert copied == pytest.approx(alone, rel=1e-4)
+    assert sharded == pytest.approx(alone, rel=1e-3)
+    halves = tmp_path / "halves"
+    assert launch(halves, rows, "sharded", processes=2, stop_after=3) == sharded[:3]
+    assert launch(halves, rows, "sharded", processes=2) == sharded
+    weights = [load_file(tmp_path / name / "model.safetensors") for name in ("sharded", "halves")]
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+
+
+@pytest.mark.slow
+def test_ctrl_c_on_the_command_line_saves_and_the_same_command_goes_on(rows: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "training.sft", "run", "--recipe", "nano", "--data", str(rows), "--out"]
+    command += [str(tmp_path / "run"), "--set", "epochs=60"]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    deadline = time.monotonic() + 120
+    while not (tmp_path / "run" / "checkpoints").exists() and time.monotonic() < deadline:
+        time.sleep(0.2)
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert "the same command with --resume goes on" in output
+    assert list((tmp_path / "run" / "checkpoints").glob("checkpoint-*"))
+    again = subprocess.run([*command, "--resume"], cwd=ROOT, capture_output=True, text=True, timeout=200, check=False)
+    assert again.returncode == 0, again.stderr[-2000:]
+    assert "resuming from" in again.stdout
+    assert (tmp_path / "run" / "model.safetensors").exists()
