@@ -28,7 +28,9 @@ Model args of s1_vllm beside everything lm_eval's vllm takes (also in --gen_kwar
   min_thinking_tokens=N       suppress the end of thinking below this                          (0)
   max_answer_tokens=N         limit of the answer, kept free by auto                           (1024)
   final_answer_text=TEXT      asked after a cut; may be empty                                  (Final Answer:)
-  thinking_format=NAME        auto, s1, think, or START...END                                  (auto)
+  thinking_format=NAME        auto, s1, think, harmony, prompted, none, or START...END         (auto)
+  rejection_tries=N           draw thinking up to N times until it fits max_thinking_tokens    (0)
+  think_for=LENGTH            ask for it in the prompt: 64_steps, 2048_tokens, long, short
   chat_template=WHEN          auto (unless --apply_chat_template did), always, never           (auto)
 In --gen_kwargs also n=K: K samples per question (with temperature=...), for avg@k, pass@k and maj@k.
 """

@@ -4,17 +4,21 @@ import pytest
 
 from s1_models.forcing import Budget, BudgetForcing, Finish, Reply
 from s1_models.formats import FORMATS, Format, mark
+from s1_models.plain import PlainAnswer
 from s1_models.trace import transcribe
 from s1_tasks.answers import judge
 from s1_tasks.scoring import USAGE_KEYS, process_results
 from tests.models.tokenizers_made_here import make_tokenizer
 
+STEPS = Format("steps", "<|im_start|>", "<|im_start|>answer\nFinal Answer:", ())  # s1's step-conditional control
 
-@pytest.mark.parametrize("form", FORMATS.values(), ids=lambda form: form.name)
+
+@pytest.mark.parametrize("form", [*FORMATS.values(), STEPS], ids=lambda form: form.name)
 @pytest.mark.parametrize("finish", list(Finish))
 def test_the_answer_is_found_after_the_thinking_of_every_format(form: Format, finish: Finish) -> None:
     """Thinking names 7 as boxed; the answer says 42: only what comes after the end of thinking counts."""
-    tokenizer = make_tokenizer(["<|im_start|>", "<|im_end|>", "<think>", "</think>"], "<|im_end|>")
+    harmony = ["<|start|>", "<|end|>", "<|message|>", "<|channel|>", "<|return|>", "<|call|>"]
+    tokenizer = make_tokenizer(["<|im_start|>", "<|im_end|>", "<think>", "</think>", *harmony], "<|im_end|>")
     marks = mark(tokenizer, form, Budget(), frozenset({tokenizer.eos_token_id}))
     policy = BudgetForcing(Budget(), marks, context_window=4096)
 
@@ -29,6 +33,17 @@ def test_the_answer_is_found_after_the_thinking_of_every_format(form: Format, fi
     transcript = transcribe(session, lambda ids: tokenizer.decode(list(ids)))
     assert judge(transcript, "42").correct
     assert not judge(transcript, "7").correct
+
+
+def test_an_answer_without_thinking_begins_at_its_beginning() -> None:
+    """Thinking closed by the chat template, and models that do not think: the text is the answer alone."""
+    policy = PlainAnswer(100, frozenset({1}), context_window=400)
+    tokenizer = make_tokenizer(["<|im_end|>"], "<|im_end|>")
+    reply = Reply(tuple(tokenizer.encode("First 7.\nAnswer: 42", add_special_tokens=False)), Finish.STOP)
+    session = policy.advance(policy.begin((2,)), reply)
+    transcript = transcribe(session, lambda ids: tokenizer.decode(list(ids)))
+    assert judge(transcript, "42").correct
+    assert set(USAGE_KEYS.values()) <= set(transcript.usage)
 
 
 def test_scoring_reads_the_usage_a_transcript_carries() -> None:
