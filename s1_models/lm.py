@@ -23,6 +23,7 @@ from s1_models.memo_store import MemoError, Store
 from s1_models.options import OptionError, Settings, memo_path, resolve
 from s1_models.policies import Policies
 from s1_models.progress import Bar
+from s1_models.run_facts import run_facts
 from s1_models.trace import transcribe
 
 if TYPE_CHECKING:
@@ -101,6 +102,11 @@ class BudgetForcingLM:
     def model_identity(self) -> dict[str, str]:
         """Everything that changes this model's tokens, by name; asked once the model is loaded."""
         raise NotImplementedError(f"{type(self).__name__} does not say what identifies its tokens")
+
+    def get_model_info(self) -> dict[str, Any]:
+        """What lm_eval puts into a results file's `config`; `s1`: what a replay needs in place of the engine."""
+        info: dict[str, Any] = getattr(super(), "get_model_info", dict)()
+        return {**info, "s1": run_facts(self)}
 
     @contextmanager
     def _remembering(self) -> Iterator[Engine]:

@@ -61,11 +61,12 @@ class NothingLeft:
         pass
 
 
-class _TokenizerHost(TemplateLM):  # type: ignore[misc]
+class TokenizerHost(TemplateLM):  # type: ignore[misc]
     """What a harness model can do with a tokenizer alone. facts: what `get_model_info` wrote."""
 
     def __init__(self, facts: Mapping[str, Any], tokenizer: Any) -> None:
         super().__init__()
+        self.enable_thinking: bool | None = None
         self.facts = facts
         self.tokenizer = tokenizer
 
@@ -80,6 +81,7 @@ class _TokenizerHost(TemplateLM):  # type: ignore[misc]
             tokenize=False,
             add_generation_prompt=add_generation_prompt,
             continue_final_message=not add_generation_prompt,
+            enable_thinking=self.enable_thinking,  # set by the mixin
             **self.facts["chat_template_args"],
         )
         return text
@@ -98,7 +100,7 @@ class _TokenizerHost(TemplateLM):  # type: ignore[misc]
     loglikelihood_rolling = _loglikelihood_tokens = loglikelihood
 
 
-class StoredLM(BudgetForcingLM, _TokenizerHost):
+class StoredLM(BudgetForcingLM, TokenizerHost):
     """A harness model made of a tokenizer and a memo (path). options: generation options that the run knew."""
 
     max_in_flight = 1  # so that the question named in an error is the one that is missing
@@ -108,6 +110,7 @@ class StoredLM(BudgetForcingLM, _TokenizerHost):
         self.engine = NothingLeft(int(facts["context_window"]))
         self.eos_ids = frozenset(facts["eos_ids"])
         self.default_seed = int(facts["default_seed"])
+        self.template_thinks = bool(facts["template_thinks"])
         self.budget_defaults = {**facts["budget"], "memo": str(memo)}
         self.sampling_names = frozenset(options)
 

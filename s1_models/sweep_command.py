@@ -62,10 +62,10 @@ class _Parser(Run):  # type: ignore[misc]
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         group = self._parser.add_argument_group("what is varied")
-        group.add_argument("--num_waits", type=_numbers, metavar="N,N,...", help="numbers of waits (default: 0)")
+        group.add_argument("--num_waits", type=parse_numbers, metavar="N,N,...", help="numbers of waits (default: 0)")
         group.add_argument(
             "--max_thinking_tokens",
-            type=_budgets,
+            type=parse_budgets,
             metavar="N,...,auto",
             help="thinking budgets in tokens; auto: what the context window leaves (default: auto)",
         )
@@ -81,7 +81,7 @@ class _Parser(Run):  # type: ignore[misc]
         return self._parser.parse_args(list(arguments))  # type: ignore[no-any-return]
 
 
-def _numbers(text: str) -> list[int]:
+def parse_numbers(text: str) -> list[int]:
     try:
         numbers = [int(part) for part in text.split(",")]
     except ValueError:
@@ -91,10 +91,10 @@ def _numbers(text: str) -> list[int]:
     return numbers
 
 
-def _budgets(text: str) -> list[int | None]:
+def parse_budgets(text: str) -> list[int | None]:
     parts = text.split(",")
     try:
-        return [None if part.strip() == "auto" else _numbers(part)[0] for part in parts]
+        return [None if part.strip() == "auto" else parse_numbers(part)[0] for part in parts]
     except argparse.ArgumentTypeError:
         raise argparse.ArgumentTypeError(
             f"{text!r}: expected numbers of tokens or auto, for instance 1000,4000,auto"
@@ -108,6 +108,9 @@ def main(arguments: Sequence[str]) -> None:
     output = Path(config.output_path)
     memo = str(sweep.model_args.get("memo") or memo_beside(output))
     rows: list[Mapping[str, Any]] = []
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = max(console.width, 120)  # a log has no width that a table would have to fit
     try:
         run_sweep(
             sweep,
@@ -119,15 +122,15 @@ def main(arguments: Sequence[str]) -> None:
             report=rows.append,
         )
     except Interrupted as error:
-        Console(stderr=True).print(
+        Console(stderr=True, highlight=False).print(
             f"{error}; {len(rows)} of {len(sweep.settings)} settings are finished: the same command again goes on",
-            highlight=False,
+            soft_wrap=True,
         )
         sys.exit(130)
     finally:
         if rows:
-            Console().print(make_table(rows))
-    Console().print(f"wrote {output}; the figure: s1-report curve {output} --output curve.png", highlight=False)
+            console.print(make_table(rows))
+    console.print(f"wrote {output}; the figure: s1-report curve {output} --output curve.png", soft_wrap=True)
 
 
 def _sweep(given: argparse.Namespace) -> tuple[Sweep, Any]:
@@ -188,6 +191,8 @@ def _versions() -> dict[str, str]:
 def make_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     """The table of a sweep: one line per setting and task, longest setting first."""
     table = Table(
+        box=None,
+        padding=(0, 2, 0, 0),
         caption="95 %: interval of the accuracy. new: tokens generated for this setting, all tasks together; "
         "reused: taken from the memo.",
         caption_justify="left",

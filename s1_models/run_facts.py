@@ -1,0 +1,36 @@
+"""What a results file has to say about a run of ours so that it can be replayed without its engine."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from s1_models.memo_store import MemoError
+from s1_models.options import memo_path
+
+
+def run_facts(lm: Any) -> dict[str, Any]:
+    """Facts of a `BudgetForcingLM` that has run. special_tokens: whether the host adds any to a prompt.
+
+    Without a memo nothing can be replayed, and only the budget options are told.
+    """
+    budget = dict(lm.budget_defaults)
+    path = memo_path(budget)
+    try:
+        identity = lm.model_identity() if path else {}
+    except MemoError:  # the run went without a memo, and said so
+        identity = {}
+    if not identity:
+        return {"budget": budget, "memo": None}
+    probe = "a question"
+    return {
+        "budget": budget,
+        "memo": str(path),
+        "identity": identity,
+        "context_window": lm.engine.context_window,
+        "eos_ids": sorted(lm.eos_ids),
+        "default_seed": lm.default_seed,
+        "tokenizer": lm.tokenizer.name_or_path,
+        "special_tokens": list(lm.tok_encode(probe)) != lm.tokenizer.encode(probe, add_special_tokens=False),
+        "chat_template_args": dict(getattr(lm, "chat_template_args", None) or {}),
+        "template_thinks": lm.template_thinks,
+    }
