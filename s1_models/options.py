@@ -23,15 +23,7 @@ BUDGET_OPTIONS = tuple(option.name for option in fields(Budget))
 REJECTION_OPTIONS = ("rejection_tries", "rejection_fallback")
 # s1's way of spelling a format out; what is not given is as in s1's own.
 S1_FORMAT_OPTIONS = ("thinking_start", "thinking_end", "until_thinking", "until_thinking_2")
-OPTIONS = (
-    *BUDGET_OPTIONS,
-    *REJECTION_OPTIONS,
-    "thinking_format",
-    "chat_template",
-    "think_for",
-    *S1_FORMAT_OPTIONS,
-    "memo",
-)
+OPTIONS = (*BUDGET_OPTIONS, *REJECTION_OPTIONS, "thinking_format", "chat_template", "think_for", "memo")
 # The memo of a run whose model args say nothing about it.
 MEMO_VARIABLE = "S1_MEMO"
 
@@ -42,6 +34,7 @@ ALIASES = {
     "thinking_n_ignore": "num_waits",
     "thinking_n_ignore_str": "wait_text",
     "rejection_sample": "rejection_tries",
+    **{name: name for name in S1_FORMAT_OPTIONS},
 }
 # s1's requests for a length in the prompt (section 5.1 and appendix), and the variables that asked for them there.
 THINK_FOR = {
@@ -95,7 +88,7 @@ def split_options(
     rest: dict[str, Any] = {}
     for name, value in arguments.items():
         canonical = ALIASES.get(name, name)
-        if canonical not in OPTIONS:
+        if canonical not in OPTIONS and canonical not in S1_FORMAT_OPTIONS:
             rest[name] = value
         elif canonical in ours:
             raise OptionError(f"{canonical} is given twice, once as an alias: keep one of them")

@@ -112,12 +112,14 @@ def test_make_targets_named_in_documents_exist() -> None:
 def test_options_in_the_readme_are_the_options_of_the_code() -> None:
     from s1_models.forcing import Budget
     from s1_models.options import OPTIONS
+    from s1_models.rejection import Rejection
 
+    others = {"rejection_tries": "0", "rejection_fallback": Rejection().fallback, "think_for": ""}
     rows = dict(re.findall(r"^\| `(\w+)` \| (\S.*?) \|", README.read_text(), flags=re.MULTILINE))
     documented = {name: default for name, default in rows.items() if name in OPTIONS}
     assert set(documented) == set(OPTIONS)
     for name, default in documented.items():
-        value = getattr(Budget(), name, "auto")
+        value = getattr(Budget(), name, others.get(name, "auto"))
         assert default.strip("`") == ("auto" if value is None else str(value)), name
 
 
