@@ -9,6 +9,8 @@ _WHAT = {
     "base": "Pretrained on synthetic traces. It goes on thinking by itself until it is done.",
     "hurried": "The base, pretrained further: it can also take two digits in one leap, and often slips there.",
     "check": "Fine-tuned on traces that hurry their last two steps with the model's own slips; after a wait it checks.",
+    "no-checks": "The control of check: the same problems and first attempts, and no check anywhere.",
+    "no-waits": "The control of tuned: the same problems and early stops, and no trace that goes on after one.",
     "tuned": "The base, fine-tuned on traces that often stop too early. It stops too early, and waiting helps it.",
 }
 _USE = """
@@ -32,7 +34,8 @@ def text(record: dict[str, Any]) -> str:
             f"{training['traces']:,} traces ({right:,} of them end with the right answer), "
             f"{recipe['tuning_epochs']} epochs, {training['tokens']:,} tokens"
         )
-    option = " --self-correction" if stage in ("hurried", "check") else ""
+    option = " --self-correction" if stage in ("hurried", "check", "no-checks") else ""
+    option += " --controls" if stage in ("no-waits", "no-checks") else ""
     engine = record.get("engine", "transformers")
     lines = [
         "---",
