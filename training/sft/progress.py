@@ -10,6 +10,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from accelerate import PartialState
+from accelerate.utils import gather_object
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
@@ -37,6 +39,7 @@ class Watch(TrainerCallback):
         self._started = self._last_line = 0.0
         self._bar: Progress | None = None
         self._before: Any = None
+        self._processes = PartialState()
 
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         self._started = self._last_line = time.monotonic()
@@ -58,7 +61,7 @@ class Watch(TrainerCallback):
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         self.tokens += self.plan.tokens[state.global_step - 1]
         self.seconds = time.monotonic() - self._started
-        if self.stopped:
+        if self._anyone_stopped():
             control.should_save = True
             control.should_training_stop = True
 
@@ -97,6 +100,13 @@ class Watch(TrainerCallback):
         if self._before is not None:
             signal.signal(signal.SIGINT, self._before)
             self._before = None
+
+    def _anyone_stopped(self) -> bool:
+        """Signals reach processes at different moments; all of them have to end after the same step."""
+        if self._processes.num_processes > 1:
+            flags: list[bool] = gather_object([self.stopped])
+            self.stopped = any(flags)
+        return self.stopped
 
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
         if self.stopped:
