@@ -29,9 +29,15 @@ BUDGET_NAMES = {
     "max_answer_tokens": "max_answer_tokens",
     "final_answer_text": "final_answer_text",
     "max_gen_toks": "max_gen_toks",
+    "rejection_tries": "rejection_tries",
+    "rejection_fallback": "rejection_fallback",
+    "rejection_sample": "rejection_sample",
 }
 """Option -> name in `RunRecord.budget`; s1's own names are aliases."""
-PROMPT_OPTIONS = ("thinking_format", "chat_template", "enable_thinking")
+PROMPT_OPTIONS = (
+    *("thinking_format", "chat_template", "enable_thinking", "think_for"),
+    *("thinking_start", "thinking_end", "until_thinking", "until_thinking_2"),
+)
 NOT_SAMPLING = {*BUDGET_NAMES, *PROMPT_OPTIONS, "do_sample", "repeats", "n", "seed"}
 """Generation options that are no part of `RunRecord.sampling`: repeats show in the data, runs may differ by seed."""
 

@@ -60,6 +60,9 @@ def test_the_longer_run_is_cut_to_the_repeats_of_the_shorter(run_folder):
         ({"waits": {"math500": 2}}, "budget"),
         ({"model_args": {"pretrained": "nano", "max_thinking_tokens": 100}}, "budget"),
         ({"model_args": {"pretrained": "nano", "thinking_format": "qwen"}}, "prompt"),
+        ({"model_args": {"pretrained": "nano", "think_for": "64_steps"}}, "prompt"),
+        ({"model_args": {"pretrained": "nano", "until_thinking": "<|im_start|>0"}}, "prompt"),
+        ({"model_args": {"pretrained": "nano", "rejection_tries": 5}}, "budget"),
     ],
 )
 def test_runs_that_differ_in_more_than_the_model_are_refused_by_field(base, run_folder, options, field):
