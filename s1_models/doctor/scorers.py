@@ -49,7 +49,7 @@ class _Tally:
 def check(asked: Asked) -> Iterator[Finding]:
     with tempfile.TemporaryDirectory(prefix="s1-doctor-") as folder:
         manager = index({"s1_data_dir": folder})
-        sources = {task: source(manager, task) for task in expand((), manager)[0]}
+        sources = {task: source(manager, task) for task in expand(asked.tasks, manager)[0]}
         unknown = {
             task: one["answer_kind"] for task, one in sources.items() if one and one["answer_kind"] not in MADE_UP
         }
