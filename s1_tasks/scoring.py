@@ -12,6 +12,7 @@ question are never counted as k independent ones.
     cut_off                 share of repeats whose thinking hit its token limit
     thinking_tokens, answer_tokens, waits
                             means over the repeats; these three and cut_off only for models that report their usage
+    tries, rejected_tokens  the same, for rejection sampling: thinkings drawn, and tokens of those that were rejected
     verdicts                per repeat: outcome, answer, reason; the result table counts the outcomes
 
 With k = 1 avg@1, pass@1 and maj@1 would repeat exact_match and are left out.
@@ -31,6 +32,7 @@ USAGE_KEYS = {
     "waits": "waits_used",
 }
 """Metric -> key of a response's `usage`, the mapping that s1 models attach to the text they return."""
+REJECTION_KEYS = ("tries", "rejected_tokens")
 
 
 def process_results(doc: Mapping[str, Any], results: Sequence[Any]) -> dict[str, Any]:
@@ -50,6 +52,8 @@ def process_results(doc: Mapping[str, Any], results: Sequence[Any]) -> dict[str,
     usages = [usage for text in responses if (usage := getattr(text, "usage", None)) is not None]
     if len(usages) == len(responses):
         metrics |= {name: _mean([usage[key] for usage in usages]) for name, key in USAGE_KEYS.items()}
+        rejection = (name for name in REJECTION_KEYS if all(name in usage for usage in usages))
+        metrics |= {name: _mean([usage[name] for usage in usages]) for name in rejection}
     metrics["verdicts"] = [_record(verdict) for verdict in verdicts]
     return metrics
 

@@ -14,6 +14,7 @@ from s1_models.forcing import Budget, BudgetError, BudgetForcing, Finish, Marks,
 from s1_models.formats import S1
 from s1_models.options import OptionError
 from s1_models.rejection import Rejection, RejectionSampling
+from s1_tasks.scoring import process_results
 from tests.models.scripted_lm import ScriptedLM, forced, thinker
 from tests.models.tokenizers_made_here import chatml
 from tests.scripted_engine import ScriptedEngine
@@ -178,7 +179,11 @@ def test_through_the_harness_tries_and_their_tokens_are_accounted_for() -> None:
     assert (cut.usage["tries"], cut.usage["rejected_tokens"], cut.usage["cut_off"]) == (3, 10, 1)
     assert cut.usage["thinking_tokens"] == 5
     assert forced(cut)[-1] == "\n<|im_start|>answer\nFinal Answer:"
-    assert "tries" not in lm.ask(["?"])[0].usage
+    plain = lm.ask(["?"])[0]
+    assert "tries" not in plain.usage
+    metrics = process_results({"answer": "42", "answer_kind": "integer"}, [[fits, cut]])
+    assert (metrics["tries"], metrics["rejected_tokens"], metrics["cut_off"]) == (2, 5, 0.5)
+    assert "tries" not in process_results({"answer": "42", "answer_kind": "integer"}, [[plain]])
 
 
 @pytest.mark.parametrize("options", [{}, {"temperature": 0.0}, {"temperature": 1, "temperature_thinking": 0}])
