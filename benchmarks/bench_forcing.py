@@ -66,11 +66,14 @@ class Stopwatch(Engine):
         self.inner.submit(key, request)
         self.seconds += time.perf_counter() - started
 
-    def poll(self) -> Sequence[tuple[Hashable, Reply]]:
+    def poll(self, timeout_seconds: float | None = None) -> Sequence[tuple[Hashable, Reply]]:
         started = time.perf_counter()
-        replies = self.inner.poll()
+        replies = self.inner.poll(timeout_seconds)
         self.seconds += time.perf_counter() - started
         return replies
+
+    def partial(self) -> Sequence[tuple[Hashable, Tokens]]:
+        return self.inner.partial()
 
     def cancel(self) -> None:
         self.inner.cancel()

@@ -26,6 +26,7 @@ from s1_models.fingerprint import fingerprint_model
 from s1_models.forcing import Finish, Reply, Request, Tokens
 from s1_models.lm import BudgetForcingLM, default_options
 from s1_models.options import ALIASES, OPTIONS, OptionError, check_known, split_options, take_thinking_switch
+from s1_models.orphans import end_with_us
 
 find_cpu_build()  # before lm_eval, which asks for the version of vLLM
 
@@ -214,6 +215,7 @@ class S1VLLM(BudgetForcingLM, VLLM):  # type: ignore[misc]
             self.facts = self.engine.facts
         else:
             engine_processes = [child for child in multiprocessing.active_children() if child not in others]
+            end_with_us([process.pid for process in engine_processes if process.pid])
             self.facts = _facts(self.tokenizer, self.model)
             known_ids = max(self.tokenizer.get_vocab().values()) + 1
             self.engine = VLLMEngine(self.model, known_ids, self.lora_request, engine_processes)

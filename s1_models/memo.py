@@ -94,7 +94,7 @@ class Memo(Engine):
         self._store = Store(path, read_only=read_only)
         self._read_only = read_only
         self._model = blake2b(json.dumps(dict(identity), sort_keys=True).encode()).digest()
-        self._keys: dict[tuple[Any, ...], bytes] = {}
+        self._last_how: tuple[tuple[Any, ...], bytes | None] = (), None
         self._ready: list[tuple[Hashable, Reply]] = []
         self._asked: dict[Hashable, _Asked | None] = {}  # None: not remembered
         self._leaders: dict[bytes, list[tuple[Hashable, Request]]] = {}  # requests that wait for an equal one
@@ -205,15 +205,25 @@ class Memo(Engine):
 
     def _entry(self, request: Request) -> bytes | None:
         """The key of a request's continuation; None when it must not be remembered."""
+        how = (request.sampling, request.stop, request.min_tokens)
+        if how != self._last_how[0]:  # the same for many requests in a row, or told apart by their seeds only
+            self._last_how = how, self._describe(request)
+        described = self._last_how[1]
+        if described is None:
+            return None
+        digest = blake2b(described, digest_size=16)
+        digest.update(array("I", request.prefix))
+        return digest.digest()
+
+    def _describe(self, request: Request) -> bytes | None:
+        """Model, sampling and stops of a request as bytes; None when every repeat must draw anew."""
         sampling = dict(request.sampling)
         if sampling.get("temperature") == 0:
             sampling.pop("seed", None)  # greedy: no draws
         elif sampling.get("seed") is None:
-            return None  # every repeat must draw anew
+            return None
         how = [sorted(sampling.items()), sorted(request.stop), request.min_tokens]
-        digest = blake2b(self._model + json.dumps(how, default=repr).encode(), digest_size=16)
-        digest.update(array("I", request.prefix))
-        return digest.digest()
+        return self._model + json.dumps(how, default=repr).encode()
 
     # The file: an error there never ends a run.
 

@@ -164,6 +164,11 @@ class Store:
         if own and mark is not None and self.find(key).tokens != tokens[: mark.length]:
             self._db.execute("DELETE FROM segments WHERE key = ? AND start >= ?", (key, base))
             mark = self.find(key).mark
+        if mark == Mark():  # the usual case: if another row is there, the insertion says so
+            try:
+                return self._append(key, mark, tokens, finished, dropped)
+            except sqlite3.IntegrityError:
+                mark = None
         if mark is None or len(tokens) < mark.length or not self._ends_at(key, mark):
             stored = self.find(key)
             ours = (len(tokens) + dropped, finished)
@@ -173,6 +178,10 @@ class Store:
                 return None
             mark = Mark() if stored.dropped else stored.mark
             self._db.execute("DELETE FROM segments WHERE key = ? AND start >= ?", (key, mark.length))
+        return self._append(key, mark, tokens, finished, dropped)
+
+    def _append(self, key: bytes, mark: Mark, tokens: Tokens, finished: bool, dropped: int) -> Mark:
+        """Writes what is not stored yet as one row."""
         if len(tokens) == mark.length and not finished and not dropped:
             return mark
         packed = _pack(tokens[mark.length :])

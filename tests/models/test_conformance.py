@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Hashable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,7 @@ from s1_models.driver import Engine
 from s1_models.engine_openai import OpenAIEngine, S1OpenAI
 from s1_models.engine_ray import RayEngine
 from s1_models.forcing import Finish, Phase, Reply, Request
+from s1_models.memo import Memo
 from tests.models.ray_engines import FACTORY
 from tests.scripted_engine import ScriptedEngine, random_writer
 from tests.scripted_server import ScriptedServer
@@ -67,16 +69,28 @@ def served_lm(vllm_serve: VllmServe) -> Iterator[S1OpenAI]:
     lm.connection.close()
 
 
-@pytest.fixture(
-    params=["scripted", "paced", "ray", "vllm", "hf", "openai", pytest.param("vllm serve", marks=pytest.mark.slow)]
-)
+def scripted(seconds_per_token: float) -> ScriptedEngine:
+    write = random_writer(3, 60, 0.0, [0])
+    return ScriptedEngine(write, context_window=256, known_ids=50, seconds_per_token=seconds_per_token)
+
+
+@pytest.fixture
+def remembering_engine(tmp_path: Path) -> Iterator[Memo]:
+    with Memo(scripted(seconds_per_token=0.0005), tmp_path / "memo.sqlite", {"model": "scripted"}) as memo:
+        yield memo
+
+
+SLOW = pytest.param("vllm serve", marks=pytest.mark.slow)
+
+
+@pytest.fixture(params=["scripted", "paced", "memo", "ray", "vllm", "hf", "openai", SLOW])
 def case(request: pytest.FixtureRequest) -> Case:
     if request.param == "ray":  # replicas of the scripted engine; of vLLM in test_engine_ray.py
         return Case(request.getfixturevalue("ray_engine"), [(n, n + 1) for n in range(12)], known_ids=50)
+    if request.param == "memo":  # an engine inside a memo is an engine
+        return Case(request.getfixturevalue("remembering_engine"), [(n, n + 1) for n in range(12)], known_ids=50)
     if request.param in ("scripted", "paced"):
-        pace = 0.0005 if request.param == "paced" else 0.0
-        write = random_writer(3, 60, 0.0, [0])
-        engine = ScriptedEngine(write, context_window=256, known_ids=50, seconds_per_token=pace)
+        engine = scripted(seconds_per_token=0.0005 if request.param == "paced" else 0.0)
         return Case(engine, [(n, n + 1) for n in range(12)], known_ids=50)
     if request.param == "openai":
         return Case(request.getfixturevalue("openai_engine"), [(n, n + 1) for n in range(12)], known_ids=50)

@@ -1,0 +1,54 @@
+"""Ends an engine's processes when the process that started them is killed.
+
+A killed process cannot end its children, and vLLM's engine (0.32) does not notice that its parent is gone: it would
+keep its memory, the GPU's included, for ever. A small process waits for the end of a pipe that only we hold open.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Sequence
+
+# Runs without site-packages; it first leaves the engine the time to end by itself, as it does when we end in order.
+_WATCH = """
+import os, signal, sys, time
+
+def born(pid):
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            state, *rest = file.read().rpartition(")")[2].split()
+        return None if state == "Z" else rest[18]
+    except OSError:
+        return None
+
+known = {int(pid): born(int(pid)) for pid in sys.argv[1:]}
+sys.stdin.buffer.read()
+for signals in (None, signal.SIGTERM, signal.SIGKILL):
+    left = [pid for pid, birth in known.items() if birth and born(pid) == birth]
+    if not left:
+        break
+    for pid in left if signals else ():
+        try:
+            os.kill(pid, signals)
+        except ProcessLookupError:
+            pass
+    until = time.monotonic() + 5
+    while time.monotonic() < until and any(born(pid) == known[pid] for pid in left):
+        time.sleep(0.1)
+"""
+
+
+def end_with_us(pids: Sequence[int]) -> None:
+    """Has these processes ended when this one is gone, however it went; after 5 seconds they are told, then killed.
+
+    Linux only: a process is recognised by its time of birth in /proc, so that a reused number is left alone.
+    """
+    if pids and sys.platform == "linux":
+        command = [sys.executable, "-S", "-E", "-c", _WATCH, *map(str, pids)]
+        # A session of its own: Ctrl-C goes to everyone in the terminal's.
+        watch = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
+        _watches.append(watch)  # its pipe stays open as long as we live
+
+
+_watches: list[subprocess.Popen[bytes]] = []
