@@ -19,6 +19,7 @@ TREE = re.compile(r"(<!-- tree:.*? -->\n).*?(<!-- /tree -->)", flags=re.DOTALL)
 DATA_FOLDERS = {
     "training/nano/checkpoints": "the embedded model: base and tuned checkpoint with their cards",
     "tests/tasks/cases": "labelled answers, each with its source",
+    "tests/training/fixtures": "made-up rows with the columns of s1's 16 sources and of the benchmarks",
     "results/measured": "measured records, append-only",
     "results/published": "published numbers, each with its source",
     "results/figures": "generated figures",

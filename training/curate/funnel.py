@@ -17,12 +17,12 @@ S1_COUNTS = {"decontaminate": 59_029, "complete": 54_116, "format": 51_607, "dif
 """Rows left in s1's run after each stage that it has."""
 MEANING = {
     "collect": "collected",
-    "decontaminate": "shares no words with a benchmark",
+    "decontaminate": "no eight words of a benchmark",
     "traces": "asked of the teacher",
     "complete": "has thinking, answer, solution",
     "format": "plain text",
     "domain": "has a domain",
-    "difficulty": "too hard for both models",
+    "difficulty": "too hard for the reference models",
     "select": "chosen",
     "render": "rendered",
 }
@@ -67,36 +67,31 @@ def draw(stages: Mapping[str, StageRecord], path: Path) -> None:
 
     names = [name for name in stages if name != "render"]
     first = _first(stages)
-    shares = [max(stages[name].rows_out / first, 1e-6) for name in names]
-    lowest = min([*shares, S1_COUNTS["select"] / S1_COUNTS["decontaminate"]])
-    figure, axes = pyplot.subplots(figsize=(9.0, 0.62 * len(names) + 1.5), layout="constrained")
-    places = range(len(names))
-    axes.barh(places, shares, height=0.58, color=_OURS, label="this run")
-    theirs = [(place, S1_COUNTS[name]) for place, name in zip(places, names, strict=True) if name in S1_COUNTS]
-    axes.scatter(
-        [count / S1_COUNTS["decontaminate"] for _, count in theirs],
-        [place for place, _ in theirs],
-        marker="D", s=46, color=_THEIRS, edgecolor="white", zorder=3, label="s1 (59,029 collected)",
-    )  # fmt: skip
-    for place, name, share in zip(places, names, shares, strict=True):
-        count = S1_COUNTS.get(name)
-        right = max(share, count / S1_COUNTS["decontaminate"] if count else 0)
-        axes.text(right * 1.09, place, f"{stages[name].rows_out:,}", va="center", color=_OURS, fontweight="bold")
-        if count:
-            axes.text(right * 1.95, place, f"{count:,}", va="center", color=_THEIRS)
-    axes.set_yticks(places, [f"{name}\n{MEANING[name]}" for name in names], fontsize=9)
-    for label in axes.get_yticklabels():
-        label.set_color(_TEXT)
-    axes.invert_yaxis()
-    axes.set_xscale("log")
-    axes.set_xlim(lowest / 1.6, 4.5)
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda share, _: _percent(share) if share <= 1 else ""))
-    axes.set_xlabel("share of the collected questions left after the stage (logarithmic)")
-    axes.spines[["top", "right", "left"]].set_visible(False)
-    axes.tick_params(axis="y", length=0)
+    figure, axes = pyplot.subplots(figsize=(9.0, 0.55 * len(names) + 1.6), layout="constrained")
+    axes.barh(range(len(names)), [min(stages[name].rows_out / first, 1.05) for name in names], height=0.6, color=_OURS)
+    # Counts in two columns beside the bars, so that the smallest bars can be read as well.
+    ours_at, theirs_at = 1.17, 1.34
+    axes.text(ours_at, -0.75, "this run", ha="right", color=_OURS, fontweight="bold")
+    axes.text(theirs_at, -0.75, "s1", ha="right", color=_THEIRS, fontweight="bold")
+    for place, name in enumerate(names):
+        axes.text(ours_at, place, f"{stages[name].rows_out:,}", va="center", ha="right", color=_OURS)
+        theirs = S1_COUNTS.get(name)
+        if theirs:
+            axes.text(theirs_at, place, f"{theirs:,}", va="center", ha="right", color=_THEIRS)
+            share = theirs / S1_COUNTS["decontaminate"]
+            axes.scatter([share], [place], marker="D", s=42, color=_THEIRS, edgecolor="white", zorder=3)
+        axes.text(-0.015, place - 0.02, name, ha="right", va="bottom", color=_TEXT, fontweight="bold")
+        axes.text(-0.015, place + 0.04, MEANING[name], ha="right", va="top", color=_TEXT, fontsize=8.5)
+    axes.set_yticks([])
+    axes.set_ylim(len(names) - 0.4, -1.1)
+    axes.set_xlim(0, theirs_at + 0.01)
+    axes.set_xticks([0, 0.25, 0.5, 0.75, 1.0])
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda share, _: _percent(share)))
+    axes.set_xlabel("questions left after the stage, of the decontaminated ones", loc="left")
+    axes.spines[["top", "right", "left", "bottom"]].set_visible(False)
+    axes.tick_params(length=0)
     axes.grid(axis="x", color="#dddddd", linewidth=0.6)
     axes.set_axisbelow(True)
-    axes.legend(loc="lower right", frameon=False)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=150)
     pyplot.close(figure)

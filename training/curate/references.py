@@ -80,7 +80,7 @@ def attempt_all(lm: Any, reference: Reference, rows: Sequence[Row], memo: Path |
             sessions = run_jobs(jobs, engine, max_in_flight=lm.max_in_flight, progress=bar)
     for key, session in zip(asked, sessions, strict=True):
         tokens = [token for span in session.spans for token in span.tokens]
-        text = lm.tokenizer.decode(tokens, skip_special_tokens=True)
+        text = lm.tokenizer.decode(tokens, skip_special_tokens=False)
         attempts[key] = Attempt(text, len(tokens), session.answer_cut_off)
     return attempts
 
