@@ -154,7 +154,9 @@ def test_a_server_that_comes_back_is_waited_for_and_nothing_is_lost(
 def test_a_server_that_stays_away_ends_the_run(server: ScriptedServer, connect: Any) -> None:
     engine = connect(server, replace(QUICK, max_downtime_seconds=0.5))
     server.close()
-    with pytest.raises(EngineError, match=rf"aime24 question 0: {server.url} does not say what it serves: ClientConnectorError"):
+    with pytest.raises(
+        EngineError, match=rf"aime24 question 0: {server.url} does not say what it serves: ClientConnectorError"
+    ):
         run_jobs(jobs(1), engine)
 
 
