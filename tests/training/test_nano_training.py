@@ -43,19 +43,25 @@ def test_twenty_steps_learn_something_and_are_the_same_twice() -> None:
     assert all(torch.equal(weights[name], same_weights[name]) for name in weights)
 
 
-def test_all_stages_are_made_from_nothing_and_finished_ones_are_kept(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.mark.slow
+def test_every_stage_is_made_controls_included(tmp_path: Path) -> None:
     recipe = replace(TINY, base_tokens=3_000)
     make.make(tmp_path, 0, recipe=recipe, num_problems=2, waits=(0,), controls=True, self_correction=True)
-    stages = {folder.name for folder in tmp_path.iterdir()}
-    assert stages == {"base", "tuned", "no-waits", "hurried", "check", "no-checks"}
+    for stage in ("base", "tuned", "no-waits", "hurried", "check", "no-checks"):
+        assert make.record_of(tmp_path / stage)["stage"] == stage
+        assert (tmp_path / stage / "README.md").exists()
+
+
+def test_both_stages_are_made_from_nothing_and_finished_ones_are_kept(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make.make(tmp_path, 0, recipe=TINY, num_problems=2, waits=(0,))
     made = {name: load_file(tmp_path / name / "model.safetensors") for name in STAGES}
     assert not all(torch.equal(made["base"][name], made["tuned"][name]) for name in made["base"])
     assert (tmp_path / "tuned" / "README.md").read_text().count("| 0 | ") >= 1
     capsys.readouterr()
     before = (tmp_path / "tuned" / "model.safetensors").stat().st_mtime_ns
-    make.make(tmp_path, 0, recipe=recipe, num_problems=2, waits=(0,))
+    make.make(tmp_path, 0, recipe=TINY, num_problems=2, waits=(0,))
     assert capsys.readouterr().out.count("already made") == 2
     assert (tmp_path / "tuned" / "model.safetensors").stat().st_mtime_ns == before
 
