@@ -48,7 +48,8 @@ class S1Error(Exception):
      ├─ BudgetError   an impossible budget: no room, negative, larger than the context   (forcing)
      ├─ FormatError   the model cannot write thinking in the chosen format               (formats)
      ├─ OptionError   an unknown or malformed option                                     (options)
-     └─ EngineError   the engine died or broke its contract                              (driver)
+     ├─ EngineError   the engine died or broke its contract                              (driver)
+     └─ MemoError     a memo that is not ours, damaged or unreadable                       (memo_store)
     """
 
 

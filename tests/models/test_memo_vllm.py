@@ -1,0 +1,149 @@
+"""The memo as a model arg, on vLLM: the same transcripts, nothing generated twice, never another model's text."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lm_eval.api.instance import Instance
+
+from s1_models.lm import default_options
+from s1_models.memo_store import MemoError
+from s1_models.options import OptionError, memo_path
+from s1_tasks.nano_problems import held_out
+
+PROBLEMS = [problem["problem"] for problem in held_out(12)]
+
+
+def generate(lm: Any, **gen_kwargs: Any) -> list[Any]:
+    kwargs = {"until": [], "max_gen_toks": 32, **gen_kwargs}
+    requests = [
+        Instance("generate_until", {}, (problem, kwargs), 0, ("s1_nano", number, 1))
+        for number, problem in enumerate(PROBLEMS)
+    ]
+    last = lm.generate_until(requests, disable_tqdm=True)
+    return [[*request.resps, response] for request, response in zip(requests, last, strict=True)]
+
+
+@pytest.fixture
+def remembering_lm(s1_lm: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setattr(s1_lm, "budget_defaults", {**s1_lm.budget_defaults, "memo": str(tmp_path / "memo.sqlite")})
+    return s1_lm
+
+
+def test_settings_through_one_memo_give_the_transcripts_of_none(
+    remembering_lm: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    lm = remembering_lm
+    settings = [{"num_waits": 4}, {"num_waits": 1}, {"num_waits": 2, "max_thinking_tokens": 20}, {"num_waits": 4}]
+    remembered, generated = [], []
+    for setting in settings:
+        remembered.append(generate(lm, **setting))
+        generated.append(lm.reuse.generated_tokens)
+    assert generated[0] > 500
+    assert generated[-1] == 0
+    assert sum(generated[1:]) < generated[0] / 2, "only answers are left to generate"
+    assert f"memo {lm.budget_defaults['memo']}: 0 tokens reused, {generated[0]:,} generated" in caplog.text
+    with monkeypatch.context() as patch:
+        patch.setitem(lm.budget_defaults, "memo", "off")
+        assert [generate(lm, **setting) for setting in settings] == remembered
+        assert lm.reuse.generated_tokens == lm.reuse.reused_tokens == 0
+
+
+def test_samples_are_remembered_each_with_its_seed(remembering_lm: Any) -> None:
+    first = generate(remembering_lm, temperature=1.0, seed=5, n=3, num_waits=1)
+    assert any(len(set(samples)) > 1 for samples in first)
+    assert generate(remembering_lm, temperature=1.0, seed=5, n=3, num_waits=1) == first
+    assert remembering_lm.reuse.generated_tokens == 0
+    assert generate(remembering_lm, temperature=1.0, seed=6, n=1, num_waits=1) == [[one[1]] for one in first]
+    assert remembering_lm.reuse.generated_tokens == 0
+    assert generate(remembering_lm, temperature=1.0, seed=99, n=1, num_waits=1) != [[one[0]] for one in first]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("pretrained", "another folder"),
+        ("tokenizer", "another folder"),
+        ("lora_local_path", "another folder"),
+        ("hf_overrides", {"rope_theta": 5.0}),
+        ("kv_cache_dtype", "fp8"),
+    ],
+)
+def test_a_model_that_may_write_other_tokens_is_another_model(
+    remembering_lm: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: Any
+) -> None:
+    folder = tmp_path / "another folder"
+    folder.mkdir()
+    (folder / "config.json").write_text("{}")
+    generate(remembering_lm)
+    identity = remembering_lm.model_identity()
+    value = str(folder) if value == "another folder" else value
+    monkeypatch.setattr(remembering_lm, "_given", {**remembering_lm._given, name: value})
+    assert remembering_lm.model_identity() != identity
+    generate(remembering_lm)
+    assert remembering_lm.reuse.reused_tokens == 0
+
+
+@pytest.mark.parametrize(("name", "value"), [("dtype", "torch.bfloat16"), ("quantization", "fp8")])
+def test_what_vllm_resolved_is_part_of_the_model(
+    remembering_lm: Any, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    identity = remembering_lm.model_identity()
+    assert identity["dtype"] == "torch.float32"
+    monkeypatch.setattr(remembering_lm.model.llm_engine.model_config, name, value)
+    changed = remembering_lm.model_identity()
+    assert {key for key in identity if identity[key] != changed[key]} == {name}
+
+
+def test_how_much_memory_an_engine_takes_is_not_part_of_the_model(
+    remembering_lm: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    identity = remembering_lm.model_identity()
+    more = {"gpu_memory_utilization": 0.5, "max_num_seqs": 3, "tensor_parallel_size": 2}
+    monkeypatch.setattr(remembering_lm, "_given", {**remembering_lm._given, **more})
+    assert remembering_lm.model_identity() == identity
+
+
+def test_a_model_that_cannot_be_told_apart_is_refused_only_a_memo_that_was_asked_for(
+    remembering_lm: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(remembering_lm, "_given", {**remembering_lm._given, "pretrained": "made/up"})
+    with pytest.raises(MemoError, match="cannot be told which weights made/up has"):
+        generate(remembering_lm)
+    monkeypatch.delitem(remembering_lm.budget_defaults, "memo")
+    monkeypatch.setenv("S1_MEMO", str(tmp_path / "beside.sqlite"))
+    assert generate(remembering_lm)
+    assert "this run has no memo: it cannot be told which weights made/up has" in caplog.text
+
+
+# Options; no engine is needed.
+
+
+def test_the_path_comes_from_the_model_args_then_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("S1_MEMO", raising=False)
+    assert memo_path({}) is None
+    monkeypatch.setenv("S1_MEMO", "beside.sqlite")
+    assert memo_path({}) == Path("beside.sqlite")
+    assert memo_path({"memo": "mine.sqlite"}) == Path("mine.sqlite")
+    assert memo_path({"memo": "off"}) is memo_path({"memo": False}) is None
+    with pytest.raises(OptionError, match="memo=True: expected the path of a file, or off"):
+        memo_path({"memo": True})
+
+
+def test_an_unusable_memo_is_said_before_a_model_is_loaded(tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text("no database " * 100)
+    with pytest.raises(MemoError, match="not an SQLite file"):
+        default_options({"memo": str(path)}, frozenset())
+
+
+def test_a_task_has_no_memo_of_its_own(s1_lm: Any) -> None:
+    with pytest.raises(OptionError, match="memo belongs to the whole run"):
+        generate(s1_lm, memo="mine.sqlite")
+
+
+def test_the_harness_cache_is_refused_and_the_memo_named(s1_lm: Any) -> None:
+    with pytest.raises(OptionError, match=r"run without --use_cache; --model_args memo=PATH remembers"):
+        s1_lm.set_cache_hook(None)
