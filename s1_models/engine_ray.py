@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 import ray
 from ray.exceptions import RayError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from s1_models.driver import EngineError
 from s1_models.forcing import Reply, Request, S1Error, Tokens
@@ -111,9 +112,9 @@ class RayEngine:
 
     def __init__(self, factory: str, arguments: Mapping[str, Any], replicas: int, gpus: int = 0) -> None:
         connect()
+        _check_gpus(replicas, gpus)
         self._factory, self._arguments = factory, arguments
-        # No CPU is asked for: on a machine with fewer cores than replicas they would never start.
-        self._options = {"num_cpus": 0, "num_gpus": gpus, "scheduling_strategy": "SPREAD"}
+        self._gpus = gpus
         self._work: dict[str, _Work] = {}
         self._submitted = 0
         self._homes: dict[
@@ -190,7 +191,13 @@ class RayEngine:
         self._replicas = []
 
     def _start(self, number: int) -> _Replica:
-        actor = ray.remote(_Actor).options(**self._options).remote(self._factory, self._arguments)
+        # No CPU is asked for: on a machine with fewer cores than replicas they would never start. Ray places by GPU;
+        # actors that ask for nothing it would put on one node, so those take turns.
+        options: dict[str, Any] = {"num_cpus": 0, "num_gpus": self._gpus}
+        if not self._gpus:
+            nodes = sorted(node["NodeID"] for node in ray.nodes() if node["Alive"])
+            options["scheduling_strategy"] = NodeAffinitySchedulingStrategy(nodes[number % len(nodes)], soft=True)
+        actor = ray.remote(_Actor).options(**options).remote(self._factory, self._arguments)
         return _Replica(number, actor, actor.facts.remote())
 
     def _place(self, name: str) -> None:
@@ -267,6 +274,16 @@ def connect() -> None:
         ray.init(address=address)
     else:
         ray.init(address="local", include_dashboard=False, num_cpus=1)
+
+
+def _check_gpus(replicas: int, gpus: int) -> None:
+    """Raises EngineError where actors would wait for GPUs for ever; a cluster that was joined may still grow."""
+    there = int(ray.cluster_resources().get("GPU", 0))
+    if replicas * gpus > there:
+        lack = f"data_parallel_size={replicas} takes {gpus} GPUs per replica, and Ray has {there} in all"
+        if not os.environ.get("RAY_ADDRESS"):
+            raise EngineError(f"{lack}: lower data_parallel_size or tensor_parallel_size")
+        logger.warning("%s: waiting for nodes to join", lack)
 
 
 def _kill(actor: Any) -> None:

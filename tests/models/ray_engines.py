@@ -3,6 +3,8 @@
 import os
 from typing import Any
 
+import ray
+
 from s1_models.driver import EngineError
 from s1_models.forcing import Request
 from tests.scripted_engine import ScriptedEngine, random_writer
@@ -36,3 +38,6 @@ class Scripted:
 
     def process_ids(self, items: list[int]) -> list[int]:
         return [os.getpid() for _ in items]
+
+    def nodes(self, items: list[int]) -> list[str]:
+        return [str(ray.get_runtime_context().get_node_id()) for _ in items]

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from lm_eval.api.instance import Instance
 
+from s1_models import engine_ray, engine_vllm
 from s1_models.engine_vllm import S1VLLM, parallel_sizes
 from s1_models.options import OptionError
 from s1_tasks.nano_problems import held_out
@@ -40,6 +41,43 @@ def test_parallel_sizes_are_read_from_model_args() -> None:
         "data_parallel_size": 1,
         "tensor_parallel_size": 4,
         "pipeline_parallel_size": 2,
+    }
+
+
+class _ReachedError(Exception):
+    """Raised in place of starting an engine, with what it was to be started with."""
+
+
+def test_tensor_and_pipeline_sizes_reach_vllm(monkeypatch: pytest.MonkeyPatch) -> None:
+    def start(**arguments: Any) -> None:
+        raise _ReachedError(engine_vllm.EngineArgs(**arguments))
+
+    monkeypatch.setattr("lm_eval.models.vllm_causallms.LLM", start)
+    with pytest.raises(_ReachedError) as reached:
+        S1VLLM(pretrained=str(NANO), tensor_parallel_size=2, pipeline_parallel_size=3)
+    (engine,) = reached.value.args
+    assert (engine.tensor_parallel_size, engine.pipeline_parallel_size, engine.data_parallel_size) == (2, 3, 1)
+
+
+@pytest.mark.parametrize(("on_cpu", "gpus"), [(True, 0), (False, 6)])
+def test_every_replica_takes_its_gpus_and_all_other_arguments(
+    monkeypatch: pytest.MonkeyPatch, on_cpu: bool, gpus: int
+) -> None:
+    def start(*arguments: Any) -> None:
+        raise _ReachedError(*arguments)
+
+    monkeypatch.setattr(engine_ray, "RayEngine", start)
+    monkeypatch.setattr(type(engine_vllm.current_platform), "is_cpu", lambda _: on_cpu)
+    sizes = {"tensor_parallel_size": 2, "pipeline_parallel_size": 3, "data_parallel_size": 4}
+    with pytest.raises(_ReachedError) as reached:
+        S1VLLM._start_replicas(sizes, {"pretrained": str(NANO), "dtype": "float32", **sizes})
+    _, arguments, replicas, asked = reached.value.args
+    assert (replicas, asked) == (4, gpus)
+    assert arguments == {
+        "pretrained": str(NANO),
+        "dtype": "float32",
+        "tensor_parallel_size": 2,
+        "pipeline_parallel_size": 3,
     }
 
 

@@ -118,6 +118,11 @@ def test_a_replica_that_cannot_start_says_why(ray_here: None) -> None:
         RayEngine(FACTORY, {"speed": 1}, 2)
 
 
+def test_gpus_that_are_not_there_are_not_waited_for(ray_here: None) -> None:
+    with pytest.raises(EngineError, match="data_parallel_size=2 takes 4 GPUs per replica, and Ray has 0 in all"):
+        RayEngine(FACTORY, {}, 2, gpus=4)
+
+
 INTERRUPTED = """
 import signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -158,6 +163,46 @@ def test_ctrl_c_ends_the_run_and_every_process_of_ray() -> None:
     while processes_with(mark) and time.monotonic() < deadline:
         time.sleep(0.2)
     assert not processes_with(mark)
+
+
+TWO_NODES = """
+import logging, os
+import ray
+from ray.cluster_utils import Cluster
+cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+second = cluster.add_node(num_cpus=1)
+os.environ["RAY_ADDRESS"] = cluster.address
+from s1_models.driver import Job, run, run_jobs
+from s1_models.engine_ray import RayEngine
+from tests.models.ray_engines import FACTORY, Scripted
+from tests.models.test_engine_ray import POLICY, PROMPTS
+expected = run(POLICY, Scripted(stop_rate=0.05).engine, PROMPTS)
+engine = RayEngine(FACTORY, {"stop_rate": 0.05, "seconds_per_token": 0.02}, 2)
+print("nodes", len(set(engine.scatter("nodes", [0, 1]))))
+class LosesANode:
+    replies = 0
+    def update(self, *_, **__):
+        self.replies += 1
+        if self.replies == 10:
+            cluster.remove_node(second, allow_graceful=False)
+jobs = [Job(POLICY, prompt) for prompt in PROMPTS]
+print("same", run_jobs(jobs, engine, progress=LosesANode()) == expected)
+print("resubmitted", engine.resubmitted > 0)
+engine.close()
+ray.shutdown()
+cluster.shutdown()
+"""
+
+
+@pytest.mark.slow
+def test_replicas_spread_over_the_nodes_of_ray_address_and_a_lost_node_loses_nothing() -> None:
+    root = Path(__file__).parents[2]
+    command = [sys.executable, "-c", TWO_NODES]
+    variables = {**os.environ, "PYTHONPATH": str(root), "RAY_USAGE_STATS_ENABLED": "0"}
+    done = subprocess.run(command, env=variables, capture_output=True, text=True, timeout=280, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    printed = [line for line in done.stdout.splitlines() if line.startswith(("nodes", "same", "resubmitted"))]
+    assert printed == ["nodes 2", "same True", "resubmitted True"]
 
 
 def processes_with(mark: str) -> list[str]:
