@@ -19,6 +19,7 @@ from training.curate.stage import CurationError
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
+    pretty_exceptions_enable=False,  # local variables may hold keys
     rich_markup_mode="rich",
     help="Curate training data as s1 did: 16 sources, 59K questions, 1,000 rows.\n\n"
     "Start with a copy of training/curate/example.yaml; every stage can be interrupted and goes on where it was.",

@@ -47,7 +47,7 @@ def table(stages: Mapping[str, StageRecord]) -> Table:
         most = list(record.rejected.items())
         more = f", {len(most) - 3} more rules" if len(most) > 3 else ""
         shown.add_row(
-            f"{name} [dim]({MEANING[name]})[/dim]",
+            name,
             f"{record.rows_out:,}",
             _percent(record.rows_out / first),
             f"{theirs:,}" if theirs else "",
