@@ -13,6 +13,9 @@ _ROOMS = {
     "Format": "formats",
     "FormatError": "formats",
     "S1": "formats",
+    "Policies": "policies",
+    "Rejection": "rejection",
+    "RejectionSampling": "rejection",
     "run": "driver",
 }
 __all__ = list(_ROOMS)
