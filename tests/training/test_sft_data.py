@@ -10,6 +10,7 @@ import pytest
 from transformers import GPT2Config, Qwen2Config
 
 from training.sft import data
+from training.sft.__main__ import main
 from training.sft.families import FamilyError, family_of, thinking_format
 from training.sft.recipes import NANO, RECIPES, S1_32B, RecipeError, changes_of, recipe_named
 
@@ -142,3 +143,18 @@ def test_unknown_families_are_errors_that_name_what_is_missing(nano_tokenizer: A
     with pytest.raises(FamilyError, match="no single token for '</ponder>'"):
         thinking_format(nano_tokenizer, "<ponder>...</ponder>")
     assert thinking_format(nano_tokenizer).name == "s1"
+
+
+def test_the_command_line_says_what_is_wrong_in_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for arguments, says in (
+        (["--recipe", "nanu"], "no recipe 'nanu' (did you mean nano?)"),
+        (["--recipe", "nano"], "the recipe nano leaves the data to you: --data"),
+        (["--recipe", "nano", "--model", str(tmp_path)], f"the model '{tmp_path}' cannot be loaded"),
+        (["--recipe", "nano", "--data", "absent.jsonl"], "no data file absent.jsonl"),
+    ):
+        monkeypatch.setattr("sys.argv", ["training.sft", "run", "--out", str(tmp_path / "out"), *arguments])
+        assert main() == 2
+        assert capsys.readouterr().err.startswith(f"error: {says}")
+    assert not (tmp_path / "out").exists()

@@ -15,13 +15,15 @@ import pytest
 import torch
 from accelerate.state import AcceleratorState
 from safetensors.torch import load_file
-from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig, TrainerCallback
+from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig, TrainerCallback, TrainerState
 
 from s1_models.formats import detect_format
 from training.nano.ablation import pool_rows
 from training.sft import train
+from training.sft.batches import Schedule
 from training.sft.evaluate import EvaluationError, commands, evaluate
-from training.sft.recipes import Adapter, Recipe, RecipeError, recipe_named
+from training.sft.progress import Watch
+from training.sft.recipes import Adapter, LossError, Recipe, RecipeError, recipe_named
 
 ROOT = Path(__file__).parents[2]
 WORKER = Path(__file__).with_name("sft_worker.py")
@@ -105,6 +107,14 @@ def test_a_run_that_ctrl_c_ended_goes_on_with_the_same_losses(rows: Path, tmp_pa
     assert losses[0] == losses[1]
     one, other = (load_file(tmp_path / name / "model.safetensors") for name in ("whole", "halves"))
     assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_a_loss_that_is_not_a_number_breaks_the_run_off() -> None:
+    watch = Watch(Schedule([], steps=4, accumulation=1, processes=1, tokens=[]), steps=4, epochs=1)
+    state = TrainerState(global_step=2)
+    for loss in (float("nan"), float("inf")):
+        with pytest.raises(LossError, match=r"the loss of step 2 is (nan|inf): .*lower learning_rate"):
+            watch.on_log(None, state, None, {"loss": loss, "learning_rate": 1e-3})
 
 
 def test_an_adapter_is_trained_alone_and_merged_into_the_checkpoint(rows: Path, tmp_path: Path) -> None:

@@ -158,13 +158,11 @@ def _chosen(name: str, model: str | None, data: str | None, changes: list[str] |
 
 def _shape(model: str) -> Shape:
     """The model's shape: from its config where there is a folder, from the table of the recipes' models otherwise."""
-    from training.sft.families import family_of
+    from training.sft.families import config_of, family_of
 
     if model in planning.SHAPES and not Path(model).is_dir():
         return planning.SHAPES[model]
-    from transformers import AutoConfig
-
-    config = AutoConfig.from_pretrained(model)
+    config = config_of(model)
     family_of(config)
     return planning.Shape.of(config)
 
@@ -187,10 +185,14 @@ def main() -> int:
     from training.sft.data import DataError
     from training.sft.evaluate import EvaluationError
     from training.sft.families import FamilyError
+    from training.sft.recipes import LossError
 
     try:
         app()
-    except (RecipeError, DataError, FamilyError, EvaluationError) as error:
+    except KeyboardInterrupt:
+        print("\nBroken off. The last checkpoint is kept; --resume goes on from it.", file=sys.stderr)
+        return 130
+    except (RecipeError, DataError, FamilyError, EvaluationError, LossError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0

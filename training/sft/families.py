@@ -31,6 +31,19 @@ FAMILIES = {
 }
 
 
+def config_of(model: str) -> Any:
+    """The transformers config of a folder or a Hub name. Raises FamilyError when there is none to be had."""
+    from transformers import AutoConfig
+
+    try:
+        return AutoConfig.from_pretrained(model)
+    except (OSError, ValueError) as error:
+        raise FamilyError(
+            f"the model {model!r} cannot be loaded ({str(error).splitlines()[0]}): give --model a folder with "
+            "config.json, or a Hub name where the Hub can be reached"
+        ) from error
+
+
 def family_of(config: Any) -> Family:
     """The family of a transformers config. Raises FamilyError naming what is missing."""
     found = FAMILIES.get(config.model_type)

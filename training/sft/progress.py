@@ -16,12 +16,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from training.sft.batches import Schedule
+from training.sft.recipes import LossError
 
 SECONDS_BETWEEN_LINES = 15  # without a terminal
-
-
-class LossError(RuntimeError):
-    """Training that went wrong: a loss that is not a number."""
 
 
 class Watch(TrainerCallback):

@@ -16,6 +16,10 @@ class RecipeError(ValueError):
     """A recipe, or a change to one, that cannot be run."""
 
 
+class LossError(RuntimeError):
+    """Training that went wrong: a loss that is not a number."""
+
+
 @dataclass(frozen=True)
 class Adapter:
     """Low-rank adapters on every linear layer of the decoder. four_bit: the frozen base is NF4 (QLoRA)."""

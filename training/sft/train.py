@@ -11,6 +11,7 @@ import shutil
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +20,13 @@ import torch
 from accelerate import PartialState
 from torch import Tensor
 from tqdm import tqdm
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PrinterCallback, TrainerCallback, set_seed
+from transformers import AutoModelForCausalLM, AutoTokenizer, PrinterCallback, TrainerCallback, set_seed
 from transformers.trainer_utils import get_last_checkpoint
 from trl import SFTConfig, SFTTrainer
 
 from training.sft import attention, checkpoint, data
 from training.sft.batches import Collator, Schedule, schedule
-from training.sft.families import Family, family_of, thinking_format
+from training.sft.families import Family, config_of, family_of, thinking_format
 from training.sft.progress import Watch, draw
 from training.sft.recipes import Recipe, RecipeError
 
@@ -76,8 +77,7 @@ def run(job: Job, callbacks: Sequence[TrainerCallback] = ()) -> Outcome:
     recipe = job.recipe
     state = PartialState(cpu=not torch.cuda.is_available())
     main = state.is_main_process
-    config = AutoConfig.from_pretrained(recipe.model)
-    family = family_of(config)
+    family = family_of(config_of(recipe.model))
     tokenizer = AutoTokenizer.from_pretrained(recipe.model)
     form = thinking_format(tokenizer, job.thinking_format)
     if recipe.data is None:
@@ -216,6 +216,8 @@ def _load(recipe: Recipe) -> Any:
     else:
         options["dtype"] = torch.bfloat16
     if recipe.adapter is not None and recipe.adapter.four_bit:
+        if find_spec("bitsandbytes") is None:
+            raise RecipeError(f"the recipe {recipe.name} keeps its base in 4 bits: pip install bitsandbytes")
         from transformers import BitsAndBytesConfig
 
         options["quantization_config"] = BitsAndBytesConfig(
