@@ -227,10 +227,12 @@ def _tokenizer(facts: Mapping[str, Any], model_args: Mapping[str, Any]) -> Any:
 
 
 def read_samples(results: Path, task: str) -> list[dict[str, Any]]:
-    """The samples beside a results file, as they were written."""
-    name = f"samples_{task}_{results.stem.removeprefix('results_')}.jsonl"
-    lines = (results.parent / name).read_text(encoding="utf-8").split("\n")
-    return [json.loads(line) for line in lines if line]
+    """The samples beside a results file, as they were written. Raises OptionError where there are none."""
+    path = results.parent / f"samples_{task}_{results.stem.removeprefix('results_')}.jsonl"
+    try:
+        return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
+    except (OSError, ValueError) as error:
+        raise OptionError(f"the samples of the run cannot be read ({error}): it needed --log_samples") from error
 
 
 def compare(old: Sequence[Mapping[str, Any]], new: Sequence[Mapping[str, Any]]) -> tuple[int, int]:
@@ -262,7 +264,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--memo", metavar="PATH", type=Path, help="the memo (default: the one beside the results)")
     parser.add_argument("--include_path", metavar="DIR", help="folder of external tasks, if the run had one")
     given = parser.parse_args(list(arguments))
-    console = Console(highlight=False)
+    console = Console(highlight=False, soft_wrap=True)
     manager = TaskManager(include_path=given.include_path) if given.include_path else None
     for results, content in find_runs(given.place):
         memo = given.memo or find_memo(results, content["config"]["s1"]["memo"])
@@ -273,9 +275,13 @@ def main(arguments: Sequence[str]) -> None:
         console.print(f"{content['config']['model']} ({content['config']['model_args']}) from {memo}")
         console.print(make_table(finished.results))
         for task, samples in finished.samples.items():
-            texts, numbers = compare(read_samples(results, task), samples)
-            console.print(
-                f"{task}: {len(samples)} questions; {texts} with other texts and {numbers} with other metrics than in "
-                f"{results.name}"
-            )
+            try:
+                texts, numbers = compare(read_samples(results, task), samples)
+            except OptionError as error:
+                console.print(f"{task}: nothing to compare with; {error}")
+            else:
+                console.print(
+                    f"{task}: {len(samples)} questions; {texts} with other texts and {numbers} with other metrics than "
+                    f"in {results.name}"
+                )
         console.print(f"wrote {finished.files[0]}")

@@ -264,6 +264,18 @@ def test_malformed_lists_are_named(tmp_path: Path, option: str, value: str, caps
     assert f"argument {option}: '{value}': expected" in capsys.readouterr().err
 
 
+def test_several_tasks_share_a_setting_and_the_table_says_its_costs_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "mine.yaml").write_text(f"include: {TASKS_DIR}/s1_nano.yaml\ntask: mine\n")
+    run_sweep(tmp_path / "out", "--tasks", "mine", "--include_path", str(tmp_path))
+    (row,) = manifest(tmp_path / "out")["settings"]
+    assert list(row["tasks"]) == ["s1_nano", "mine"]
+    assert row["tokens_new"] == row["tokens_reused"] > 0, "the same questions twice"
+    lines = [line for line in capsys.readouterr().out.splitlines() if f" {QUESTIONS} " in line]
+    assert [f"{row['tokens_new']:,}" in line for line in lines] == [True, False]
+
+
 def test_a_file_that_is_no_manifest_is_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / MANIFEST).write_text("mine")
     with pytest.raises(OptionError, match=r"sweep\.json is no manifest of a sweep .*move it away"):
@@ -328,6 +340,30 @@ def test_picked_questions_repeats_and_chat_templates_are_replayed(tmp_path: Path
     assert [sample["doc_id"] for sample in before] == [3, 141, 59]
     replay.main([str(tmp_path)])
     assert samples(tmp_path) == before
+
+
+def test_a_group_a_run_without_samples_and_one_of_the_python_interface_are_replayed(
+    tmp_path: Path, nano_tokenizer: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import lm_eval
+    from lm_eval.loggers import EvaluationTracker
+
+    lm = ScriptedLM(nano_tokenizer, memo=str(tmp_path / "mine.sqlite"), max_answer_tokens=16)
+    tracker = EvaluationTracker(output_path=str(tmp_path / "run"))
+    results = lm_eval.simple_evaluate(
+        lm, tasks=["s1_nano_curve"], limit=3, evaluation_tracker=tracker, task_manager=TaskManager(metadata={})
+    )
+    samples_before = results.pop("samples")
+    tracker.save_results_aggregated(results, samples_before)
+    replay.main([str(tmp_path / "run"), "--output_path", str(tmp_path / "new")])
+    assert "nothing to compare with; the samples of the run cannot be read" in capsys.readouterr().out
+    for task, rows in samples_before.items():
+        (path,) = (tmp_path / "new").rglob(f"samples_{task}_*.jsonl")
+        again = [json.loads(line) for line in path.read_text().splitlines()]
+        assert [row["resps"] for row in again] == [row["resps"] for row in rows]
+        assert [row["exact_match"] for row in again] == [row["exact_match"] for row in rows]
+    (path,) = (tmp_path / "new").rglob("results_*.json")
+    assert json.loads(path.read_text())["group_subtasks"] == json.loads(json.dumps(results["group_subtasks"]))
 
 
 def test_places_without_a_replayable_run_are_sentences(tmp_path: Path) -> None:
