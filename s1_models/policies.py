@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field, replace
 
 from s1_models.forcing import BudgetForcing, Policy
@@ -9,7 +10,9 @@ from s1_models.formats import NO_THINKING, Format, Opening, Tokenizer, encode, m
 from s1_models.options import OptionError, Settings
 from s1_models.plain import PlainAnswer
 from s1_models.rejection import RejectionSampling
-from s1_models.stop_texts import StopAtTexts
+from s1_models.stop_texts import CHUNK_TOKENS, StopAtTexts
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,12 @@ class Policies:
                 f"an empty wait_text cannot suppress {thinking[0]!r}, which is no single token of this model's "
                 f"vocabulary: give wait_text=Wait, say"
             )
+
+        logger.info(
+            "%s is no single token of this vocabulary: it is looked for in the text, %d tokens at a time",
+            " or ".join(map(repr, dict.fromkeys((*thinking, *answer)))),
+            CHUNK_TOKENS,
+        )
 
         def decode(tokens: tuple[int, ...]) -> str:
             return self.tokenizer.decode(list(tokens), skip_special_tokens=False)

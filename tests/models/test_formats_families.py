@@ -150,6 +150,16 @@ def test_the_detected_format_is_said_once(caplog: pytest.LogCaptureFixture) -> N
     assert "harmony" in said[0]
 
 
+def test_a_delimiter_that_has_to_be_looked_for_is_said(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO"):
+        lm_of("tags as text").ask(["?", "??"])
+        lm_of("QwQ").ask(["?"])
+    said = [record.message for record in caplog.records if "looked for in the text" in record.message]
+    assert said == [
+        "'</think>' is no single token of this vocabulary: it is looked for in the text, 64 tokens at a time"
+    ]
+
+
 @pytest.mark.parametrize("end", ["</thought>", "\n### Answer:", "END OF THINKING"])
 def test_an_own_format_of_several_ordinary_tokens_works(end: str) -> None:
     tokenizer = made.llama_instruct()
