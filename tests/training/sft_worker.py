@@ -43,7 +43,9 @@ class StopAfter(TrainerCallback):
 if __name__ == "__main__":
     out, data, mode, stop_after = Path(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4])
     AcceleratorState.__init__ = with_fsdp_on_a_cpu
-    recipe = replace(recipe_named("nano"), data=data, epochs=1, global_batch=4, shard=mode == "sharded")
+    sharded = mode == "sharded"
+    recipe = recipe_named("nano", [f"data={data}", "epochs=1", "global_batch=4"])
+    recipe = replace(recipe, shard=sharded, recompute=sharded)
     outcome = train.run(train.Job(recipe, out, resume=out.exists()), [StopAfter(stop_after)])
     if train.PartialState().is_main_process:
         out.with_suffix(".json").write_text(json.dumps([row["loss"] for row in outcome.history]))

@@ -99,7 +99,7 @@ def test_a_killed_run_asks_only_for_what_is_missing(tmp_path: Path, nano_tokeniz
         write_traces(rows("a", "b", "c"), endpoint(server), journal, nano_tokenizer)
         assert set(server.seen) == {"a", "b", "c"}
     lines = journal.read_bytes().splitlines(keepends=True)
-    first = json.loads(lines[0])["key"]
+    first = json.loads(lines[0])["key"].split()[0]
     journal.write_bytes(lines[0] + lines[2] + lines[1][:40])  # killed in the middle of the last line
     with serving(lambda *_: THOUGHT) as server:
         result = write_traces(rows("a", "b", "c", "d"), endpoint(server), journal, nano_tokenizer)
@@ -144,8 +144,29 @@ def test_an_endpoint_that_fails_on_everything_stops_the_run_and_keeps_what_came(
     ):
         ask_all(endpoint(server), questions, read_trace, tmp_path / "j.jsonl", "x")
     kept = [json.loads(line) for line in (tmp_path / "j.jsonl").read_text().splitlines()]
-    assert {line["key"] for line in kept if line["value"]} == {str(number) for number in range(10)}
+    assert {line["key"].split()[0] for line in kept if line["value"]} == {str(number) for number in range(10)}
     assert len(server.asked) < 60
+
+
+def test_questions_that_failed_before_may_all_fail_again(tmp_path: Path) -> None:
+    hard = {f"hard {number}": [{"role": "user", "content": f"hard {number}"}] for number in range(15)}
+    more = {f"more {number}": [{"role": "user", "content": f"hard {number + 15}"}] for number in range(15)}
+    fine = {"fine": [{"role": "user", "content": "fine"}]}
+    journal = tmp_path / "j.jsonl"
+    with serving(lambda question, *_: THOUGHT if question == "fine" else Reply(status=400)) as server:
+        ask_all(endpoint(server), hard, read_trace, journal, "x")
+        ask_all(endpoint(server), more, read_trace, journal, "x")
+        outcomes, _ = ask_all(endpoint(server), {**hard, **more, **fine}, read_trace, journal, "x")
+        assert server.asked[30][0]["content"] == "fine"  # what was never asked comes first
+    assert [key for key, outcome in outcomes.items() if outcome.value] == ["fine"]
+
+
+def test_another_text_under_the_same_key_is_another_question(tmp_path: Path) -> None:
+    with serving(lambda *_: Reply(content="It is.\nYes")) as server:
+        grade = grader(endpoint(server), "always", tmp_path / "j.jsonl")
+        for text in ("4", "5", "4"):
+            grade([script_of("row small", text, "4", solution="4")])
+        assert len(server.asked) == 2
 
 
 def test_costs_are_counted_over_all_runs_of_a_journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -137,6 +137,9 @@ class Journal:
         self._out.write(json.dumps(line) + "\n")  # ASCII: a reply may hold what UTF-8 cannot
         self._out.flush()
 
+    def succeeded(self, key: str) -> bool:
+        return key in self.outcomes and self.outcomes[key].value is not None
+
     def _keep(self, key: str, outcome: Outcome) -> None:
         self.outcomes[key] = outcome
         self.spent.append(outcome)
@@ -173,31 +176,27 @@ def ask_all(
 
     read: makes a value of a reply, or raises Unusable. Raises CurationError when the endpoint as a whole fails.
     """
-    with Journal(journal, {"endpoint": endpoint.identity(), "prompts": _prompt_frame(questions)}) as kept:
-        done = {key for key in questions if key in kept.outcomes and kept.outcomes[key].value is not None}
-        left = [key for key in questions if key not in done]
-        with tqdm(total=len(questions), initial=len(done), desc=label, unit="question") as bar:
+    # The same key with another text or another system prompt is another question.
+    names = {key: f"{key} {canonical_hash(messages)[:12]}" for key, messages in questions.items()}
+    with Journal(journal, endpoint.identity()) as kept:
+        left = {names[key]: messages for key, messages in questions.items() if not kept.succeeded(names[key])}
+        with tqdm(total=len(questions), initial=len(questions) - len(left), desc=label, unit="question") as bar:
             if left:
-                asyncio.run(_ask_left(endpoint, questions, iter(left), read, kept, bar))
-        outcomes = {key: kept.outcomes[key] for key in questions}
+                asyncio.run(_ask_left(endpoint, left, read, kept, bar))
+        outcomes = {key: kept.outcomes[name] for key, name in names.items()}
         return outcomes, Usage.of(endpoint, list(outcomes.values()), kept.spent)
-
-
-def _prompt_frame(questions: Mapping[str, Sequence[Message]]) -> Any:
-    """What all prompts have in common: a changed system prompt makes earlier replies answers to something else."""
-    first = next(iter(questions.values()), ())
-    return [message["content"] for message in first if message["role"] == "system"]
 
 
 async def _ask_left(
     endpoint: Endpoint,
     questions: Mapping[str, Sequence[Message]],
-    left: Iterator[str],
     read: Reader,
     kept: Journal,
     bar: Any,
 ) -> None:
     failures: list[str] = []
+    hard = {key for key in questions if key in kept.outcomes}  # that failed in an earlier run
+    left = iter(sorted(questions, key=lambda key: key in hard))
 
     async def work(client: openai.AsyncOpenAI) -> None:
         for key in left:  # shared by all workers: each takes the next one
@@ -206,6 +205,7 @@ async def _ask_left(
             bar.update(1)
             if outcome.error is None:
                 failures.clear()
+            if outcome.error is None or key in hard:  # these may well fail again, all in a row
                 continue
             failures.append(outcome.error)
             if len(failures) >= MAX_FAILURES_IN_A_ROW:
