@@ -18,7 +18,6 @@ from typing import Any, NamedTuple
 
 import ray
 from ray.exceptions import RayError
-from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from s1_models.driver import EngineError
 from s1_models.forcing import Reply, Request, S1Error, Tokens
@@ -114,7 +113,9 @@ class RayEngine:
         connect()
         _check_gpus(replicas, gpus)
         self._factory, self._arguments = factory, arguments
-        self._gpus = gpus
+        # Hardly any CPU: on a machine with fewer cores than replicas they would never start. But not none: Ray spreads
+        # over the nodes only what asks for something.
+        self._options = {"num_cpus": 0.01, "num_gpus": gpus, "scheduling_strategy": "SPREAD"}
         self._work: dict[str, _Work] = {}
         self._submitted = 0
         self._homes: dict[
@@ -191,13 +192,7 @@ class RayEngine:
         self._replicas = []
 
     def _start(self, number: int) -> _Replica:
-        # No CPU is asked for: on a machine with fewer cores than replicas they would never start. Ray places by GPU;
-        # actors that ask for nothing it would put on one node, so those take turns.
-        options: dict[str, Any] = {"num_cpus": 0, "num_gpus": self._gpus}
-        if not self._gpus:
-            nodes = sorted(node["NodeID"] for node in ray.nodes() if node["Alive"])
-            options["scheduling_strategy"] = NodeAffinitySchedulingStrategy(nodes[number % len(nodes)], soft=True)
-        actor = ray.remote(_Actor).options(**options).remote(self._factory, self._arguments)
+        actor = ray.remote(_Actor).options(**self._options).remote(self._factory, self._arguments)
         return _Replica(number, actor, actor.facts.remote())
 
     def _place(self, name: str) -> None:
