@@ -27,7 +27,7 @@ from s1_models.fingerprint import fingerprint_model
 from s1_models.forcing import Phase, Reply, Request, Tokens
 from s1_models.formats import encode
 from s1_models.lm import BudgetForcingLM, default_options
-from s1_models.options import ALIASES, OPTIONS, OptionError, check_known, split_options
+from s1_models.options import ALIASES, OPTIONS, OptionError, check_known, split_options, take_thinking_switch
 
 logger = logging.getLogger(__name__)
 
@@ -115,7 +115,22 @@ class _Asked:
         self.reader = reader
 
 
-class S1OpenAI(BudgetForcingLM, LocalCompletionsAPI):  # type: ignore[misc]
+class _TemplateHost(LocalCompletionsAPI):  # type: ignore[misc]
+    """lm_eval's class, whose chat template does not hear whether to let the model think."""
+
+    enable_thinking: bool | None = None
+
+    def apply_chat_template(self, chat_history: list[dict[str, str]], add_generation_prompt: bool = True) -> str:
+        return self.tokenizer.apply_chat_template(  # type: ignore[no-any-return]
+            chat_history,
+            tokenize=False,
+            add_generation_prompt=add_generation_prompt,
+            continue_final_message=not add_generation_prompt,
+            enable_thinking=self.enable_thinking,
+        )
+
+
+class S1OpenAI(BudgetForcingLM, _TemplateHost):
     """lm_eval's local-completions with budget forcing (`--model s1_openai`).
 
     Takes what local-completions takes (base_url, model, tokenizer, num_concurrent, max_retries, timeout, max_length,
@@ -141,6 +156,7 @@ class S1OpenAI(BudgetForcingLM, LocalCompletionsAPI):  # type: ignore[misc]
         **arguments: Any,
     ) -> None:
         ours, rest = split_options(arguments)
+        self.template_thinks = take_thinking_switch(rest)
         for name in rest.keys() & SAMPLING_NAMES - MODEL_ARGUMENTS:
             raise OptionError(f"{name} is a sampling option: put it into --gen_kwargs {name}={rest[name]}")
         check_known(rest, [*OPTIONS, *ALIASES, *sorted(MODEL_ARGUMENTS)], "model argument")

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from s1_models.engine_openai import S1OpenAI
 from s1_models.formats import HARMONY, NO_THINKING, PROMPTED, S1, THINK, Format, FormatError, detect_format
 from s1_models.options import OptionError
 from s1_tasks.answers import judge
@@ -92,6 +93,13 @@ def test_a_budget_for_thinking_that_is_switched_off_is_an_error(options: dict[st
 def test_thinking_is_on_unless_it_is_switched_off(switch: dict[str, object]) -> None:
     (transcript,) = lm_of("Qwen3", **switch).ask(["?"])
     assert transcript.startswith("<think>")
+
+
+@pytest.mark.parametrize(("thinks", "ending"), [(True, "assistant\n"), (False, "<think>\n\n</think>\n\n")])
+def test_the_switch_reaches_the_template_of_a_model_behind_a_server(thinks: bool, ending: str) -> None:
+    lm = object.__new__(S1OpenAI)  # without a server: only its chat template is asked
+    lm.tokenizer, lm.template_thinks = made.qwen3(), thinks
+    assert lm.apply_chat_template([{"role": "user", "content": "?"}]).endswith(ending)
 
 
 def test_without_a_format_the_model_just_answers() -> None:
