@@ -8,20 +8,17 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from lm_eval.api.model import TemplateLM
 from lm_eval.tasks import TaskManager
 from lm_eval.utils import make_table, simple_parse_args_string
 from rich.console import Console
 
-from s1_models.driver import EngineError
 from s1_models.evaluation import Finished, LoadedTasks, evaluate
-from s1_models.forcing import Reply, Request, Tokens
-from s1_models.lm import BudgetForcingLM
-from s1_models.options import OptionError
+from s1_models.options import ALIASES, OptionError, split_options
+from s1_models.stored_lm import StoredLM
 
 DESCRIPTION = """\
 Runs finished evaluations again from their memo alone: the same prompts, settings and texts, and no engine. Needs the
@@ -37,93 +34,6 @@ examples:
 
 A sweep's DIR works as well. Runs of plain `lm_eval` need the model arg memo=PATH to be replayed later.
 """
-
-
-class NothingLeft:
-    """An engine that can generate nothing: what reaches it is missing in the memo."""
-
-    def __init__(self, context_window: int) -> None:
-        self.context_window = context_window
-
-    def submit(self, key: Hashable, request: Request) -> None:
-        raise EngineError(
-            f"the memo lacks the {request.phase.value} asked for after {len(request.prefix):,} tokens: this run "
-            f"did not generate it (other data, template or settings, or an unfinished run); run it with its engine"
-        )
-
-    def poll(self, timeout_seconds: float | None = None) -> Sequence[tuple[Hashable, Reply]]:
-        return []
-
-    def partial(self) -> Sequence[tuple[Hashable, Tokens]]:
-        return []
-
-    def cancel(self) -> None:
-        pass
-
-
-class TokenizerHost(TemplateLM):  # type: ignore[misc]
-    """What a harness model can do with a tokenizer alone. facts: what `get_model_info` wrote."""
-
-    def __init__(self, facts: Mapping[str, Any], tokenizer: Any) -> None:
-        super().__init__()
-        self.enable_thinking: bool | None = None
-        self.facts = facts
-        self.tokenizer = tokenizer
-
-    def tok_encode(self, string: str, add_special_tokens: bool | None = None, **_: Any) -> list[int]:
-        special = self.facts["special_tokens"] if add_special_tokens is None else add_special_tokens
-        begun = bool(self.tokenizer.bos_token) and string.startswith(self.tokenizer.bos_token)
-        return self.tokenizer.encode(string, add_special_tokens=special and not begun)  # type: ignore[no-any-return]
-
-    def apply_chat_template(self, chat_history: list[dict[str, str]], add_generation_prompt: bool = True) -> str:
-        text: str = self.tokenizer.apply_chat_template(
-            chat_history,
-            tokenize=False,
-            add_generation_prompt=add_generation_prompt,
-            continue_final_message=not add_generation_prompt,
-            enable_thinking=self.enable_thinking,  # set by the mixin
-            **self.facts["chat_template_args"],
-        )
-        return text
-
-    @property
-    def tokenizer_name(self) -> str:
-        return str(self.tokenizer.name_or_path).replace("/", "__")
-
-    @property
-    def eot_token_id(self) -> int:
-        return int(self.tokenizer.eos_token_id)
-
-    def loglikelihood(self, requests: list[Any], disable_tqdm: bool = False) -> list[Any]:
-        raise OptionError("a memo holds generated text only, and this task asks for likelihoods: leave it out")
-
-    loglikelihood_rolling = _loglikelihood_tokens = loglikelihood
-
-
-class StoredLM(BudgetForcingLM, TokenizerHost):
-    """A harness model made of a tokenizer and a memo (path). options: generation options that the run knew."""
-
-    max_in_flight = 1  # so that the question named in an error is the one that is missing
-
-    def __init__(self, facts: Mapping[str, Any], memo: Path, tokenizer: Any, options: Iterable[str]) -> None:
-        super().__init__(facts, tokenizer)
-        self.engine = NothingLeft(int(facts["context_window"]))
-        self.eos_ids = frozenset(facts["eos_ids"])
-        self.default_seed = int(facts["default_seed"])
-        self.template_thinks = bool(facts["template_thinks"])
-        self.budget_defaults = {**facts["budget"], "memo": str(memo)}
-        self.sampling_names = frozenset(options)
-
-    def model_identity(self) -> dict[str, str]:
-        """The run's, not one worked out anew."""
-        return dict(self.facts["identity"])
-
-    def get_model_info(self) -> dict[str, Any]:
-        """The run's, so that a replay can be replayed."""
-        return {"s1": dict(self.facts)}
-
-
-# What to run again.
 
 
 def find_runs(place: Path) -> list[tuple[Path, dict[str, Any]]]:
@@ -161,17 +71,16 @@ def find_memo(results: Path, recorded: str) -> Path:
     return found
 
 
-def replay(results: Path, content: Mapping[str, Any], memo: Path, output: Path, *, manager: Any = None) -> Finished:
+def replay(results: Path, content: Mapping[str, Any], memo: Path, output: Path, tasks: LoadedTasks) -> Finished:
     """Runs the evaluation of a results file again, from `memo`; writes into the folder `output`.
 
-    manager: a TaskManager; None: lm_eval's, with the run's metadata. Raises EngineError, naming the question, where
-    the memo does not hold what is asked.
+    tasks: the run's (`load_tasks`). Raises EngineError, naming the question, where the memo does not hold what is
+    asked.
     """
     config, configs = content["config"], content["configs"]
     model_args = config["model_args"] or {}
     if isinstance(model_args, str):
         model_args = simple_parse_args_string(model_args)
-    tasks = LoadedTasks(manager or TaskManager(metadata=_metadata(configs)), _task_names(content))
     for name, told in configs.items():
         for option in ("num_fewshot", "generation_kwargs", "repeats"):
             tasks.tasks[name].set_config(option, told[option])
@@ -199,6 +108,27 @@ def replay(results: Path, content: Mapping[str, Any], memo: Path, output: Path, 
         apply_chat_template=content.get("chat_template") is not None,
         fewshot_as_multiturn=content.get("fewshot_as_multiturn"),
     )
+
+
+class TaskCache:
+    """The tasks of runs, loaded once for all runs that differ by budgets only (lm_eval's index takes 10 s to read).
+
+    include_path: a folder of external tasks.
+    """
+
+    def __init__(self, include_path: str | None = None) -> None:
+        self._include_path = include_path
+        self._loaded: dict[str, LoadedTasks] = {}
+
+    def load(self, content: Mapping[str, Any]) -> LoadedTasks:
+        """The tasks of a results file."""
+        names, metadata = _task_names(content), _metadata(content["configs"])
+        _, others = split_options({name: value for name, value in metadata.items() if name not in ALIASES})
+        key = json.dumps([names, others], sort_keys=True, default=str)
+        if key not in self._loaded:
+            manager = TaskManager(include_path=self._include_path, metadata=metadata)
+            self._loaded[key] = LoadedTasks(manager, names)
+        return self._loaded[key]
 
 
 def _task_names(content: Mapping[str, Any]) -> list[str]:
@@ -265,13 +195,13 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--include_path", metavar="DIR", help="folder of external tasks, if the run had one")
     given = parser.parse_args(list(arguments))
     console = Console(highlight=False, soft_wrap=True)
-    manager = TaskManager(include_path=given.include_path) if given.include_path else None
+    tasks = TaskCache(given.include_path)
     for results, content in find_runs(given.place):
         memo = given.memo or find_memo(results, content["config"]["s1"]["memo"])
         output = results.parent
         if given.output_path:
             output = given.output_path / results.parent.relative_to(given.place if given.place.is_dir() else output)
-        finished = replay(results, content, memo, output, manager=manager)
+        finished = replay(results, content, memo, output, tasks.load(content))
         console.print(f"{content['config']['model']} ({content['config']['model_args']}) from {memo}")
         console.print(make_table(finished.results))
         for task, samples in finished.samples.items():

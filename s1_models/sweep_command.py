@@ -45,9 +45,13 @@ examples:
 DIR holds sweep.json (settings, files, tokens generated and reused, seconds, versions), memo.sqlite (what was
 generated; remove it when you need no resuming and no `s1-eval replay`), and one folder per setting.
 """
-NOT_HERE = ("use_cache", "wandb_args", "wandb_config_args", "trackio_args", "hf_hub_log_args", "cache_requests")
-"""Options of `run` that a sweep does not take, beside those of which it needs nothing (`check_integrity`, ...)."""
-NO_EFFECT = ("check_integrity", "show_config", "log_samples", "verbosity")
+NOT_HERE = (
+    *("use_cache", "wandb_args", "wandb_config_args", "trackio_args", "hf_hub_log_args", "cache_requests"),
+    *("predict_only", "check_integrity", "show_config"),
+)
+"""Options of `run` that a sweep refuses."""
+NO_EFFECT = ("log_samples", "verbosity")
+"""Options of `run` that change nothing here: samples are always written."""
 
 
 class _Parser(Run):  # type: ignore[misc]

@@ -13,7 +13,7 @@ from s1_models.driver import EngineError
 from s1_models.evaluation import LoadedTasks, OutputError, evaluate
 from s1_models.lm import BudgetForcingLM, default_options
 from s1_models.options import OptionError, split_options
-from s1_models.replay import StoredLM, TokenizerHost
+from s1_models.stored_lm import StoredLM, TokenizerHost
 from s1_models.sweep import MANIFEST, Setting, choose_settings
 from s1_report.collect import collect
 from s1_report.curve import curve
@@ -320,7 +320,7 @@ def test_a_question_the_memo_lacks_is_named(tmp_path: Path, nano_tokenizer: Any)
     for counts in content["n-samples"].values():
         counts["effective"] = counts["original"]
     with pytest.raises(EngineError, match=rf"the memo lacks the thinking .*s1_nano question {QUESTIONS}\)"):
-        replay.replay(results, content, tmp_path / "memo.sqlite", tmp_path / "new")
+        replay.replay(results, content, tmp_path / "memo.sqlite", tmp_path / "new", replay.TaskCache().load(content))
     assert not (tmp_path / "new").exists()
 
 
@@ -329,7 +329,7 @@ def test_another_models_tokens_are_not_replayed(tmp_path: Path) -> None:
     ((results, content),) = replay.find_runs(tmp_path)
     content["config"]["s1"]["identity"] = {"model": "another"}
     with pytest.raises(EngineError, match="s1_nano question 0"):
-        replay.replay(results, content, tmp_path / "memo.sqlite", tmp_path / "new")
+        replay.replay(results, content, tmp_path / "memo.sqlite", tmp_path / "new", replay.TaskCache().load(content))
 
 
 def test_picked_questions_repeats_and_chat_templates_are_replayed(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""`s1-eval sweep` and `s1-eval replay` as users type them, on vLLM: Ctrl-C, the same command again, a figure, a replay."""
+"""`s1-eval sweep` and `s1-eval replay` as users type them, on vLLM: Ctrl-C, again, a figure, a replay."""
 
 import json
 import os
