@@ -1,11 +1,17 @@
 """The stages that ask a model: traces, domains, grades, against a real HTTP server with scripted replies and faults."""
 
 import json
+import signal
+import subprocess
+import sys
+import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from tests.conftest import NANO, ROOT
 from tests.training.chat_server import NOW, ChatServer, Reply, serving
 from training.curate.chat import Answer, Endpoint, Journal, Unusable, ask_all
 from training.curate.domain import RUBRIC, SUBJECTS, classify, read_code
@@ -271,3 +277,60 @@ def test_a_model_grades_only_what_the_checker_cannot(tmp_path: Path) -> None:
         assert len(asked) == 5
     with pytest.raises(Unusable):
         read_grade(Answer("Yes, but also no", None, "stop"))
+
+
+RUN_AND_WAIT = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # also where the parent ignores interrupts
+sys.argv[0] = "training.curate"
+from training.curate.__main__ import app
+app()
+"""
+
+
+@pytest.mark.slow
+def test_ctrl_c_keeps_what_was_answered(tmp_path: Path) -> None:
+    release = threading.Event()
+
+    def script(question: str, *_: object) -> Reply:
+        if question.startswith("slow"):
+            release.wait(30)
+        return THOUGHT
+
+    given = [{"question": f"{'fast' if number < 5 else 'slow'} {number}", "solution": "4"} for number in range(9)]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in given))
+    fixtures = Path(__file__).parent / "fixtures" / "benchmarks"
+    with serving(script) as server:
+        settings = {
+            "out": str(tmp_path / "out"),
+            "collect": {"rows": str(tmp_path / "rows.jsonl")},
+            "decontaminate": {"questions": str(fixtures)},
+            "traces": {"teacher": {"model": "scripted", "base_url": server.url, "concurrency": 4}},
+            "render": {"tokenizer": str(NANO)},
+        }
+        (tmp_path / "my.json").write_text(json.dumps(settings))  # JSON is YAML
+        command = [
+            sys.executable,
+            "-c",
+            RUN_AND_WAIT,
+            "run",
+            "--config",
+            str(tmp_path / "my.json"),
+            "--until",
+            "traces",
+        ]
+        running = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        journal = tmp_path / "out" / "journals" / "traces.jsonl"
+        deadline = time.monotonic() + 240
+        while not journal.exists() or len(journal.read_text().splitlines()) < 5:
+            assert time.monotonic() < deadline, "the run answered nothing"
+            assert running.poll() is None, running.communicate()
+            time.sleep(0.05)
+        running.send_signal(signal.SIGINT)
+        _, said = running.communicate(timeout=60)
+        release.set()
+    assert running.returncode == 130, said
+    assert "What is finished is kept; the same command goes on from there." in said
+    kept = [json.loads(line) for line in journal.read_text().splitlines()]
+    assert len(kept) == 5
+    assert all(line["value"] for line in kept)
