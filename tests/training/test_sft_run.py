@@ -118,7 +118,9 @@ def test_a_loss_that_is_not_a_number_breaks_the_run_off() -> None:
 
 
 def test_an_adapter_is_trained_alone_and_merged_into_the_checkpoint(rows: Path, tmp_path: Path) -> None:
-    recipe = small(rows, adapter=Adapter(rank=4, alpha=8), learning_rate=1e-2, global_batch=16)
+    recipe = small(
+        rows, adapter=Adapter(rank=4, alpha=8), learning_rate=1e-2, global_batch=16, bf16=True, recompute=True
+    )
     assert train.run(train.Job(recipe, tmp_path / "lora")).finished
     merged = load_file(tmp_path / "lora" / "model.safetensors")
     base = load_file(ROOT / "training/nano/checkpoints/base/model.safetensors")
@@ -167,6 +169,8 @@ def test_two_processes_copied_or_sharded_train_as_one_and_resume(rows: Path, tmp
     assert len(alone) == 8
     assert copied == pytest.approx(alone, rel=1e-4)
     assert sharded == pytest.approx(alone, rel=1e-3)
+    # Mixed precision is FSDP's own when it shards, not autocast.
+    assert launch(tmp_path / "bf16", rows, "bf16", processes=2) == pytest.approx(alone, rel=0.1)
     halves = tmp_path / "halves"
     assert launch(halves, rows, "sharded", processes=2, stop_after=3) == sharded[:3]
     assert launch(halves, rows, "sharded", processes=2) == sharded
