@@ -1,4 +1,4 @@
-"""Stage 6, difficulty: questions that neither reference model answers right stay.
+"""Stage 7, difficulty: questions that neither reference model answers right stay.
 
 Also grades the teacher's answer, which the selection's inclusion rules ask for.
 """

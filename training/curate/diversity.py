@@ -1,4 +1,4 @@
-"""Stage 7, diversity: which 1,000 rows. The paper's Algorithm 1, the released code's variant, and the four baselines.
+"""Stage 8, select: which 1,000 rows. The paper's Algorithm 1, the released code's variant, and the four baselines.
 
 | how | who | what |
 | --- | --- | --- |

@@ -1,4 +1,4 @@
-"""Stage 5, domain: what each question is about, one subject of the Mathematics Subject Classification, by a model.
+"""Stage 6, domain: what each question is about, one subject of the Mathematics Subject Classification, by a model.
 
 The list is the MSC 2020's top level: it reaches from geometry to biology, so that science questions find a place too.
 A reply must end in a code of the list; another one is asked for again, told what was wrong, and after the last attempt
