@@ -117,9 +117,10 @@ def test_a_loss_that_is_not_a_number_breaks_the_run_off() -> None:
             watch.on_log(None, state, None, {"loss": loss, "learning_rate": 1e-3})
 
 
-def test_an_adapter_is_trained_alone_and_merged_into_the_checkpoint(rows: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("bf16", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_an_adapter_is_trained_alone_and_merged_into_the_checkpoint(rows: Path, tmp_path: Path, bf16: bool) -> None:
     recipe = small(
-        rows, adapter=Adapter(rank=4, alpha=8), learning_rate=1e-2, global_batch=16, bf16=True, recompute=True
+        rows, adapter=Adapter(rank=4, alpha=8), learning_rate=1e-2, global_batch=16, bf16=bf16, recompute=True
     )
     assert train.run(train.Job(recipe, tmp_path / "lora")).finished
     merged = load_file(tmp_path / "lora" / "model.safetensors")
