@@ -72,8 +72,11 @@ class Dialect:
                 "return_token_ids": self.token_ids,
                 "stream_interval": STREAM_INTERVAL,
             }
-        elif unknown := sorted(sampling.keys() - STANDARD_SAMPLING):
-            raise ValueError(f"this server does not take {', '.join(unknown)}: leave it out")
+        else:
+            if unknown := sorted(sampling.keys() - STANDARD_SAMPLING):
+                raise ValueError(f"this server does not take {', '.join(unknown)}: leave it out")
+            if request.min_tokens:
+                raise ValueError("this server cannot be told to go on after an empty wait: set wait_text")
         if not self.token_ids:  # stops as texts as well: a server may take the fields above and ignore them
             fields["stop"] = [text for text in (self.decode((stop,)) for stop in sorted(request.stop)) if text]
         return fields | sampling
@@ -105,7 +108,9 @@ class ReplyReader:
             prompt = choice.get("prompt_token_ids")
             if self._dialect.token_ids and prompt is not None and prompt != list(self._request.prefix):
                 raise Untrusted("a reply to another prompt")
-            self._text.append(str(choice.get("text") or ""))
+            if not isinstance(text := choice.get("text") or "", str):
+                raise Untrusted(f"a text that is none: {str(text)[:80]!r}")
+            self._text.append(text)
             ids = choice.get("token_ids")
             if self._dialect.token_ids and ids:
                 if not isinstance(ids, list) or not all(type(i) is int and i >= 0 for i in ids):
@@ -141,11 +146,11 @@ class ReplyReader:
     def _reply_of_ids(self) -> Reply:
         request, sampled = self._request, list(self._ids)
         stopped = self._finish == "stop"
-        counted = {len(sampled)}
+        counted = [len(sampled)]
         if stopped and sampled and sampled[-1] in request.stop:
             sampled.pop()
-        elif stopped and self._stopped_at in request.stop:
-            counted.add(len(sampled) + 1)  # a server that keeps the stop to itself may count it all the same
+        elif stopped and isinstance(self._stopped_at, int) and self._stopped_at in request.stop:
+            counted.append(len(sampled) + 1)  # a server that keeps the stop to itself may count it all the same
         elif stopped:
             raise Untrusted(f"it stopped at {self._stopped_at!r}, which is none of the stops asked for")
         elif len(sampled) != request.max_tokens:
