@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sqlite3
-import sys
 import time
-import zlib
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from s1_models.forcing import S1Error, Tokens
+from s1_models.packing import pack, unpack
 
 logger = logging.getLogger(__name__)
 
@@ -81,19 +80,30 @@ class Store:
         if read_only and not self.path.is_file():
             raise MemoError(f"there is no memo at {path}")
         try:
-            self._db = self._connect_to_read() if read_only else self._connect()
+            self._db = self._connect_to_read() if read_only else self._connect_to_write()
         except (sqlite3.Error, OSError) as error:
             raise MemoError(_explain(self.path, error)) from error
+
+    def _connect_to_write(self) -> sqlite3.Connection:
+        deadline = time.monotonic() + _BUSY_SECONDS
+        while True:
+            try:
+                return self._connect()
+            except sqlite3.OperationalError as error:
+                # Where several processes create one file at once, SQLite refuses to wait for some of its steps.
+                if error.sqlite_errorcode & 255 != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.01)
 
     def _connect(self) -> sqlite3.Connection:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         db = sqlite3.connect(self.path, timeout=_BUSY_SECONDS, isolation_level=None)
         try:
-            _check_owner(db, self.path)  # before anything is written: another program's file stays as it is
+            _is_memo(db, self.path)  # before anything is written: another program's file stays as it is
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = NORMAL")  # a killed process loses nothing; a power cut the last writes
             db.execute("BEGIN IMMEDIATE")
-            if not _check_owner(db, self.path):
+            if not _is_memo(db, self.path):
                 for statement in _TABLES.split(";"):
                     db.execute(statement)
                 db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
@@ -116,7 +126,7 @@ class Store:
     def _read(self, address: str) -> sqlite3.Connection:
         db = sqlite3.connect(address, timeout=_BUSY_SECONDS, isolation_level=None, uri=True)
         try:
-            if not _check_owner(db, self.path):
+            if not _is_memo(db, self.path):
                 raise MemoError(f"{self.path} is empty: there is no memo in it")
         except BaseException:
             db.close()
@@ -147,7 +157,7 @@ class Store:
             packed, seal = content[:-_SEAL_BYTES], content[-_SEAL_BYTES:]
             if start != len(pieces) or seal != _seal(known.seal, key, start, finished, dropped, packed):
                 break
-            pieces += _unpack(packed)
+            pieces += unpack(packed)
             known = Known((), bool(finished), dropped, seal)
         return Known(tuple(pieces), known.finished, known.dropped, known.seal)
 
@@ -184,7 +194,7 @@ class Store:
         """Writes what is not stored yet as one row."""
         if len(tokens) == mark.length and not finished and not dropped:
             return mark
-        packed = _pack(tokens[mark.length :])
+        packed = pack(tokens[mark.length :])
         seal = _seal(mark.seal, key, mark.length, int(finished), dropped, packed)
         self._db.execute(
             "INSERT INTO segments VALUES (?, ?, ?, ?, ?)", (key, mark.length, int(finished), dropped, packed + seal)
@@ -250,44 +260,14 @@ def _seal(before: bytes, key: bytes, start: object, finished: object, dropped: o
     return digest.digest()
 
 
-def _pack(tokens: Tokens) -> bytes:
-    """Token ids as byte planes (all low bytes, then all second bytes, ...) of the width they need, deflated if shorter.
-
-    The first byte is the width, 16 more when deflated. 1 to 3 bytes per token in short segments, about 2 in long ones.
-    """
-    if not tokens:
-        return b""
-    ids = array("I", tokens)
-    if sys.byteorder == "big":
-        ids.byteswap()
-    raw = ids.tobytes()
-    width = max(1, (max(tokens).bit_length() + 7) // 8)
-    planes = b"".join(raw[plane :: ids.itemsize] for plane in range(width))
-    deflated = zlib.compress(planes, 6) if len(planes) > 64 else planes
-    if len(deflated) < len(planes):
-        return bytes([width + 16]) + deflated
-    return bytes([width]) + planes
-
-
-def _unpack(packed: bytes) -> array[int]:
-    ids = array("I")
-    if not packed:
-        return ids
-    width, planes = packed[0] & 15, packed[1:]
-    if packed[0] & 16:
-        planes = zlib.decompress(planes)
-    count = len(planes) // width
-    raw = bytearray(count * ids.itemsize)
-    for plane in range(width):
-        raw[plane :: ids.itemsize] = planes[plane * count : (plane + 1) * count]
-    ids.frombytes(raw)
-    if sys.byteorder == "big":
-        ids.byteswap()
-    return ids
-
-
-def _check_owner(db: sqlite3.Connection, path: Path) -> bool:
+def _is_memo(db: sqlite3.Connection, path: Path) -> bool:
     """Whether the file is a memo already (False: it is empty). Raises MemoError when it is something else."""
+    if not db.in_transaction:  # one look at the file, not three: another process may be creating it
+        db.execute("BEGIN")
+        try:
+            return _is_memo(db, path)
+        finally:
+            db.execute("COMMIT")
     ((owner,),) = db.execute("PRAGMA application_id")
     ((schema,),) = db.execute("PRAGMA user_version")
     ((tables,),) = db.execute("SELECT count(*) FROM sqlite_master")

@@ -17,7 +17,8 @@ from s1_models.driver import Job, run_jobs
 from s1_models.fingerprint import fingerprint_model
 from s1_models.forcing import Budget, BudgetForcing, Marks, Session
 from s1_models.memo import Memo
-from s1_models.memo_store import Known, Mark, MemoError, Store, _pack, _unpack, identities
+from s1_models.memo_store import Known, Mark, MemoError, Store, identities
+from s1_models.packing import pack, unpack
 from tests.scripted_engine import ScriptedEngine, random_writer
 
 ROOT = Path(__file__).parents[2]
@@ -47,7 +48,7 @@ def path(tmp_path: Path) -> Path:
 
 @given(st.lists(st.integers(0, 2**32 - 1) | st.integers(0, 300), max_size=200).map(tuple))
 def test_tokens_of_any_size_come_back(tokens: tuple[int, ...]) -> None:
-    assert tuple(_unpack(_pack(tokens))) == tokens
+    assert tuple(unpack(pack(tokens))) == tokens
 
 
 def test_a_continuation_only_grows(path: Path) -> None:
@@ -71,6 +72,35 @@ def test_an_engine_that_began_again_corrects_its_own_beginning_only(path: Path) 
         store.extend(b"key", mine, (1, 2, 8, 9), True, 0, base=2)
     assert store.find(b"key").tokens == (1, 2, 8, 9)
     store.close()
+
+
+def test_processes_may_create_one_memo_at_once(tmp_path: Path) -> None:
+    program = f"""
+import os, sys, time
+sys.path.insert(0, {str(ROOT)!r})
+from s1_models.memo_store import Mark, Store
+for trial in range(20):
+    begin = time.time() + 0.03
+    children = []
+    for child in range(4):
+        pid = os.fork()
+        if pid == 0:
+            while time.time() < begin:
+                pass
+            store = Store(f"{tmp_path}/{{trial}}.sqlite")
+            with store.transaction():
+                store.extend(bytes([child]), Mark(), (1, 2), True, 0)
+            store.close()
+            os._exit(0)
+        children.append(pid)
+    assert all(os.waitpid(pid, 0)[1] == 0 for pid in children)
+"""
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
+    assert ran.returncode == 0, ran.stderr
+    for trial in range(20):
+        store = Store(tmp_path / f"{trial}.sqlite")
+        assert all(store.find(bytes([child])).finished for child in range(4))
+        store.close()
 
 
 # Files that are no memo.
