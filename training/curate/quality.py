@@ -1,4 +1,4 @@
-"""Stages 4 and 5, complete and format: rows without everything that training needs, and questions that are not plain text.
+"""Stages 4 and 5, complete and format: rows that have all that training needs, questions that are plain text.
 
 Each rule has a name and says what it saw. The order is the order of the checks; a row is rejected by the first rule
 that it breaks. The format rules are those of s1's filter (its notebook `filter.ipynb`), each on its own.

@@ -95,9 +95,11 @@ def started(reference: Reference) -> Iterator[Any]:
     try:
         yield lm
     finally:
+        # Replicas on Ray are closed by their engine, vLLM in this process by its core; the others hold nothing else.
         core = getattr(getattr(getattr(lm, "model", None), "llm_engine", None), "engine_core", None)
-        if core is not None:
-            core.shutdown()
+        for stop in (getattr(lm.engine, "close", None), getattr(core, "shutdown", None)):
+            if stop is not None:
+                stop()
         del lm
         gc.collect()
 
