@@ -92,7 +92,10 @@ class HFEngine:
         self._replies: list[tuple[Hashable, Reply]] = []
         self._samplers: dict[tuple[tuple[str, Any], ...], Sampler] = {}
         self._numbers = itertools.count()
-        self._cache = RowCache(self._prefill([(0,)])[1])
+        sample = self._prefill([(0,)])[1]
+        if not sample.layers:
+            raise _refusal(model, "no layer that keeps keys and values")
+        self._cache = RowCache(sample)
         self._most_tokens = count_tokens_that_fit(self._cache.bytes_per_token(), kv_cache_memory_bytes)
 
     def submit(self, key: Hashable, request: Request) -> None:
@@ -264,9 +267,13 @@ def _check_cache(model: Any) -> None:
     kinds = {type(layer) for layer in DynamicCache(config=model.config).layers}
     other = sorted(kind.__name__ for kind in kinds - {DynamicLayer, DynamicSlidingWindowLayer})
     if other or getattr(model.config, "is_encoder_decoder", False):
-        raise EngineError(
-            f"s1_hf keeps sessions as rows of one key-value cache, and this model "
-            f"({type(model).__name__}) has {', '.join(other) or 'an encoder'}: use s1_vllm"
-        )
+        raise _refusal(model, ", ".join(other) or "an encoder")
     if getattr(getattr(model, "active_peft_config", None), "is_prompt_learning", False):
         raise EngineError("s1_hf cannot use an adapter that learned a prompt: merge it, or use a LoRA adapter")
+
+
+def _refusal(model: Any, what: str) -> EngineError:
+    return EngineError(
+        f"s1_hf keeps sessions as rows of one key-value cache, and this model ({type(model).__name__}) has {what}: "
+        f"use s1_vllm"
+    )
