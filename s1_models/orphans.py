@@ -24,7 +24,7 @@ def born(pid):
 
 known = {int(pid): born(int(pid)) for pid in sys.argv[1:]}
 sys.stdin.buffer.read()
-for signals in (None, signal.SIGTERM, signal.SIGKILL):
+for signals, seconds in ((None, 2), (signal.SIGTERM, 5), (signal.SIGKILL, 5)):
     left = [pid for pid, birth in known.items() if birth and born(pid) == birth]
     if not left:
         break
@@ -33,14 +33,14 @@ for signals in (None, signal.SIGTERM, signal.SIGKILL):
             os.kill(pid, signals)
         except ProcessLookupError:
             pass
-    until = time.monotonic() + 5
+    until = time.monotonic() + seconds
     while time.monotonic() < until and any(born(pid) == known[pid] for pid in left):
         time.sleep(0.1)
 """
 
 
 def end_with_us(pids: Sequence[int]) -> None:
-    """Has these processes ended when this one is gone, however it went; after 5 seconds they are told, then killed.
+    """Has these processes ended when this one is gone, however it went: told after 2 seconds, killed after 7.
 
     Linux only: a process is recognised by its time of birth in /proc, so that a reused number is left alone.
     """
