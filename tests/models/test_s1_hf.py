@@ -473,6 +473,15 @@ def test_an_adapter_is_used_and_is_part_of_what_the_model_is(s1_hf_lm: Any, tmp_
     assert {name for name in ours if ours[name] != plain[name]} == {"peft"}
 
 
+def test_what_the_memo_knows_is_not_generated_again(s1_hf_lm: Any, tmp_path: Path) -> None:
+    lm = load(memo=str(tmp_path / "memo.sqlite"), max_length=1024)
+    first = generate(lm, PROBLEMS[:6], num_waits=2)
+    assert first == generate(s1_hf_lm, PROBLEMS[:6], num_waits=2)
+    assert lm.reuse.generated_tokens > 0
+    assert generate(lm, PROBLEMS[:6], num_waits=2) == first
+    assert lm.reuse.generated_tokens == 0
+
+
 def test_half_precision_keeps_every_budget() -> None:
     for options in ({"dtype": "bfloat16"}, {"mixed_precision_dtype": "bfloat16"}):
         for transcript in generate(load(**options), PROBLEMS[:5], num_waits=2, max_thinking_tokens=40):
