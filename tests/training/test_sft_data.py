@@ -1,6 +1,7 @@
 """Training data in all its shapes, over-long rows, recipes and families: what is accepted, what a refusal says."""
 
 import json
+import random
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,6 +10,8 @@ from typing import Any
 import pytest
 from transformers import GPT2Config, Qwen2Config
 
+from s1_tasks.nano_problems import training_problems
+from training.nano import ablation, traces
 from training.sft import data
 from training.sft.__main__ import main
 from training.sft.families import FamilyError, family_of, thinking_format
@@ -158,3 +161,19 @@ def test_the_command_line_says_what_is_wrong_in_one_sentence(
         assert main() == 2
         assert capsys.readouterr().err.startswith(f"error: {says}")
     assert not (tmp_path / "out").exists()
+
+
+def test_the_ablations_pool_is_what_the_nano_models_own_traces_render_to(nano_tokenizer: Any) -> None:
+    rows = ablation.pool_rows(60)
+    assert rows == ablation.pool_rows(60)
+    assert len({row["question"] for row in rows}) == 60
+    assert {row["cut_off"] for row in rows} == {True, False}
+    rng = random.Random("nano-ablation-0")
+    problems, habits = training_problems(rng), traces.tuning_habits(rng)
+    for row in rows[:20]:
+        trace = traces.write(next(problems), habits, rng)
+        rendered = trace.rendered(nano_tokenizer)
+        encoded = data.encode_row(nano_tokenizer, row)
+        assert encoded.input_ids.tolist() == rendered.input_ids
+        assert encoded.loss_mask.tolist() == rendered.loss_mask
+        assert row["correct"] == trace.correct

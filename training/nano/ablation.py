@@ -1,8 +1,9 @@
 """Does it matter which 1,000 traces the nano model is tuned on? s1's data ablation in small, through the real pipeline.
 
-    python -m training.nano.ablation data --out build/ablation           the pool of 5,000 traces, and the sets
-    python -m training.nano.ablation train --out build/ablation --set s1 --seed 0
-    python -m training.nano.ablation measure --out build/ablation        every model that is there, through s1_vllm
+    python -m training.nano.ablation all                           everything below; what is finished is kept
+    python -m training.nano.ablation data                          the pool of 5,000 traces, and the sets
+    python -m training.nano.ablation train --set s1 --seed 0       one model
+    python -m training.nano.ablation measure                       every model that is there, through s1_vllm
 
 The pool is drawn as the nano model's own 1,000 traces are. The sets are chosen by `training.curate.diversity`: `s1`
 (domains evenly, long traces first; a problem's number of digits is its domain), `random`, `longest`, and `full`, all
@@ -23,13 +24,17 @@ from typing import Any
 from s1_tasks.nano_problems import held_out, training_problems
 from training.nano import traces
 from training.nano.card import wilson
+from training.nano.curve import paired
+from training.nano.measure import Setting, start, write
+from training.nano.measure import ask as ask_settings
 from training.nano.tokenizer import build
 
 POOL = 5000
 EPOCHS = 3  # of every set, so that `full` trains five times as long, as the paper's 59K did
 SETS = ("s1", "random", "longest", "full")
+RUNS = (("s1", 0), ("random", 0), ("s1", 1), ("random", 1), ("longest", 0), ("full", 0), ("full", 1))
 WAITS = (0, 1, 2, 4)
-BASE = Path(__file__).parent / "checkpoints" / "base"
+CUTS = (10, 20, 30)  # thinking tokens; the base's whole thinking takes about 33
 
 
 def pool_rows(count: int = POOL, seed: int = 0) -> list[dict[str, Any]]:
@@ -81,10 +86,17 @@ def about(rows: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
+def settings(problems: int) -> list[Setting]:
+    """What every model is asked: thinking cut short, then none to four waits; the same held-out problems."""
+    rows = held_out(problems, seed=0)
+    cuts = [Setting(f"at most {n} tokens", rows, {"max_thinking_tokens": n}) for n in CUTS]
+    return cuts + [Setting(f"{n} x Wait", rows, {"num_waits": n}) for n in WAITS]
+
+
 def train(out: Path, how: str, seed: int) -> None:
     """Tune the base on one set; an interrupted run goes on."""
     folder = out / f"{how}-seed{seed}"
-    command = [sys.executable, "-m", "training.sft", "run", "--recipe", "nano", "--model", str(BASE)]
+    command = [sys.executable, "-m", "training.sft", "run", "--recipe", "nano"]
     command += ["--data", str(out / f"{how}.jsonl"), "--set", f"epochs={EPOCHS}", "--set", f"seed={seed}"]
     command += ["--out", str(folder), "--resume", "--save-every", "50"]
     subprocess.run(command, check=True)
@@ -92,11 +104,6 @@ def train(out: Path, how: str, seed: int) -> None:
 
 def measure(out: Path, results: Path, problems: int) -> None:
     """Accuracy at each number of waits of every finished model; appends one record to ``results``."""
-    from training.nano import measure as measuring
-    from training.nano.curve import paired
-
-    rows = held_out(problems, seed=0)
-    settings = [measuring.Setting(f"{waits} x Wait", rows, {"num_waits": waits}) for waits in WAITS]
     summaries: list[dict[str, Any]] = []
     for folder in sorted(path.parent for path in out.glob("*-seed*/sft.json")):
         # One process per model: an engine gives its memory back when its process ends.
@@ -118,20 +125,15 @@ def measure(out: Path, results: Path, problems: int) -> None:
         "command": f"python -m training.nano.ablation measure --problems {problems}",
         "sets": sets,
         "epochs": EPOCHS,
-        "waits": [setting.name for setting in settings],
         "comparisons": compared,
     }
-    print(f"written to {measuring.write(results, 'data-ablation', facts, summaries)}")
+    print(f"written to {write(results, 'data-ablation', facts, summaries)}")
 
 
 def ask(folder: Path, problems: int) -> None:
     """The settings of one model, into ``folder/measured.json``."""
-    from training.nano import measure as measuring
-
-    rows = held_out(problems, seed=0)
-    settings = [measuring.Setting(f"{waits} x Wait", rows, {"num_waits": waits}) for waits in WAITS]
     how, _, seed = folder.name.partition("-seed")
-    found = measuring.ask(measuring.start(folder), settings)
+    found = ask_settings(start(folder), settings(problems))
     for row in found:
         row["setting"] = f"{how} seed {seed}, {row['setting']}"
         low, high = wilson(row["right"], row["problems"])
@@ -141,14 +143,21 @@ def ask(folder: Path, problems: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("command", choices=("data", "train", "measure", "ask"))
+    parser.add_argument("command", choices=("all", "data", "train", "measure", "ask"))
     parser.add_argument("--out", type=Path, default=Path("build/ablation"), help="(default: build/ablation)")
     parser.add_argument("--set", choices=SETS, default="s1", help="what to train on (default: s1)")
     parser.add_argument("--seed", type=int, default=0, help="order of the traces (default: 0)")
     parser.add_argument("--problems", type=int, default=500, help="held-out problems asked (default: 500)")
     parser.add_argument("--results", type=Path, default=Path("results/measured/nano"), help="where the record goes")
     options = parser.parse_args()
-    if options.command == "data":
+    if options.command == "all":
+        for how, seed in RUNS:
+            if not (options.out / f"{how}.jsonl").exists():
+                write_sets(options.out)
+            if not (options.out / f"{how}-seed{seed}" / "sft.json").exists():
+                train(options.out, how, seed)
+        measure(options.out, options.results, options.problems)
+    elif options.command == "data":
         write_sets(options.out)
     elif options.command == "train":
         train(options.out, options.set, options.seed)

@@ -93,7 +93,7 @@ def describe(
     trained: TrainingSet,
     plan: Schedule,
     history: Sequence[Mapping[str, float]],
-    speed: Mapping[str, float],
+    tokens_per_second: int,
     device: str,
 ) -> dict[str, Any]:
     """Write the record and the model card made from it; returns the record."""
@@ -120,7 +120,7 @@ def describe(
             "first_loss": round(history[0]["loss"], 4),
             "last_loss": round(sum(row["loss"] for row in history[-10:]) / len(history[-10:]), 4),
             "device": device,
-            **speed,
+            "tokens_per_second": tokens_per_second,
         },
         "versions": {**versions(), **{name: version(name) for name in ("trl", "accelerate", "peft")}},
     }

@@ -126,7 +126,7 @@ def run(job: Job, callbacks: Sequence[TrainerCallback] = ()) -> Outcome:
         if main:
             print(f"stopped after step {trainer.state.global_step} of {steps}; the same command with --resume goes on")
         return Outcome(False, history, plan, trained)
-    speed = {"tokens_per_second": round(watch.tokens / max(watch.seconds, 1e-9)), "seconds": round(watch.seconds, 1)}
+    speed = round(watch.tokens / max(watch.seconds, 1e-9))
     checkpoint.save(trainer, tokenizer, form, job.out)
     if main:
         draw(history, job.out / "loss.png", f"{recipe.name}: {recipe.model} on {trained.source}")
