@@ -64,7 +64,7 @@ def cases(draw: st.DrawFn) -> Case:
 
 
 @given(cases())
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_it_does_what_an_independent_reading_of_s1_does_and_ends(case: Case) -> None:
     engine = SeededEngine(case.stop_rate)
     for job, session in zip(case.jobs, run_jobs(case.jobs, engine), strict=True):
@@ -104,7 +104,7 @@ def _plain_rejection(case: Case, job: Job) -> tuple[Tokens, int, int, bool]:
 
 
 @given(cases(), st.integers(0, 9), st.integers(1, 5), st.integers(1, 5))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_a_session_alone_equals_itself_in_any_batch_and_order(
     case: Case, order_seed: int, at_a_time: int, in_flight: int
 ) -> None:

@@ -67,7 +67,7 @@ runs = st.lists(
 
 
 @given(runs, st.integers(1, 60), st.integers(1, 70))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_the_text_before_the_first_stop_is_kept_however_it_is_spelt(
     pieces: list[list[str]], limit: int, chunk: int
 ) -> None:
@@ -85,7 +85,7 @@ def test_the_text_before_the_first_stop_is_kept_however_it_is_spelt(
 
 
 @given(st.integers(0, 40), st.randoms(use_true_random=False), st.integers(1, 64))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_a_delimiter_in_any_tokenization_ends_the_thinking(before: int, draw: random.Random, chunk: int) -> None:
     spelt: list[str] = []
     rest = END + "\n"
