@@ -6,7 +6,8 @@ of a run that was never killed and had no memo. Every process logs what it asks 
 second, how much the engine has generated (the log survives the kill), so that it is known
 
 - how many tokens were generated of segments that had been handed on before: must be none;
-- how long before the kill the last token was decoded that is not lost: at most the flush interval;
+- how long before the kill the last token was decoded that is not lost: at most the flush interval (and the longest time
+  for which a busy machine did not let the process run, which is told as well);
 - whether the killed process leaves processes behind.
 
 `scripted` paces tokens as a slow model does; `vllm` is the embedded model, whose segments get imposed lengths (median
@@ -274,6 +275,7 @@ def count(folder: Path, last: int, moments: Sequence[float]) -> dict[str, Any]:
     cut_short: dict[int, tuple[Reached, float]] = {}  # in flight at a kill: what was reached when, and the kill
     told = {"generated_tokens": 0, "generated_twice": 0, "finished_generated_twice": 0}
     losses: list[float] = []
+    stalls: list[float] = []  # between two moments of a process, which logs every LOG_EVERY_SECONDS when it may run
 
     def generate(question: int, reached: Reached) -> None:
         interval = reached[0][0], reached[-1][0]
@@ -285,7 +287,11 @@ def count(folder: Path, last: int, moments: Sequence[float]) -> dict[str, Any]:
     for number in range(1, last + 1):
         before = {question: list(intervals) for question, intervals in handed_on.items()}
         asked: dict[int, Reached] = {}
+        moment = None
         for event in events(folder, number):
+            if "time" in event:
+                stalls.append(event["time"] - (moment or event["time"]))
+                moment = event["time"]
             if "asked" in event:
                 question, start = event["asked"], event["at"]
                 if question in asked:
@@ -293,17 +299,23 @@ def count(folder: Path, last: int, moments: Sequence[float]) -> dict[str, Any]:
                 asked[question] = [(start, event["time"])]
                 reached, killed = cut_short.pop(question, ([], 0.0))
                 if reached and reached[-1][0] > start:
-                    losses.append(killed - max(moment for place, moment in reached if place <= start))
+                    losses.append(killed - max(when for place, when in reached if place <= start))
             elif "handed_on" in event:
                 handed_on.setdefault(event["handed_on"], []).append((event["from"], event["to"]))
             else:
                 for question, place in event["reached"].items():
                     asked[int(question)].append((place, event["time"]))
+        if number < last and moment is not None:
+            stalls.append(moments[number - 1] - moment)
         for question, reached in asked.items():
             generate(question, reached)
             if number < last:
                 cut_short[question] = reached, moments[number - 1]
-    return {**told, "worst_loss_seconds": round(max(losses, default=0.0), 2)}
+    return {
+        **told,
+        "worst_loss_seconds": round(max(losses, default=0.0), 2),
+        "worst_stall_seconds": round(max(stalls, default=0.0), 2),
+    }
 
 
 Interval = tuple[int, int]  # places of tokens in a transcript: from, and up to
@@ -344,6 +356,7 @@ def _write_report(name: str, result: dict[str, Any]) -> None:
         f"| sessions that differ from an unbroken run | 0 | **{result['different_sessions']}** |",
         f"| tokens of finished segments generated again | 0 | **{result['finished_generated_twice']:,}** |",
         f"| most decoding lost by a kill | {result['flush_seconds']} s | **{result['worst_loss_seconds']} s** |",
+        f"| longest stall of a process | | {result['worst_stall_seconds']} s |",
         f"| tokens generated in all, and twice | | {result['generated_tokens']:,}, {result['generated_twice']:,} |",
         f"| processes of a killed run live on for | | {result['seconds_children_outlived']} s |",
         "",

@@ -253,7 +253,7 @@ def forcings(draw: st.DrawFn) -> BudgetForcing:
     st.integers(0, 99),
     st.sampled_from([10**9, 6]),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_settings_in_any_order_give_the_sessions_of_an_empty_memo(
     tmp_path_factory: pytest.TempPathFactory, policies: list[BudgetForcing], stop_rate: float, seed: int, known_ids: int
 ) -> None:
