@@ -16,7 +16,7 @@ from s1_models.doctor.versions import install_again
 from s1_models.formats import FORMATS
 
 SECONDS = 10.0
-"""A scorer that takes longer for one answer is reported; on an idle machine the slowest takes about two."""
+"""A scorer that takes longer for one answer is warned of; on an idle machine the slowest takes about two."""
 
 # Texts that no scorer may call right, choke on, or carry out; {marker} is a file that must not come into being.
 HOSTILE = {
@@ -81,9 +81,13 @@ def _tell(where: str, tallies: Mapping[str, _Tally]) -> Iterator[Finding]:
     if good:
         gold, wrong = sum(tally.gold for tally in good), sum(tally.wrong for tally in good)
         slowest = max(tally.slowest_seconds for tally in good)
-        said = f"{len(good)} tasks {where}: {gold} right answers are right"
+        said = f"{len(good)} task{'s' * (len(good) != 1)} {where}: {gold} right answers are right"
         said += f", {wrong} wrong and hostile ones wrong" if wrong else ""
-        yield Finding("scorers", Status.OK, f"{said}; the slowest took {slowest:.1f} s")
+        if slowest < SECONDS:
+            yield Finding("scorers", Status.OK, f"{said}; the slowest took {slowest:.1f} s")
+        else:
+            busy = f"{said}, but one took {slowest:.0f} s: either the machine is busy or the checker's limits fail"
+            yield Finding("scorers", Status.WARN, busy, ("uptime  # a load above the number of cores is busy",))
 
 
 def _try(manager: Any, name: str, made_of: Mapping[str, Any] | None, folder: Path, attacked: set[object]) -> _Tally:
@@ -152,7 +156,5 @@ def _expect(task: Any, document: Any, text: str, right: bool, label: str, tally:
         tally.faults.append(
             f"the answer {label!r} to {document['answer']!r} was scored {score} instead of {float(right)}"
         )
-    elif seconds > SECONDS:
-        tally.faults.append(f"the answer {label!r} took {seconds:.0f} s")
     tally.gold += right
     tally.wrong += not right

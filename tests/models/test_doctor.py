@@ -420,6 +420,13 @@ def test_every_task_s_scorer_is_tried_and_a_directory_s_own_rows_as_well(
     assert own.message.startswith(f"2 tasks on the rows in {tmp_path}: 6 right answers are right")
 
 
+def test_a_scorer_that_is_slow_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scorers, "SECONDS", 0.0)
+    (finding,) = scorers.check(Asked(tasks=("s1_nano",)))
+    assert finding.status is Status.WARN
+    assert "the machine is busy" in finding.message
+
+
 @pytest.mark.parametrize(
     ("scorer", "expected"),
     [
