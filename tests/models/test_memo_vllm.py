@@ -92,7 +92,7 @@ def test_what_vllm_resolved_is_part_of_the_model(
 ) -> None:
     identity = remembering_lm.model_identity()
     assert identity["dtype"] == "torch.float32"
-    monkeypatch.setattr(remembering_lm.model.llm_engine.model_config, name, value)
+    monkeypatch.setitem(remembering_lm.facts, name, value)
     changed = remembering_lm.model_identity()
     assert {key for key in identity if identity[key] != changed[key]} == {name}
 
