@@ -254,6 +254,7 @@ class RayEngine:
             "started again" if again else "not started again",
         )
         for name in lost:
+            self._work[name].sampled = ()  # it begins again, and need not come out the same on every hardware
             self._place(name)
 
 
