@@ -56,8 +56,7 @@ class TokenizerHost(TemplateLM):  # type: ignore[misc]
             tokenize=False,
             add_generation_prompt=add_generation_prompt,
             continue_final_message=not add_generation_prompt,
-            enable_thinking=self.enable_thinking,  # set by the mixin
-            **self.facts["chat_template_args"],
+            **{"enable_thinking": self.enable_thinking, **self.facts["chat_template_args"]},  # the mixin sets the first
         )
         return text
 
