@@ -163,7 +163,8 @@ def test_questions_that_failed_before_may_all_fail_again(tmp_path: Path) -> None
         ask_all(endpoint(server), hard, read_trace, journal, "x")
         ask_all(endpoint(server), more, read_trace, journal, "x")
         outcomes, _ = ask_all(endpoint(server), {**hard, **more, **fine}, read_trace, journal, "x")
-        assert server.asked[30][0]["content"] == "fine"  # what was never asked comes first
+        # What was never asked is among the first four, which are in flight together.
+        assert "fine" in [messages[0]["content"] for messages in server.asked[30:34]]
     assert [key for key, outcome in outcomes.items() if outcome.value] == ["fine"]
 
 
