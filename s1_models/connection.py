@@ -98,7 +98,7 @@ class Connection:
         self._served: Served | None = None
         self._loop = asyncio.new_event_loop()
         self._back = asyncio.Lock()  # one request at a time looks whether the server is back
-        thread = threading.Thread(target=self._loop.run_forever, name="s1-connection", daemon=True)
+        thread = threading.Thread(target=_run, args=(self._loop,), name="s1-connection", daemon=True)
         thread.start()
         key = {"Authorization": f"Bearer {api_key}"} if api_key else {}
         self._http = self.start(self._open({**key, **(headers or {})}, verify)).result()
@@ -257,6 +257,11 @@ def _reason(error: Exception) -> str:
     return f"{error}" if isinstance(error, Untrusted) else f"{type(error).__name__}: {error}".removesuffix(": ")
 
 
+def _run(loop: asyncio.AbstractEventLoop) -> None:
+    loop.run_forever()
+    loop.close()
+
+
 def _close(loop: asyncio.AbstractEventLoop, thread: threading.Thread, http: aiohttp.ClientSession) -> None:
     async def finish() -> None:
         tasks = asyncio.all_tasks() - {asyncio.current_task()}
@@ -265,8 +270,9 @@ def _close(loop: asyncio.AbstractEventLoop, thread: threading.Thread, http: aioh
         await asyncio.gather(*tasks, return_exceptions=True)
         await http.close()
         await asyncio.sleep(0)  # transports close themselves in the next turn
+        loop.stop()
 
-    asyncio.run_coroutine_threadsafe(finish(), loop).result(timeout=10)
-    loop.call_soon_threadsafe(loop.stop)
+    asyncio.run_coroutine_threadsafe(finish(), loop)
+    if threading.current_thread() is thread:
+        return  # the garbage collector ran there: nobody may wait for the loop inside the loop
     thread.join(timeout=10)
-    loop.close()

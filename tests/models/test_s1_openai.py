@@ -332,3 +332,33 @@ def test_what_identifies_the_tokens_is_told_for_the_memo(serve_nano: Any) -> Non
     assert identity["model"] == "scripted"
     assert identity["server"] == "scripted-1"
     assert all(isinstance(value, str) and value for value in identity.values())
+
+
+def test_lm_eval_finds_it_by_its_name_and_reads_its_arguments(opened: Any, nano_tokenizer: Any) -> None:
+    import lm_eval
+
+    server = opened(ScriptedServer(writer_of_digits(nano_tokenizer), 1024, nano_tokenizer, root=str(NANO)))
+    arguments = f"base_url={server.url}/completions,num_waits=1,num_concurrent=2,timeout=30,max_retries=2"
+    results = lm_eval.simple_evaluate(
+        model="s1_openai", model_args=arguments, tasks=["s1_nano"], limit=3, bootstrap_iters=0, batch_size="auto"
+    )
+    assert len(results["samples"]["s1_nano"]) == 3
+    assert server.most_at_once <= 2
+    assert len(server.answered) >= 1 + 3 * 2
+
+
+def test_a_connection_that_is_forgotten_ends_by_itself_wherever_the_collector_runs(server: ScriptedServer) -> None:
+    before = {thread for thread in threading.enumerate() if thread.name == "s1-connection"}
+    connection = Connection(server.url)
+    (thread,) = {thread for thread in threading.enumerate() if thread.name == "s1-connection"} - before
+    held = [connection]
+    closed = connection.close
+    del connection
+
+    async def forget() -> None:
+        held.clear()
+
+    held[0].start(forget())
+    thread.join(timeout=10)
+    assert not thread.is_alive()
+    assert not closed.alive
