@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import importlib.metadata
+import logging
+import os
 import platform
 import sys
 from collections.abc import Mapping, Sequence
@@ -108,6 +110,8 @@ def parse_budgets(text: str) -> list[int | None]:
 def main(arguments: Sequence[str]) -> None:
     """Runs `s1-eval sweep` with these arguments; exits with 130 when it is interrupted."""
     given = _Parser(argparse.ArgumentParser().add_subparsers()).parse(arguments)
+    if "LMEVAL_LOG_LEVEL" not in os.environ:
+        logging.getLogger("lm_eval").setLevel(logging.WARNING)  # what it says of a run, it would say of every setting
     sweep, config = _sweep(given)
     output = Path(config.output_path)
     memo = str(sweep.model_args.get("memo") or memo_beside(output))
