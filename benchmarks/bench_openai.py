@@ -14,7 +14,9 @@ import json
 import os
 import platform
 import random
+import signal
 import statistics
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -68,6 +70,7 @@ def main() -> None:
     if options.model == "smollm2":
         convert(CACHE)
 
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # or the server would outlive a benchmark that is stopped
     from s1_models.engine_openai import S1OpenAI
     from s1_models.engine_vllm import CPU_DEFAULTS, S1VLLM
     from tests.vllm_serve import VllmServe
