@@ -30,9 +30,30 @@ def register_models() -> None:
     """
     from lm_eval.api.registry import model_registry
 
+    _log_as_the_harness_does()
     for name, target in MODELS.items():
         if name not in model_registry:
             model_registry.register(name, target=target)
+
+
+class _HarnessLog(logging.Handler):
+    """Hands our records to lm_eval's handlers, at lm_eval's level: its command line sets up its own logger only."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        harness, root = logging.getLogger("lm_eval"), logging.getLogger()
+        if root.handlers or record.levelno < harness.getEffectiveLevel():
+            return  # the root's handlers print it already
+        for handler in harness.handlers or filter(None, [logging.lastResort]):
+            handler.handle(record)
+
+
+@functools.cache
+def _log_as_the_harness_does() -> None:
+    for name in ("s1", "s1_models", "s1_tasks"):
+        ours = logging.getLogger(name)
+        ours.addHandler(_HarnessLog())
+        if ours.level == logging.NOTSET:
+            ours.setLevel(logging.INFO)
 
 
 def add_tasks() -> None:

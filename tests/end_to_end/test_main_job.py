@@ -44,6 +44,7 @@ def test_the_command_of_the_title_on_the_embedded_model(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stderr.count("thinking format") == 1, "what was detected is said once"
     for metric in ("exact_match", "thinking_tokens", "answer_tokens", "waits", "cut_off", "no_answer"):
         assert re.search(rf"\|{metric} *\|", done.stdout), f"{metric} is missing in the table:\n{done.stdout}"
     samples = read_samples(tmp_path / "out", "s1_nano")
