@@ -108,6 +108,32 @@ def measure(
     return result, wrong
 
 
+def judge_a_run(rows: list[Row], questions: int = 500, repeats: int = 64) -> dict[str, Any]:
+    """Seconds for the verdicts of a whole benchmark run on the judging threads of one process.
+
+    Every question has `repeats` responses of its own wording; three in four end in the gold answer, the rest in one of
+    the answers that models gave to some question.
+    """
+    from s1_tasks.answers import judge_many
+
+    pairs = [row for row in rows if row.get("kind") != "response" and row.get("qtype") != "mcq"]
+    asked = []
+    for question in range(questions):
+        gold = pairs[question % len(pairs)]["gold"]
+        for repeat in range(repeats):
+            other = pairs[(question + repeat) % len(pairs)]["pred"]
+            answer = other if repeat % 4 == 3 else gold
+            asked.append((rf"Attempt {repeat} at question {question}. So the answer is $\boxed{{{answer}}}$.", gold))
+    start = time.perf_counter()
+    verdicts = judge_many(asked)
+    seconds = time.perf_counter() - start
+    return {
+        "verdicts": len(verdicts),
+        "correct": sum(verdict.correct for verdict in verdicts),
+        "total_s": round(seconds, 2),
+    }
+
+
 def fingerprint(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
 
@@ -136,6 +162,7 @@ def main() -> None:
     arguments.add_argument(
         "--show", type=int, default=0, help="print so many pairs that s1 judges otherwise than labelled"
     )
+    arguments.add_argument("--run", action="store_true", help="also time the verdicts of 500 questions x 64 responses")
     options = arguments.parse_args()
     rows = [json.loads(line) for line in options.pairs.read_text(encoding="utf-8").splitlines() if line.strip()]
     from s1_tasks.answers import CHECKER_VERSION
@@ -153,6 +180,12 @@ def main() -> None:
             for row, verdict in wrong[: options.show]:
                 print("accepted" if verdict else "rejected", repr(row["pred"][-120:]), "for", repr(row["gold"]))
     lines = table(results)
+    run = judge_a_run(rows) if options.run else None
+    if run is not None:
+        lines += [
+            "",
+            f"500 questions x 64 responses through `judge_many`: {run['verdicts']:,} verdicts in {run['total_s']} s.",
+        ]
     print("\n".join(lines))
     if options.report:
         head = [
@@ -164,11 +197,8 @@ def main() -> None:
             "",
         ]
         (REPORTS / f"judge_{options.report}.md").write_text("\n".join([*head, *lines, ""]), encoding="utf-8")
-    print(
-        json.dumps(
-            {"pairs": len(rows), "file": fingerprint(options.pairs), "version": CHECKER_VERSION, "results": results}
-        )
-    )
+    about = {"pairs": len(rows), "file": fingerprint(options.pairs), "version": CHECKER_VERSION}
+    print(json.dumps({**about, "results": results, "run": run}))
 
 
 if __name__ == "__main__":
