@@ -18,7 +18,6 @@ from rich.console import Console
 from rich.table import Table
 
 from s1_models.cli import memo_beside
-from s1_models.driver import Interrupted
 from s1_models.evaluation import LoadedTasks, arguments_of
 from s1_models.lm import BudgetForcingLM
 from s1_models.options import OptionError
@@ -129,9 +128,9 @@ def main(arguments: Sequence[str]) -> None:
             versions=_versions(),
             report=rows.append,
         )
-    except Interrupted as error:
+    except KeyboardInterrupt as error:  # while questions are in flight it is `Interrupted`, which counts them
         Console(stderr=True, highlight=False).print(
-            f"{error}; {len(rows)} of {len(sweep.settings)} settings are finished: the same command again goes on",
+            f"{str(error) or 'interrupted'}; {len(rows)} of {len(sweep.settings)} settings are finished: the same command again goes on",
             soft_wrap=True,
         )
         sys.exit(130)
