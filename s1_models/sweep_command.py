@@ -129,10 +129,8 @@ def main(arguments: Sequence[str]) -> None:
             report=rows.append,
         )
     except KeyboardInterrupt as error:  # while questions are in flight it is `Interrupted`, which counts them
-        Console(stderr=True, highlight=False).print(
-            f"{str(error) or 'interrupted'}; {len(rows)} of {len(sweep.settings)} settings are finished: the same command again goes on",
-            soft_wrap=True,
-        )
+        done = f"{len(rows)} of {len(sweep.settings)} settings are finished: the same command again goes on"
+        Console(stderr=True, highlight=False).print(f"{str(error) or 'interrupted'}; {done}", soft_wrap=True)
         sys.exit(130)
     finally:
         if rows:
