@@ -185,8 +185,8 @@ def test_ctrl_c_on_the_command_line_saves_and_the_same_command_goes_on(rows: Pat
     command += [str(tmp_path / "run"), "--set", "epochs=60"]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True)
     deadline = time.monotonic() + 120
-    while not (tmp_path / "run" / "checkpoints").exists() and time.monotonic() < deadline:
-        time.sleep(0.2)
+    while not list((tmp_path / "run" / "checkpoints").glob("checkpoint-*")) and time.monotonic() < deadline:
+        time.sleep(0.2)  # the trainer's folder is there before its first step
     process.send_signal(signal.SIGINT)
     output, _ = process.communicate(timeout=120)
     assert process.returncode == 130
