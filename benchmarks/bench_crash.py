@@ -19,7 +19,6 @@ second, how much the engine has generated (the log survives the kill), so that i
 import argparse
 import json
 import os
-import platform
 import random
 import signal
 import subprocess
@@ -31,12 +30,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.report import write_report
 from s1_models.driver import Engine, Job, run_jobs
 from s1_models.forcing import Budget, BudgetForcing, Marks, Reply, Request, Session, Tokens
 from s1_models.memo import Memo
 
 ROOT = Path(__file__).parents[1]
-REPORTS = Path(__file__).parent / "reports"
 LOG_EVERY_SECONDS = 0.05
 GREEDY = (("temperature", 0.0),)
 
@@ -338,17 +337,12 @@ def main() -> None:
     plan = Plan(options.engine, options.questions, flush_seconds=options.flush_seconds)
     result = {"engine": plan.engine, "questions": plan.questions, **crash(plan, options.kills, (1.0, 9.0))}
     if options.report:
-        _write_report(options.report, result)
+        _report(options.report, result)
     print(json.dumps(result))
 
 
-def _write_report(name: str, result: dict[str, Any]) -> None:
-    command = " ".join(["python -m benchmarks.bench_crash", *sys.argv[1:]])
+def _report(name: str, result: dict[str, Any]) -> None:
     lines = [
-        f"# {name}: kill -9, again and again",
-        "",
-        f"`{command}` on {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}.",
-        "",
         f"{result['questions']} questions with waits on the {result['engine']} engine, killed {result['kills']} times.",
         "",
         "| figure | goal | measured |",
@@ -359,9 +353,8 @@ def _write_report(name: str, result: dict[str, Any]) -> None:
         f"| longest stall of a process | | {result['worst_stall_seconds']} s |",
         f"| tokens generated in all, and twice | | {result['generated_tokens']:,}, {result['generated_twice']:,} |",
         f"| processes of a killed run live on for | | {result['seconds_children_outlived']} s |",
-        "",
     ]
-    (REPORTS / f"{name}.md").write_text("\n".join(lines))
+    write_report(name, "kill -9, again and again", lines)
 
 
 if __name__ == "__main__":

@@ -21,19 +21,17 @@ import argparse
 import json
 import multiprocessing
 import os
-import platform
 import random
 import resource
 import statistics
-import subprocess
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from benchmarks.report import write_report
 from benchmarks.synthetic_pool import DOMAINS, TABLE_6, Writer, full_rows, selection_pool
 from training.curate.benchmark_questions import BenchmarkQuestion, load_questions
 from training.curate.decontaminate import WORDS_IN_A_ROW, decontaminate, words_of
@@ -247,27 +245,17 @@ def main() -> None:
         results[name] = in_a_process(name, options.rows, options.questions)
         print(f"{name}: {json.dumps(results[name])}", flush=True)
     if options.report:
-        write_report(options.report, options, results)
+        report(options.report, results)
     print(json.dumps(results))
 
 
-def write_report(name: str, options: argparse.Namespace, results: dict[str, Any]) -> None:
-    root = Path(__file__).parents[1]
-    commit = subprocess.run(["git", "rev-parse", "--short=12", "HEAD"], cwd=root, capture_output=True, text=True)
-    questions = "--questions DIR " if options.questions else ""
-    lines = [
-        "# bench_curate",
-        "",
-        f"- command: `python -m benchmarks.bench_curate --rows {options.rows} {questions}--report {name}`, one thread",
-        f"- machine: {platform.processor() or platform.machine()}, {os.cpu_count()} cores, Python "
-        f"{platform.python_version()}; {datetime.now(UTC):%Y-%m-%d}, commit {commit.stdout.strip()}",
-        "",
-    ]
+def report(name: str, results: dict[str, Any]) -> None:
+    lines = ["One thread.", ""]
     for part, found in results.items():
         lines += [f"## {part}", "", "| what | value |", "| --- | --- |"]
         lines += [f"| {key} | {_cell(value)} |" for key, value in found.items()]
         lines.append("")
-    (root / "benchmarks" / "reports" / f"{name}.md").write_text("\n".join(lines))
+    write_report(name, "Curation without its LLM stages", lines[:-1])
 
 
 def _cell(value: Any) -> str:

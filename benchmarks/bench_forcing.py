@@ -54,17 +54,19 @@ class ImposedLengths(Policy):
 
 
 class Stopwatch(Engine):
-    """An engine that measures the time spent inside another one."""
+    """An engine that measures the time spent inside another one, and counts the requests."""
 
     def __init__(self, inner: Engine) -> None:
         self.inner = inner
         self.context_window = inner.context_window
         self.seconds = 0.0
+        self.requests = 0
 
     def submit(self, key: Hashable, request: Request) -> None:
         started = time.perf_counter()
         self.inner.submit(key, request)
         self.seconds += time.perf_counter() - started
+        self.requests += 1
 
     def poll(self, timeout_seconds: float | None = None) -> Sequence[tuple[Hashable, Reply]]:
         started = time.perf_counter()

@@ -19,21 +19,19 @@ The last line of the output is one JSON document.
 
 import argparse
 import json
-import platform
 import random
 import statistics
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from benchmarks.bench_forcing import ANSWER_TOKENS, NANO, ImposedLengths
+from benchmarks.report import write_report
 from benchmarks.run_smollm2 import CACHE, convert
 from s1_models.driver import Job, run_jobs
 from s1_models.forcing import Budget, BudgetForcing
 from s1_models.formats import S1, mark
 
-REPORTS = Path(__file__).parent / "reports"
 # Thinking tokens of a question: on one CPU thread a step of 32 rows takes 10 ms for the one and 300 ms for the other.
 TOKENS = {"nano": 300, "smollm2": 80}
 
@@ -181,7 +179,7 @@ def main() -> None:
         },
     }
     if options.report:
-        write_report(options.report, result)
+        report(options.report, result)
     print(json.dumps(result))
 
 
@@ -189,16 +187,9 @@ def _ratio(ours: list[float], others: list[float]) -> float:
     return round(statistics.median(one / other for one, other in zip(ours, others, strict=True)), 3)
 
 
-def write_report(name: str, result: dict[str, Any]) -> None:
-    import os
-    import sys
-
+def report(name: str, result: dict[str, Any]) -> None:
     lines = [
-        f"# Budget forcing on transformers: {result['model']}, {result['device']}, {result['dtype']}",
-        "",
-        f"`python -m benchmarks.{Path(sys.argv[0]).stem} {' '.join(sys.argv[1:])}`".replace(" `", "`"),
-        "",
-        f"{platform.machine()}, {os.cpu_count()} cores, one thread; {result['questions']} questions, "
+        f"One thread; {result['questions']} questions, "
         f"{result['waits']} waits, {result['sampled_tokens']:,} sampled and {result['forced_tokens']:,} forced tokens.",
         "",
         "| way | seconds | sampled tokens/s |",
@@ -211,9 +202,9 @@ def write_report(name: str, result: dict[str, Any]) -> None:
         f"Budget forcing takes {result['ours_over_hflm']:.2f} times as long as HFLM for the same tokens "
         f"(to reach: at most 1.10) and {result['ours_over_generate']:.2f} times as long as `generate`; one question at "
         f"a time takes {result['one_by_one_over_ours']:.1f} times as long (to reach: at least 4).",
-        "",
     ]
-    (REPORTS / f"hf_{name}.md").write_text("\n".join(lines), encoding="utf-8")
+    title = f"Budget forcing on transformers: {result['model']}, {result['device']}, {result['dtype']}"
+    write_report(f"hf_{name}", title, lines)
 
 
 if __name__ == "__main__":

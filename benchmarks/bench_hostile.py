@@ -15,11 +15,11 @@ import tempfile
 import time
 from pathlib import Path
 
+from benchmarks.report import write_report
 from s1_tasks.answers import CHECKER_VERSION, Outcome, equivalent, judge
 from s1_tasks.answers.pool import close_shared_pool
 from tests.tasks.hostile_answers import HOSTILE
 
-REPORTS = Path(__file__).parent / "reports"
 REFERENCE = r"\sqrt{26}"
 
 
@@ -72,11 +72,8 @@ def main() -> None:
     print("\n".join(lines))
     if options.report:
         head = [
-            "# Hostile answers",
-            "",
-            f"`python -m benchmarks.bench_hostile`, checker {CHECKER_VERSION}, load average {result['load_average']} "
-            f"on {os.cpu_count()} cores.",
-            f"{result['inputs']} verdicts in {result['total_s']} s. Largest worker: {result['worker_peak_mb']} MB; "
+            f"Checker {CHECKER_VERSION}: {result['inputs']} verdicts in {result['total_s']} s.",
+            f"Largest worker: {result['worker_peak_mb']} MB; "
             f"this process {before} MB before, {result['this_process_mb'][1]} MB after.",
             f"Accepted: {accepted or 'none'}; code executed: {result['code_executed']}; "
             f"processes left behind: {left_behind}.",
@@ -84,7 +81,7 @@ def main() -> None:
             "| slowest | seconds |",
             "| --- | --- |",
         ]
-        (REPORTS / f"hostile_{options.report}.md").write_text("\n".join([*head, *lines, ""]), encoding="utf-8")
+        write_report(f"hostile_{options.report}", "Hostile answers", [*head, *lines])
     print(json.dumps(result))
 
 

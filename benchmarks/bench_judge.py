@@ -17,8 +17,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from benchmarks.report import write_report
+
 Row = dict[str, Any]
-REPORTS = Path(__file__).parent / "reports"
 HARD = ("hardverify",)
 SUITES = ("_tests", "issues")
 
@@ -189,14 +190,12 @@ def main() -> None:
     print("\n".join(lines))
     if options.report:
         head = [
-            f"# Answer check on {options.pairs.name}",
-            "",
-            f"checker version {CHECKER_VERSION}; file sha256 {fingerprint(options.pairs)}; {len(rows)} pairs.",
+            f"Checker version {CHECKER_VERSION}; file sha256 {fingerprint(options.pairs)}; {len(rows)} pairs.",
             "Cells: accuracy (false accepts + false rejects). One process; the second column finds what the first",
             "compared symbolically in the cache.",
             "",
         ]
-        (REPORTS / f"judge_{options.report}.md").write_text("\n".join([*head, *lines, ""]), encoding="utf-8")
+        write_report(f"judge_{options.report}", f"Answer check on {options.pairs.name}", [*head, *lines])
     about = {"pairs": len(rows), "file": fingerprint(options.pairs), "version": CHECKER_VERSION}
     print(json.dumps({**about, "results": results, "run": run}))
 

@@ -6,23 +6,24 @@ the file included; then the same questions from the full file. The embedded mode
 and decoded in milliseconds, so a request costs as much as it ever will beside its generation: a model worth evaluating
 decodes for minutes between two requests. `memo_share` is what passes inside the memo and outside the engine.
 
-A scripted engine, which costs next to nothing, gives the time per request without vLLM's noise. The last line is JSON.
+A scripted engine, which costs next to nothing, gives the time per request without vLLM's noise, and the growth of the
+file with replies of other lengths. The last line is JSON.
 
     python -m benchmarks.bench_memo [--questions 500] [--waits 4] [--repetitions 7] [--no_vllm] [--report NAME]
 """
 
 import argparse
 import json
-import os
-import platform
+import random
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Hashable, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.bench_forcing import Stopwatch
+from benchmarks.report import write_report
 from s1_models.driver import Engine, Job, run_jobs
 from s1_models.forcing import Budget, BudgetForcing, Finish, Marks, Reply, Request, Tokens
 from s1_models.formats import S1, mark
@@ -30,50 +31,28 @@ from s1_models.memo import Memo
 from s1_tasks.nano_problems import held_out
 
 NANO = Path(__file__).parents[1] / "training/nano/checkpoints/tuned"
-REPORTS = Path(__file__).parent / "reports"
 GREEDY = (("temperature", 0.0),)
+REPLY_TOKENS = (15, 30, 60, 120, 250, 350, 500, 700, 1000, 4000)
 IDENTITY = {"model": "bench_memo"}
 
 
-class Stopwatch(Engine):
-    """An engine that measures the time spent inside another one, and counts the requests."""
-
-    def __init__(self, inner: Engine) -> None:
-        self.inner = inner
-        self.context_window = inner.context_window
-        self.seconds = 0.0
-        self.requests = 0
-
-    def submit(self, key: Hashable, request: Request) -> None:
-        started = time.perf_counter()
-        self.inner.submit(key, request)
-        self.seconds += time.perf_counter() - started
-        self.requests += 1
-
-    def poll(self, timeout_seconds: float | None = None) -> Sequence[tuple[Hashable, Reply]]:
-        started = time.perf_counter()
-        replies = self.inner.poll(timeout_seconds)
-        self.seconds += time.perf_counter() - started
-        return replies
-
-    def partial(self) -> Sequence[tuple[Hashable, Tokens]]:
-        return self.inner.partial()
-
-    def cancel(self) -> None:
-        self.inner.cancel()
-
-
 class Instant(Engine):
-    """Replies at once with 15 tokens and a stop: what is left is the memo's own time."""
+    """Replies at once with so many tokens and a stop: what is left is the memo's own time.
 
-    context_window = 4096
+    The ids are drawn from a vocabulary (small: the embedded model's; large: Qwen2.5's), evenly, which cannot be
+    compressed: what a language model writes can.
+    """
 
-    def __init__(self) -> None:
+    context_window = 2**20
+
+    def __init__(self, tokens: int = 15, vocabulary: int = 100) -> None:
         self._replies: list[tuple[Hashable, Reply]] = []
+        self._tokens, self._vocabulary = tokens, vocabulary
 
     def submit(self, key: Hashable, request: Request) -> None:
-        first = sum(request.prefix) % 90
-        self._replies.append((key, Reply(tuple(range(first + 10, first + 25)), Finish.STOP)))
+        draw = random.Random(hash(request.prefix))
+        ids = tuple(draw.randrange(10, self._vocabulary) for _ in range(self._tokens))
+        self._replies.append((key, Reply(ids, Finish.STOP)))
 
     def poll(self, timeout_seconds: float | None = None) -> Sequence[tuple[Hashable, Reply]]:
         replies, self._replies = self._replies[:1], self._replies[1:]
@@ -124,6 +103,18 @@ def bench_scripted(questions: int, waits: int, repetitions: int, folder: Path) -
         "store_us_per_request": round(statistics.median(empty)),
         "reuse_us_per_request": round(statistics.median(full)),
     }
+
+
+def measure_growth(folder: Path) -> dict[str, float]:
+    """Bytes of the file per generated token, for replies of several lengths from a vocabulary like Qwen2.5's."""
+    marks = Marks((1,), (2,), (2, 3), (4,), (5,), frozenset({6, 7}), frozenset({7}))
+    policy = BudgetForcing(Budget(num_waits=4, max_answer_tokens=max(REPLY_TOKENS)), marks, Instant.context_window)
+    grown = {}
+    for tokens in REPLY_TOKENS:
+        jobs = [Job(policy, tuple(range(n, n + 400)), sampling=GREEDY) for n in range(100)]
+        told = run(jobs, Instant(tokens, 151_936), None, folder / f"growth{tokens}.sqlite")
+        grown[str(tokens)] = round(told["bytes"] / told["generated"], 2)
+    return grown
 
 
 def bench_vllm(questions: int, waits: int, repetitions: int, folder: Path) -> dict[str, Any]:
@@ -181,24 +172,24 @@ def main() -> None:
     result: dict[str, Any] = {"questions": options.questions, "waits": options.waits}
     with tempfile.TemporaryDirectory() as folder:
         result["scripted"] = bench_scripted(*sizes, Path(folder))
+        result["bytes_per_token_by_reply_tokens"] = measure_growth(Path(folder))
         if not options.no_vllm:
             result["vllm"] = bench_vllm(*sizes, Path(folder))
     if options.report:
-        _write_report(options.report, result)
+        _report(options.report, result)
     print(json.dumps(result))
 
 
-def _write_report(name: str, result: dict[str, Any]) -> None:
-    command = " ".join(["python -m benchmarks.bench_memo", *sys.argv[1:]])
-    machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+def _report(name: str, result: dict[str, Any]) -> None:
     scripted, vllm = result["scripted"], result.get("vllm")
     lines = [
-        f"# {name}: what the memo costs",
-        "",
-        f"`{command}` on {machine}.",
-        "",
         f"Inside the memo, per request: {scripted['store_us_per_request']} microseconds where it is generated and "
         f"stored, {scripted['reuse_us_per_request']} where it is answered from memory.",
+        "",
+        "Bytes of the file per generated token, by the tokens of a reply, where the ids are drawn evenly from 151,936 "
+        "(which cannot be compressed; text can): "
+        + ", ".join(f"{each} ({tokens})" for tokens, each in result["bytes_per_token_by_reply_tokens"].items())
+        + ".",
     ]
     if vllm:
         seconds = vllm["median_seconds"]
@@ -214,7 +205,7 @@ def _write_report(name: str, result: dict[str, Any]) -> None:
             f"| bytes of the file per generated token | under 8 | **{vllm['bytes_per_token']}** |",
             f"| seconds: bare, empty memo, full memo | | {seconds['bare']}, {seconds['memo']}, {seconds['again']} |",
         ]
-    (REPORTS / f"{name}.md").write_text("\n".join([*lines, ""]))
+    write_report(name, "What the memo costs", lines)
 
 
 if __name__ == "__main__":

@@ -11,8 +11,6 @@ The last line of the output is one JSON document.
 
 import argparse
 import json
-import os
-import platform
 import random
 import signal
 import statistics
@@ -23,12 +21,12 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.bench_forcing import ANSWER_TOKENS, NANO, ImposedLengths
+from benchmarks.report import write_report
 from benchmarks.run_smollm2 import CACHE, convert
 from s1_models.driver import Job, run_jobs
 from s1_models.forcing import Budget, BudgetForcing
 from s1_models.formats import S1, mark
 
-REPORTS = Path(__file__).parent / "reports"
 CONTEXT = 4096
 
 
@@ -106,19 +104,12 @@ def main() -> None:
         "lowest_share": round(min(shares), 3),
     }
     if options.report:
-        write_report(options, result, shares)
+        report(options, result, shares)
     print(json.dumps(result))
 
 
-def write_report(options: argparse.Namespace, result: dict[str, Any], shares: list[float]) -> None:
-    command = f"python -m benchmarks.bench_openai --model {options.model} --questions {options.questions}"
+def report(options: argparse.Namespace, result: dict[str, Any], shares: list[float]) -> None:
     lines = [
-        f"# s1_openai before vllm serve against s1_vllm in process, {options.model}",
-        "",
-        f"`{command} --waits {options.waits} --median_tokens {options.median_tokens:g} --repetitions "
-        f"{options.repetitions}`, {time.strftime('%Y-%m-%d')}, {platform.machine()}, {os.cpu_count()} cores "
-        f"(load {os.getloadavg()[0]:.1f}), Python {platform.python_version()}.",
-        "",
         "| figure | goal | measured |",
         "| --- | --- | --- |",
         f"| s1_openai's tokens/s / s1_vllm's, median of {len(shares)} turns | at least 0.85 | **{result['share']}** |",
@@ -126,9 +117,9 @@ def write_report(options: argparse.Namespace, result: dict[str, Any], shares: li
         "Every turn: " + ", ".join(f"{share:.2f}" for share in shares) + ".",
         "",
         f"    {json.dumps(result)}",
-        "",
     ]
-    (REPORTS / f"openai_{options.report}.md").write_text("\n".join(lines), encoding="utf-8")
+    title = f"s1_openai before vllm serve against s1_vllm in process, {options.model}"
+    write_report(f"openai_{options.report}", title, lines)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,6 @@ GPU; recomputed layers do not count as model FLOPs. The last line of the output 
 
 import argparse
 import json
-import platform
 import random
 import resource
 import statistics
@@ -24,7 +23,6 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -34,11 +32,11 @@ from transformers import Qwen2Config, Qwen2ForCausalLM
 from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 from trl.trainer.utils import add_fused_lm_head
 
+from benchmarks.report import write_report
 from training.sft import attention, plan
 from training.sft.batches import Collator, Encoded, schedule
 from training.sft.recipes import NANO, S1_0_5B, S1_1_5B, Recipe
 
-REPORTS = Path(__file__).parent / "reports"
 SIGMA, MEDIAN = 0.37, 5200.0  # of the lengths: 74 % above 4,096, mean 5,570
 PADDED = (4, 8, 16)
 
@@ -205,12 +203,9 @@ def gpu(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def report(name: str, results: dict[str, Any]) -> None:
-    command = " ".join(["python -m benchmarks.bench_sft", *sys.argv[1:]])
     lines = [
-        f"# Fine-tuning: what packing and the fused loss save ({name})",
-        "",
-        f"`{command}`, {time.strftime('%Y-%m-%d', time.gmtime())}; {platform.machine()}, torch {torch.__version__}, "
-        f"{torch.get_num_threads()} thread(s). Generated; what it measures is in the program's docstring.",
+        f"torch {torch.__version__}, {torch.get_num_threads()} thread(s). Generated; what it measures is in the "
+        "program's docstring.",
         "",
     ]
     if "packing" in results:
@@ -236,7 +231,7 @@ def report(name: str, results: dict[str, Any]) -> None:
         names = list(results["steps"][0])
         lines += [f"| {' | '.join(names)} |", f"|{' --- |' * len(names)}"]
         lines += [f"| {' | '.join(str(row[name]) for name in names)} |" for row in results["steps"]]
-    (REPORTS / f"{name}.md").write_text("\n".join([*lines, ""]), encoding="utf-8")
+    write_report(name, "Fine-tuning: what packing and the fused loss save", lines)
 
 
 def main() -> None:

@@ -17,10 +17,10 @@ import json
 import random
 import statistics
 import time
-from pathlib import Path
 from typing import Any
 
 from benchmarks.bench_forcing import ANSWER_TOKENS, NANO, ImposedLengths
+from benchmarks.report import write_report
 from s1_models.driver import Job, run_jobs
 from s1_models.forcing import Budget, BudgetForcing, Policy, Tokens
 from s1_models.formats import S1, encode, mark
@@ -77,7 +77,7 @@ def main() -> None:
         },
     }
     if options.report:
-        _write_report(options.report, result)
+        _report(options.report, result)
     print(json.dumps(result))
 
 
@@ -96,28 +96,22 @@ def _run(lm: Any, forcing: BudgetForcing, prompts: list[Tokens], lengths: list[i
     return time.perf_counter() - started
 
 
-def _write_report(name: str, result: dict[str, Any]) -> None:
-    import platform
-
+def _report(name: str, result: dict[str, Any]) -> None:
     rows = [
         f"| {chunk} | {figures['time_over_one_go']} | {figures['thrown_away']:.1%} | "
         f"{figures['thrown_away_tokens_per_stop']} |"
         for chunk, figures in result["chunks"].items()
     ]
     lines = [
-        "# What a delimiter of several tokens costs",
-        "",
-        f"`python -m benchmarks.bench_stop_texts --report {name}`: {result['questions']} questions, "
-        f"{result['thinking_tokens']:,} tokens of thinking, the embedded model on vLLM,",
-        f"{platform.machine()}, Python {platform.python_version()}. The default is {result['default_chunk_tokens']} "
+        f"{result['questions']} questions, {result['thinking_tokens']:,} tokens of thinking, the embedded model on "
+        f"vLLM. The default is {result['default_chunk_tokens']} "
         "tokens a chunk. A delimiter that is one token costs nothing of this.",
         "",
         "| tokens a chunk | time / asking in one go | sampled and thrown away | tokens thrown away per stop |",
         "| --- | --- | --- | --- |",
         *rows,
-        "",
     ]
-    (Path(__file__).parent / "reports" / f"{name}.md").write_text("\n".join(lines), encoding="utf-8")
+    write_report(name, "What a delimiter of several tokens costs", lines)
 
 
 if __name__ == "__main__":

@@ -19,10 +19,7 @@ What limits the ratio: the share of answers, which every setting generates for i
 
 import argparse
 import json
-import os
-import platform
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -31,13 +28,13 @@ from typing import Any
 
 from lm_eval.tasks import TaskManager
 
+from benchmarks.report import write_report
 from s1_models.evaluation import LoadedTasks
 from s1_models.sweep import Setting, Sweep, choose_settings, run_sweep
 from s1_models.sweep_command import parse_budgets, parse_numbers
 from s1_tasks import TASKS_DIR
 
 NANO = Path(__file__).parents[1] / "training/nano/checkpoints/tuned"
-REPORTS = Path(__file__).parent / "reports"
 MODEL_ARGS = {"pretrained": str(NANO), "dtype": "float32", "max_model_len": 1024}
 
 
@@ -128,7 +125,7 @@ def main() -> None:
         "different_transcripts": different,
     }
     if options.report:
-        _write_report(options.report, result)
+        _report(options.report, result)
     print(json.dumps(result))
 
 
@@ -136,15 +133,10 @@ def _median_ratio(above: Sequence[float], below: Sequence[float]) -> float:
     return statistics.median(one / other for one, other in zip(above, below, strict=True))
 
 
-def _write_report(name: str, result: dict[str, Any]) -> None:
-    command = " ".join(["python -m benchmarks.bench_sweep", *sys.argv[1:]])
-    machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+def _report(name: str, result: dict[str, Any]) -> None:
     over, apart = result["sweep_over_longest"], result["apart_over_sweep"]
     lines = [
-        f"# {name}: the curve in one pass",
-        "",
-        f"`{command}` on {machine}; the embedded model, float32, vLLM's CPU build.",
-        "",
+        "The embedded model, float32, vLLM's CPU build; "
         f"{result['questions']} questions, {len(result['settings'])} settings: {'; '.join(result['settings'])}.",
         "",
         "| | generated tokens | median seconds |",
@@ -156,9 +148,8 @@ def _write_report(name: str, result: dict[str, Any]) -> None:
         f"differ from the same setting run apart, at most, of {result['questions']} each: "
         + ", ".join(f"{count} ({setting})" for setting, count in result["different_transcripts"].items())
         + ".",
-        "",
     ]
-    (REPORTS / f"{name}.md").write_text("\n".join(lines))
+    write_report(name, "The curve in one pass", lines)
 
 
 if __name__ == "__main__":

@@ -17,9 +17,9 @@ from transformers import BitsAndBytesConfig, PreTrainedModel
 from s1_models.fingerprint import fingerprint_model
 from s1_models.hf_decoding import HFEngine
 from s1_models.hf_sampling import SAMPLING_NAMES
-from s1_models.lm import BudgetForcingLM, default_options
+from s1_models.lm import BudgetForcingLM, default_options, end_ids
 from s1_models.memo_store import MemoError
-from s1_models.options import ALIASES, OPTIONS, OptionError, check_known, split_options, take_thinking_switch
+from s1_models.options import OptionError, split_model_arguments, take_thinking_switch
 
 logger = logging.getLogger(__name__)
 
@@ -69,10 +69,7 @@ class S1HF(BudgetForcingLM, HFLM):  # type: ignore[misc]
     ) -> None:
         if pretrained is None:
             raise OptionError("s1_hf needs to know its model: --model_args pretrained=MODEL")
-        ours, rest = split_options(arguments)
-        for name in rest.keys() & SAMPLING_NAMES:
-            raise OptionError(f"{name} is a sampling option: put it into --gen_kwargs {name}={rest[name]}")
-        check_known(rest, [*OPTIONS, *ALIASES, *sorted(MODEL_ARGUMENTS)], "model argument")
+        ours, rest = split_model_arguments(arguments, SAMPLING_NAMES, MODEL_ARGUMENTS)
         for name in rest.keys() & {"think_end_token", "truncation"}:
             logger.warning("%s has no effect on how s1_hf generates", name)
         self.budget_defaults = default_options(ours, self.sampling_names)
@@ -81,7 +78,7 @@ class S1HF(BudgetForcingLM, HFLM):  # type: ignore[misc]
         self._given = {"pretrained": pretrained, **rest}
         super().__init__(pretrained=pretrained, **rest)
         self.chat_template_args = {**self.chat_template_args, "enable_thinking": self.template_thinks}
-        self.eos_ids = _eos_ids(self.tokenizer, self.model)
+        self.eos_ids = end_ids(self.tokenizer, getattr(self.model.generation_config, "eos_token_id", None))
         self.max_in_flight = self._choose_rows()
         self.engine = HFEngine(
             self.model,
@@ -120,10 +117,3 @@ class S1HF(BudgetForcingLM, HFLM):  # type: ignore[misc]
             self.batch_size_per_gpu,
         )
         return int(self.max_batch_size)
-
-
-def _eos_ids(tokenizer: Any, model: Any) -> frozenset[int]:
-    """Ids that end a generation: the tokenizer's, and those of the model's generation config (may be a list)."""
-    configured = getattr(model.generation_config, "eos_token_id", None)
-    ids = [tokenizer.eos_token_id, *(configured if isinstance(configured, list) else [configured])]
-    return frozenset(int(i) for i in ids if i is not None)

@@ -26,8 +26,8 @@ from s1_models.driver import EngineError
 from s1_models.fingerprint import fingerprint_model
 from s1_models.forcing import Phase, Reply, Request, Tokens
 from s1_models.formats import encode
-from s1_models.lm import BudgetForcingLM, default_options
-from s1_models.options import ALIASES, OPTIONS, OptionError, check_known, split_options, take_thinking_switch
+from s1_models.lm import BudgetForcingLM, default_options, end_ids
+from s1_models.options import OptionError, split_model_arguments, take_thinking_switch
 
 logger = logging.getLogger(__name__)
 
@@ -155,11 +155,8 @@ class S1OpenAI(BudgetForcingLM, _TemplateHost):
         max_downtime: float = PATIENCE.max_downtime_seconds,
         **arguments: Any,
     ) -> None:
-        ours, rest = split_options(arguments)
+        ours, rest = split_model_arguments(arguments, SAMPLING_NAMES, MODEL_ARGUMENTS)
         self.template_thinks = take_thinking_switch(rest)
-        for name in rest.keys() & SAMPLING_NAMES - MODEL_ARGUMENTS:
-            raise OptionError(f"{name} is a sampling option: put it into --gen_kwargs {name}={rest[name]}")
-        check_known(rest, [*OPTIONS, *ALIASES, *sorted(MODEL_ARGUMENTS)], "model argument")
         if not base_url:
             raise OptionError("s1_openai needs a server: base_url=http://HOST:8000/v1/completions")
         if rest.pop("tokenizer_backend", "huggingface") not in ("auto", "huggingface"):
@@ -190,7 +187,7 @@ class S1OpenAI(BudgetForcingLM, _TemplateHost):
         self.tokenizer_source = name
         self.revision = rest.get("revision")
         self.default_seed = int(self._seed)
-        self.eos_ids = _eos_ids(self.tokenizer, name)
+        self.eos_ids = end_ids(self.tokenizer, _configured_ends(name))
         self.dialect, self.fingerprint = self._probe(str(tokenized_requests).lower())
         self.engine = OpenAIEngine(self.connection, self.dialect, self.context_window, int(num_concurrent))
         self.max_in_flight = int(num_concurrent)
@@ -253,16 +250,15 @@ class S1OpenAI(BudgetForcingLM, _TemplateHost):
         return dialect, readers[-1].fingerprint or ""
 
 
-def _eos_ids(tokenizer: Any, name: str) -> frozenset[int]:
-    """Ids that end a generation: the tokenizer's, and those of the generation config beside it, where there is one."""
+def _configured_ends(name: str) -> int | list[int] | None:
+    """What the generation config beside the tokenizer names as ends, where there is one."""
     from transformers import GenerationConfig
 
     try:
-        configured = GenerationConfig.from_pretrained(name).eos_token_id
+        ends: int | list[int] | None = GenerationConfig.from_pretrained(name).eos_token_id
     except (OSError, ValueError):
-        configured = None
-    ids = [tokenizer.eos_token_id, *(configured if isinstance(configured, list) else [configured])]
-    return frozenset(int(i) for i in ids if i is not None)
+        return None
+    return ends
 
 
 def _verify(arguments: dict[str, Any]) -> bool | ssl.SSLContext:

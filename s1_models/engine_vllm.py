@@ -24,8 +24,8 @@ from s1_models.cpu_build import find_cpu_build
 from s1_models.driver import Engine, EngineError
 from s1_models.fingerprint import fingerprint_model
 from s1_models.forcing import Finish, Reply, Request, Tokens
-from s1_models.lm import BudgetForcingLM, default_options
-from s1_models.options import ALIASES, OPTIONS, OptionError, check_known, split_options, take_thinking_switch
+from s1_models.lm import BudgetForcingLM, default_options, end_ids
+from s1_models.options import OptionError, split_model_arguments, take_thinking_switch
 from s1_models.orphans import end_with_us
 
 find_cpu_build()  # before lm_eval, which asks for the version of vLLM
@@ -195,10 +195,7 @@ class S1VLLM(BudgetForcingLM, VLLM):  # type: ignore[misc]
     sampling_names = SAMPLING_NAMES
 
     def __init__(self, pretrained: str = DEFAULT_MODEL, **arguments: Any) -> None:
-        ours, rest = split_options(arguments)
-        for name in rest.keys() & SAMPLING_NAMES - MODEL_ARGUMENTS:
-            raise OptionError(f"{name} is a sampling option: put it into --gen_kwargs {name}={rest[name]}")
-        check_known(rest, [*OPTIONS, *ALIASES, *sorted(MODEL_ARGUMENTS)], "model argument")
+        ours, rest = split_model_arguments(arguments, SAMPLING_NAMES, MODEL_ARGUMENTS)
         sizes = parallel_sizes(rest)
         for name in rest.keys() & {"max_gen_toks", "think_end_token", "truncation_side"}:
             logger.warning("%s has no effect on how s1_vllm generates (max_answer_tokens limits the answer)", name)
@@ -299,15 +296,13 @@ def parallel_sizes(arguments: Mapping[str, Any]) -> dict[str, int]:
 def _facts(tokenizer: Any, llm: LLM) -> dict[str, Any]:
     """What is known of an engine only once it runs, wherever it runs.
 
-    eos_ids: ids that end a generation, the tokenizer's and those of the model's generation config (may be a list).
-    capacity: requests decoded at a time. positions_scaled: the model's positions depend on the context's length.
+    eos_ids: ids that end a generation. capacity: requests decoded at a time. positions_scaled: the model's positions
+    depend on the context's length.
     """
     config = llm.llm_engine.model_config
-    configured = config.try_get_generation_config().get("eos_token_id")
-    ids = [tokenizer.eos_token_id, *(configured if isinstance(configured, list) else [configured])]
     scaling: Any = getattr(config.hf_config, "rope_parameters", getattr(config.hf_config, "rope_scaling", None))
     return {
-        "eos_ids": frozenset(int(i) for i in ids if i is not None),
+        "eos_ids": end_ids(tokenizer, config.try_get_generation_config().get("eos_token_id")),
         "capacity": llm.llm_engine.vllm_config.scheduler_config.max_num_seqs,
         "dtype": str(config.dtype),
         "quantization": str(config.quantization),

@@ -298,6 +298,12 @@ def _warn_once(message: str) -> None:
         logger.warning(message)
 
 
+def end_ids(tokenizer: Any, configured: int | list[int] | None) -> frozenset[int]:
+    """Ids that end a generation: the tokenizer's, and those that the model's generation config names."""
+    ids = [tokenizer.eos_token_id, *(configured if isinstance(configured, list) else [configured])]
+    return frozenset(int(i) for i in ids if i is not None)
+
+
 def default_options(ours: Mapping[str, Any], sampling_names: frozenset[str]) -> dict[str, Any]:
     """Our model args, checked before an engine is started for them. Raises OptionError, BudgetError, FormatError,
     MemoError.

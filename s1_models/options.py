@@ -100,6 +100,21 @@ def split_options(
     return ours, rest
 
 
+def split_model_arguments(
+    arguments: Mapping[str, Any], sampling_names: Collection[str], known: Collection[str]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Our model args under their canonical names, and the host's. Raises OptionError for one that neither knows.
+
+    known: names of the host's model args.
+    """
+    ours, rest = split_options(arguments)
+    for name in rest:
+        if name in sampling_names and name not in known:
+            raise OptionError(f"{name} is a sampling option: put it into --gen_kwargs {name}={rest[name]}")
+    check_known(rest, [*OPTIONS, *ALIASES, *sorted(known)], "model argument")
+    return ours, rest
+
+
 def take_thinking_switch(arguments: dict[str, Any]) -> bool:
     """Takes lm_eval's `enable_thinking` out of model args (or their chat_template_args); True unless it is false.
 

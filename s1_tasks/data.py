@@ -101,13 +101,14 @@ def _local_rows(directory: Path, setting: str, source: Source) -> tuple[str, lis
             f"or unset {setting} to load {source.hub} from the Hub"
         )
     try:
-        lines = list(_csv_rows(path) if path.suffix == ".csv" else _json_rows(path))
+        lines = list(_csv_rows(path) if path.suffix == ".csv" else json_rows(path))
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: byte {error.start} is not UTF-8; expected UTF-8 text: convert the file") from None
     return str(path), [(f"{path}, line {number}", row) for number, row in lines]
 
 
-def _json_rows(path: Path) -> Iterator[tuple[int, Row]]:
+def json_rows(path: Path) -> Iterator[tuple[int, Row]]:
+    """Line numbers and rows of a JSON Lines file. Raises DataError, with file and line, for what is not a row."""
     with path.open(encoding="utf-8-sig") as lines:
         for number, line in enumerate(lines, start=1):
             if not line.strip():

@@ -57,9 +57,15 @@ def judge_many(
     """`judge` for many (text, reference) pairs, in their order; equal pairs are judged once."""
     listed = list(pairs)
     unique = list(dict.fromkeys(listed))
-    with ThreadPoolExecutor(max_workers=workers) as threads:
-        verdicts = threads.map(lambda pair: judge(*pair, kind=kind, timeout_seconds=timeout_seconds), unique)
-        by_pair = dict(zip(unique, verdicts, strict=True))
+
+    def verdict(pair: tuple[str, str]) -> Verdict:
+        return judge(*pair, kind=kind, timeout_seconds=timeout_seconds)
+
+    if len(unique) == 1:  # the usual call, one question of a run: threads would cost more than the verdict
+        by_pair = {unique[0]: verdict(unique[0])}
+    else:
+        with ThreadPoolExecutor(max_workers=workers) as threads:
+            by_pair = dict(zip(unique, threads.map(verdict, unique), strict=True))
     return [by_pair[pair] for pair in listed]
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from s1_tasks.data import DataError, json_rows
 from training.curate.stage import CurationError, Row
 
 ENDINGS = (".jsonl", ".parquet", ".csv")
@@ -21,7 +22,7 @@ def read_rows(path: Path) -> list[Row]:
         raise CurationError(f"{path} is not there: expected a file of rows ending in {', '.join(ENDINGS)}")
     try:
         if path.suffix == ".jsonl":
-            return _read_json_lines(path)
+            return [row for _, row in json_rows(path)]
         if path.suffix == ".parquet":
             import pyarrow.parquet
 
@@ -31,30 +32,11 @@ def read_rows(path: Path) -> list[Row]:
             csv.field_size_limit(2**31 - 1)
             with path.open(encoding="utf-8-sig", newline="") as lines:
                 return list(csv.DictReader(lines))
+    except DataError as error:
+        raise CurationError(str(error)) from None
     except (OSError, UnicodeDecodeError, csv.Error, ValueError) as error:
-        if isinstance(error, CurationError):
-            raise
         raise CurationError(f"{path} cannot be read: {error}") from error
     raise CurationError(f"{path}: expected a name ending in {', '.join(ENDINGS)}")
-
-
-def _read_json_lines(path: Path) -> list[Row]:
-    rows = []
-    with path.open(encoding="utf-8") as lines:
-        for number, line in enumerate(lines, start=1):
-            if not line.strip():
-                continue
-            try:
-                row = json.loads(line)
-            except json.JSONDecodeError as error:
-                raise CurationError(
-                    f"{path}, line {number}: not JSON ({error.msg} at column {error.colno}); expected one JSON object "
-                    f"a line: mend or remove the line"
-                ) from None
-            if not isinstance(row, dict):
-                raise CurationError(f"{path}, line {number}: a JSON {type(row).__name__}; expected an object")
-            rows.append(row)
-    return rows
 
 
 def write_json_lines(path: Path, rows: Iterable[Mapping[str, Any]]) -> str:

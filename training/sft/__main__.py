@@ -190,7 +190,7 @@ def main() -> int:
     try:
         app()
     except KeyboardInterrupt:
-        print("\nBroken off. The last checkpoint is kept; --resume goes on from it.", file=sys.stderr)
+        print("\nBroken off. If a checkpoint was saved, --resume goes on from the last one.", file=sys.stderr)
         return 130
     except (RecipeError, DataError, FamilyError, EvaluationError, LossError) as error:
         print(f"error: {error}", file=sys.stderr)

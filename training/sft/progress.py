@@ -75,8 +75,8 @@ class Watch(TrainerCallback):
         loss = float(logs["loss"])
         if loss != loss or abs(loss) == float("inf"):
             raise LossError(
-                f"the loss of step {state.global_step} is {loss}: the run is broken off. The last checkpoint is kept; "
-                "lower learning_rate, or look for a row that is out of order"
+                f"the loss of step {state.global_step} is {loss}: the run is broken off, and what it saved before is "
+                "kept; lower learning_rate, or look for a row that is out of order"
             )
         epoch = state.global_step * self.epochs / max(1, self.plan.steps)
         rate = self.tokens / max(self.seconds, 1e-9)
