@@ -193,7 +193,8 @@ class Memo(Engine):
             self.generated_tokens += len(tail.tokens) + tail.dropped
             asked = self._asked.pop(key, None)
             if asked is not None:
-                tail = replace(tail, tokens=asked.known + tail.tokens)
+                if asked.known:
+                    tail = replace(tail, tokens=asked.known + tail.tokens)
                 self._unwritten.append((asked, tail))
                 waiting += self._leaders.pop(asked.entry)
             replies.append((key, tail))

@@ -23,13 +23,18 @@ APPLICATION_ID = int.from_bytes(b"s1mm")  # in the header of every memo
 SCHEMA = 1
 _BUSY_SECONDS = 10.0  # how long a writer waits for another one; writes take milliseconds
 _SEAL_BYTES = 8
+# A reply of a few tokens touches two pages, and a commit writes whole ones.
+_PAGE_BYTES = 1024
+# The log is written back into the file, and both are flushed to the disk, whenever it is this long.
+_LOG_BYTES = 16 * 2**20
 
-# WITHOUT ROWID keeps one tree; the seal is the last bytes of `content`. A continuation is the rows of its key in the
-# order of `start` (tokens before the row), each written by one flush.
+# A continuation is the rows of its key in the order of `start` (tokens before the row), each written by one flush; the
+# seal is the last bytes of `content`. A table with row ids: without them a row of some hundred tokens takes a page for
+# itself, up to 14 bytes a token (benchmarks/bench_memo.py).
 _TABLES = """
 CREATE TABLE segments (
     key BLOB, start INTEGER, finished INTEGER, dropped INTEGER, content BLOB, PRIMARY KEY (key, start)
-) WITHOUT ROWID;
+);
 CREATE TABLE identities (digest BLOB PRIMARY KEY, identity TEXT, notes TEXT, used REAL);
 """
 
@@ -100,7 +105,9 @@ class Store:
         db = sqlite3.connect(self.path, timeout=_BUSY_SECONDS, isolation_level=None)
         try:
             _is_memo(db, self.path)  # before anything is written: another program's file stays as it is
+            db.execute(f"PRAGMA page_size = {_PAGE_BYTES}")  # of a new file
             db.execute("PRAGMA journal_mode = WAL")
+            db.execute(f"PRAGMA wal_autocheckpoint = {_LOG_BYTES // _PAGE_BYTES}")
             db.execute("PRAGMA synchronous = NORMAL")  # a killed process loses nothing; a power cut the last writes
             db.execute("BEGIN IMMEDIATE")
             if not _is_memo(db, self.path):
