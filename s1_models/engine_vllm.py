@@ -6,6 +6,7 @@ interface differs between vLLM's model runners.
 
 from __future__ import annotations
 
+import atexit
 import dataclasses
 import importlib.metadata
 import inspect
@@ -17,6 +18,7 @@ import multiprocessing.connection
 import os
 import threading
 import time
+import weakref
 from collections.abc import Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
@@ -213,6 +215,7 @@ class S1VLLM(BudgetForcingLM, VLLM):  # type: ignore[misc]
         else:
             engine_processes = [child for child in multiprocessing.active_children() if child not in others]
             end_with_us([process.pid for process in engine_processes if process.pid])
+            _shut_down_at_exit(self.model.llm_engine.engine_core)
             self.facts = _facts(self.tokenizer, self.model)
             known_ids = max(self.tokenizer.get_vocab().values()) + 1
             self.engine = VLLMEngine(self.model, known_ids, self.lora_request, engine_processes)
@@ -258,6 +261,21 @@ class S1VLLM(BudgetForcingLM, VLLM):  # type: ignore[misc]
             "max_model_len": str(self.engine.context_window) if facts["positions_scaled"] else "any",
             "other arguments": json.dumps(others, sort_keys=True, default=repr),
         }
+
+
+def _shut_down_at_exit(engine_core: Any) -> None:
+    """Ends the engine before multiprocessing waits for its processes.
+
+    vLLM's own finalizer may come after that wait, which then never ends: when a program that still holds its model
+    used a finalizer (a TemporaryDirectory) before it first imported multiprocessing.
+    """
+    client = weakref.ref(engine_core)
+
+    def shut_down() -> None:
+        if (still := client()) is not None:
+            still.shutdown()
+
+    atexit.register(shut_down)
 
 
 def _report_death(engine_core: Any, processes: Sequence[Any]) -> None:

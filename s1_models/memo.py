@@ -38,6 +38,7 @@ FLUSH_SECONDS = 5.0
 _EARLY = 0.8
 
 _END_TOKENS = 16
+_KEY_BYTES = 12  # of which a table and its index hold a copy each; 10^9 entries collide once in 10^11 files
 
 # Sampling whose next token depends on the tokens before it, wherever the prompt ends. Under any other option
 # (presence_penalty looks at the output only) a continuation is stored and cut, but a tail is never asked for.
@@ -212,7 +213,7 @@ class Memo(Engine):
         described = self._last_how[1]
         if described is None:
             return None
-        digest = blake2b(described, digest_size=16)
+        digest = blake2b(described, digest_size=_KEY_BYTES)
         digest.update(array("I", request.prefix))
         return digest.digest()
 

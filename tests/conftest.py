@@ -29,7 +29,9 @@ def s1_lm():
     lm = S1VLLM(pretrained=str(NANO), dtype="float32", max_model_len=1024)
     yield lm
     # While pytest's log capture is still there, not at the interpreter's exit.
-    lm.model.llm_engine.engine_core.shutdown()
+    client = lm.model.llm_engine.engine_core
+    client.shutdown()
+    client.ctx.destroy(linger=0)  # vLLM leaves it to the garbage collector, whose ResourceWarning would fail the run
 
 
 @pytest.fixture(scope="session")

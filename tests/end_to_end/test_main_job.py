@@ -61,6 +61,7 @@ def test_the_command_of_the_title_on_the_embedded_model(tmp_path: Path) -> None:
     assert sum(sample["exact_match"] for sample in samples) >= 15, "with four waits the model solves nearly all"
 
 
+@pytest.mark.slow
 def test_ctrl_c_in_a_terminal_ends_the_run_with_a_sentence(tmp_path: Path) -> None:
     arguments = ("--model_args", f"pretrained={NANO},min_thinking_tokens=2500", "--tasks", "s1_nano", "--limit", "300")
     with (tmp_path / "log").open("w+") as log:
@@ -102,6 +103,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 def test_an_engine_that_dies_is_an_error_that_names_questions(tmp_path: Path) -> None:
     (tmp_path / "killed.py").write_text(KILLED)
     done = subprocess.run(
@@ -112,6 +114,27 @@ def test_an_engine_that_dies_is_an_error_that_names_questions(tmp_path: Path) ->
     assert re.search(
         r"EngineError: vLLM died: .*in flight, \d+ of them thinking: s1_nano question \d+, .*and \d+ more", last
     )
+
+
+HELD = """
+import sys, tempfile
+
+folder = tempfile.TemporaryDirectory()  # its finalizer is registered before multiprocessing is imported
+from s1_models.engine_vllm import S1VLLM
+
+if __name__ == "__main__":
+    lm = S1VLLM(pretrained=sys.argv[1])
+    raise SystemExit("a mistake of the program's own")
+"""
+
+
+@pytest.mark.slow
+def test_a_program_ends_though_it_still_holds_its_model(tmp_path: Path) -> None:
+    (tmp_path / "held.py").write_text(HELD)
+    arguments = [sys.executable, "held.py", str(NANO)]
+    done = subprocess.run(arguments, cwd=tmp_path, capture_output=True, text=True, timeout=200, check=False)
+    assert done.returncode == 1
+    assert "a mistake of the program's own" in done.stderr
 
 
 def test_real_rows_run_on_the_embedded_model(tmp_path: Path, s1_lm: Any, monkeypatch: pytest.MonkeyPatch) -> None:
