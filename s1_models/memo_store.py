@@ -23,6 +23,7 @@ APPLICATION_ID = int.from_bytes(b"s1mm")  # in the header of every memo
 SCHEMA = 1
 _BUSY_SECONDS = 10.0  # how long a writer waits for another one; writes take milliseconds
 _SEAL_BYTES = 8
+_LOOK_SECONDS = 0.1  # how long what another process stores may be overlooked: then it is generated a second time
 # A reply of a few tokens touches two pages, and a commit writes whole ones.
 _PAGE_BYTES = 1024
 # The log is written back into the file, and both are flushed to the disk, whenever it is this long.
@@ -84,6 +85,10 @@ class Store:
         self.path = Path(path)
         if read_only and not self.path.is_file():
             raise MemoError(f"there is no memo at {path}")
+        # The keys of the file, so that most questions for one that is not there need not go to it. A reader asks the
+        # file itself: another process may be writing it.
+        self._keys: set[bytes] | None = None if read_only else set()
+        self._last_row, self._version, self._next_look = 0, -1, 0.0
         try:
             self._db = self._connect_to_read() if read_only else self._connect_to_write()
         except (sqlite3.Error, OSError) as error:
@@ -154,6 +159,11 @@ class Store:
 
     def find(self, key: bytes) -> Known:
         """What is stored for a key (nothing is an empty `Known`); rows behind a damaged one are not counted."""
+        if self._keys is not None and key not in self._keys and not self._came(key):
+            return Known()
+        return self._stored(key)
+
+    def _stored(self, key: bytes) -> Known:
         known, pieces = Known(), array("I")
         rows = self._db.execute(
             "SELECT start, finished, dropped, content FROM segments WHERE key = ? ORDER BY start", (key,)
@@ -168,6 +178,19 @@ class Store:
             known = Known((), bool(finished), dropped, seal)
         return Known(tuple(pieces), known.finished, known.dropped, known.seal)
 
+    def _came(self, key: bytes) -> bool:
+        """Whether another process has stored this key since we looked, which is not long ago."""
+        assert self._keys is not None
+        if time.monotonic() >= self._next_look:
+            self._next_look = time.monotonic() + _LOOK_SECONDS
+            ((version,),) = self._db.execute("PRAGMA data_version")
+            if version != self._version:
+                rows = self._db.execute("SELECT rowid, key FROM segments WHERE rowid > ?", (self._last_row,)).fetchall()
+                self._keys.update(stored for _, stored in rows)
+                self._last_row = max((row for row, _ in rows), default=self._last_row)
+                self._version = version
+        return key in self._keys
+
     def extend(
         self, key: bytes, mark: Mark | None, tokens: Tokens, finished: bool, dropped: int, base: int | None = None
     ) -> Mark | None:
@@ -178,16 +201,16 @@ class Store:
         it is corrected where the engine began again and said something else.
         """
         own = mark is not None and base is not None and base < mark.length and self._ends_at(key, mark)
-        if own and mark is not None and self.find(key).tokens != tokens[: mark.length]:
+        if own and mark is not None and self._stored(key).tokens != tokens[: mark.length]:
             self._db.execute("DELETE FROM segments WHERE key = ? AND start >= ?", (key, base))
-            mark = self.find(key).mark
+            mark = self._stored(key).mark
         if mark == Mark():  # the usual case: if another row is there, the insertion says so
             try:
                 return self._append(key, mark, tokens, finished, dropped)
             except sqlite3.IntegrityError:
                 mark = None
         if mark is None or len(tokens) < mark.length or not self._ends_at(key, mark):
-            stored = self.find(key)
+            stored = self._stored(key)
             ours = (len(tokens) + dropped, finished)
             if ours <= (len(stored.tokens) + stored.dropped, stored.finished) and stored.seal:
                 return stored.mark if stored.tokens[: len(tokens)] == tokens else None
@@ -206,6 +229,8 @@ class Store:
         self._db.execute(
             "INSERT INTO segments VALUES (?, ?, ?, ?, ?)", (key, mark.length, int(finished), dropped, packed + seal)
         )
+        if self._keys is not None:
+            self._keys.add(key)
         return Mark(len(tokens), seal)
 
     def _ends_at(self, key: bytes, mark: Mark) -> bool:

@@ -6,6 +6,7 @@ import random
 import sqlite3
 import subprocess
 import sys
+import time
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -274,6 +275,33 @@ with tests.Memo(tests.fresh(int(sys.argv[1])), Path({str(path)!r}), tests.MODEL,
     with Memo(fresh(), path, MODEL) as memo:
         run_jobs(jobs(120), memo)
         assert memo.generated_tokens == 0
+
+
+def test_what_another_process_stores_is_seen_within_a_moment_and_stays(path: Path) -> None:
+    ours, theirs = Store(path), Store(path)
+    assert ours.find(b"key").tokens == ()
+    with theirs.transaction():
+        theirs.extend(b"key", Mark(), (1, 2), True, 0)
+        theirs.extend(b"another", Mark(), (7,), True, 0)
+    with ours.transaction():
+        overlooked = ours.find(b"key").mark
+        assert ours.extend(b"key", overlooked, (1, 9, 9), True, 0) is None, "what was first stays"
+    time.sleep(0.15)
+    assert ours.find(b"another").tokens == (7,)
+    assert ours.find(b"key").tokens == (1, 2)
+    ours.close()
+    theirs.close()
+
+
+@pytest.mark.parametrize("tokens", [40, 130, 340, 400, 680, 1000, 3000])
+def test_a_token_takes_less_than_eight_bytes_however_long_the_replies_are(path: Path, tokens: int) -> None:
+    store, draw = Store(path), random.Random(0)
+    with store.transaction():
+        for key in range(60):
+            ids = tuple(draw.randrange(150_000) for _ in range(tokens))  # which cannot be compressed
+            store.extend(key.to_bytes(12), Mark(), ids, True, 0)
+    store.close()
+    assert path.stat().st_size < 8 * 60 * tokens
 
 
 def test_a_token_takes_less_than_eight_bytes(path: Path) -> None:
