@@ -70,6 +70,7 @@ class Job:
 
     sampling: (name, value) pairs for the engine; `seed`, when given, is the seed of the first round.
     thinking_sampling: the same for the thinking, where it is sampled differently from the answer.
+    keep: whether its session is wanted at the end; if not (only a memo's sake is it run for), its text is let go.
     """
 
     policy: Policy
@@ -77,6 +78,7 @@ class Job:
     label: str = "question"
     sampling: tuple[tuple[str, Any], ...] = ()
     thinking_sampling: tuple[tuple[str, Any], ...] | None = None
+    keep: bool = True
 
 
 class Progress(Protocol):
@@ -133,6 +135,8 @@ def run_jobs(
                 if progress is not None:
                     progress.update(sessions[key], reply, done=done)
                 if done:
+                    if not jobs[key].keep:
+                        sessions[key] = replace(sessions[key], prompt=(), spans=())
                     _fill(submit, waiting, 1)
     except BaseException as error:
         engine.cancel()  # a later run must not get replies to this one's requests

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -59,6 +59,10 @@ class BudgetForcingLM:
     tokenizer: Any
     progress_label = "Thinking (s1)"  # before the progress bar
     reuse = Reuse()  # of the last `generate_until`
+    # Other budgets (as `budget_defaults`) whose sessions run along in the next `generate_until`, so that the memo has
+    # them; and what became of each.
+    ahead: Sequence[Mapping[str, Any]] = ()
+    reuse_ahead: Sequence[Reuse] = ()
     _format: Format | None = None
 
     def generate_until(self, requests: list[Instance], disable_tqdm: bool = False) -> list[str]:
@@ -67,14 +71,22 @@ class BudgetForcingLM:
         `n` (or `repeats`) in gen_kwargs asks for several samples of each request: the harness takes one response
         per request, so the earlier ones are put into `request.resps`, where it appends the last.
         """
-        settings = self._settings(requests)
+        settings = self._settings(requests, self.budget_defaults)
         samples = [(index, sample) for index, chosen in enumerate(settings) for sample in range(chosen.samples)]
-        jobs = self._jobs(requests, settings)
-        with (
-            self._remembering() as engine,
-            Bar(len(jobs), engine, self.progress_label, hidden=disable_tqdm or getattr(self, "rank", 0) != 0) as bar,
-        ):
-            sessions = run_jobs(jobs, engine, max_in_flight=self.max_in_flight, progress=bar)
+        with self._remembering() as engine:
+            passes = [self._jobs(requests, settings)]
+            for budget in self.ahead if isinstance(engine, Memo) else ():
+                passes.append(self._jobs(requests, self._settings(requests, budget), keep=False))
+            # A question's sessions side by side: what they share is generated for the first of them, and the others,
+            # which wait for it, go on from there while it is still in the engine's prefix cache.
+            jobs = [job for side_by_side in zip(*passes, strict=True) for job in side_by_side]
+            in_flight = None if self.max_in_flight is None else self.max_in_flight * len(passes)
+            hidden = disable_tqdm or getattr(self, "rank", 0) != 0
+            try:
+                with Bar(len(jobs), engine, self.progress_label, hidden=hidden) as bar:
+                    sessions = run_jobs(jobs, engine, max_in_flight=in_flight, progress=bar)[:: len(passes)]
+            finally:
+                self.reuse, *self.reuse_ahead = _reuse(engine, len(passes))
         _log_summary(sessions, settings)
 
         responses: list[str] = []
@@ -112,7 +124,6 @@ class BudgetForcingLM:
     def _remembering(self) -> Iterator[Engine]:
         """The engine, inside the memo where there is one."""
         path = memo_path(self.budget_defaults)
-        self.reuse = Reuse()
         if path is None:
             yield self.engine
             return
@@ -128,23 +139,22 @@ class BudgetForcingLM:
             try:
                 yield memo
             finally:
-                self.reuse = Reuse(memo.reused_tokens, memo.generated_tokens)
-                reused, generated = self.reuse.reused_tokens, self.reuse.generated_tokens
+                reused, generated = memo.reused_tokens, memo.generated_tokens
                 logger.info("memo %s: %s tokens reused, %s generated", path, f"{reused:,}", f"{generated:,}")
 
     # From requests to jobs.
 
-    def _settings(self, requests: list[Instance]) -> list[Settings]:
+    def _settings(self, requests: list[Instance], budget_defaults: Mapping[str, Any]) -> list[Settings]:
         known: dict[str, Settings] = {}
         chosen = []
         for request in requests:
             key = json.dumps(request.args[1], sort_keys=True, default=str)
             if key not in known:
-                known[key] = resolve(self.budget_defaults, request.args[1], self.sampling_names)
+                known[key] = resolve(budget_defaults, request.args[1], self.sampling_names)
             chosen.append(known[key])
         return chosen
 
-    def _jobs(self, requests: list[Instance], settings: list[Settings]) -> list[Job]:
+    def _jobs(self, requests: list[Instance], settings: list[Settings], keep: bool = True) -> list[Job]:
         prompts: dict[tuple[str, str, str], tuple[str, Tokens]] = {}
         policies = Policies(self.tokenizer, self.eos_ids, self.engine.context_window)
         # The harness repeats the same Instance object: a repeat is known by order only.
@@ -167,7 +177,7 @@ class BudgetForcingLM:
                 repeat = turn * early + sample if sample < early else times[id(request)] * early + turn
                 label = f"{request.task_name} question {request.doc_id}" + (f" repeat {repeat}" if repeat else "")
                 thinking = chosen.thinking_sampling and self._seeded(chosen.thinking_sampling, repeat)
-                jobs.append(Job(policy, tokens, label, self._seeded(chosen.sampling, repeat), thinking))
+                jobs.append(Job(policy, tokens, label, self._seeded(chosen.sampling, repeat), thinking, keep))
         return jobs
 
     def _seeded(self, sampling: tuple[tuple[str, Any], ...], repeat: int) -> tuple[tuple[str, Any], ...]:
@@ -260,6 +270,17 @@ class BudgetForcingLM:
 
     def _decode(self, tokens: Tokens) -> str:
         return self.tokenizer.decode(list(tokens), skip_special_tokens=False)  # type: ignore[no-any-return]
+
+
+def _reuse(engine: Engine, passes: int) -> list[Reuse]:
+    """Per pass, of which pass n has the jobs n, n + passes, ...; zeros for an engine that remembers nothing."""
+    if not isinstance(engine, Memo):
+        return [Reuse()] * passes
+    return [Reuse(*(_sum_every(passes, n, told) for told in (engine.reused, engine.generated))) for n in range(passes)]
+
+
+def _sum_every(step: int, first: int, told: Mapping[Any, int]) -> int:
+    return sum(tokens for key, tokens in told.items() if key % step == first)
 
 
 def _log_summary(sessions: list[Session], settings: list[Settings]) -> None:

@@ -21,6 +21,7 @@ import logging
 import sqlite3
 import time
 from array import array
+from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
@@ -89,8 +90,8 @@ class Memo(Engine):
         read_only: bool = False,
     ) -> None:
         self.context_window = inner.context_window
-        self.reused_tokens = 0  # returned without asking the inner engine
-        self.generated_tokens = 0  # by the inner engine
+        self.reused: Counter[Hashable] = Counter()  # tokens returned without asking the inner engine, by request key
+        self.generated: Counter[Hashable] = Counter()  # tokens by the inner engine, by the key that asked for them
         self._inner = inner
         self._store = Store(path, read_only=read_only)
         self._read_only = read_only
@@ -113,6 +114,14 @@ class Memo(Engine):
             changes = difference(identity, [known.identity for known in before])
             if changes:
                 logger.info("the memo %s holds another model's tokens, which are not used (%s)", path, changes)
+
+    @property
+    def reused_tokens(self) -> int:
+        return self.reused.total()
+
+    @property
+    def generated_tokens(self) -> int:
+        return self.generated.total()
 
     # The Engine protocol.
 
@@ -175,14 +184,14 @@ class Memo(Engine):
         known = self._find(entry)
         reply = _answer(request, known)
         if reply is not None:
-            self.reused_tokens += len(reply.tokens) + reply.dropped
+            self.reused[key] += len(reply.tokens) + reply.dropped
             self._ready.append((key, reply))
             return
         if known.dropped or not _RESUMABLE.issuperset(name for name, _ in request.sampling):
             asked = _Asked(entry, (), None)
         else:
             asked = _Asked(entry, known.tokens, known.mark)
-        self.reused_tokens += len(asked.known)
+        self.reused[key] += len(asked.known)
         self._asked[key] = asked
         self._leaders[entry] = []
         self._inner.submit(key, _tail(request, asked.known))
@@ -191,7 +200,7 @@ class Memo(Engine):
         """The inner engine's replies, joined to what was known, stored, and taken up by who waited for an equal one."""
         replies, waiting = [], []
         for key, tail in came:
-            self.generated_tokens += len(tail.tokens) + tail.dropped
+            self.generated[key] += len(tail.tokens) + tail.dropped
             asked = self._asked.pop(key, None)
             if asked is not None:
                 if asked.known:

@@ -1,7 +1,9 @@
 """A sweep: one model, many budgets, every token generated once; each setting's files are those of a run of its own.
 
 The greedy trace of the longest setting contains the thinking of all others (fewer waits: it ends earlier; a smaller
-budget: it is cut), so the longest runs first, through the memo, and the others generate little more than their answers.
+budget: it is cut). So all settings run in one pass through the memo: of each question the longest leads, and the others
+branch off where they end, to generate little more than their answers, in the same batches. Then every setting is
+evaluated from the memo, as if it had been run alone.
 """
 
 from __future__ import annotations
@@ -15,8 +17,8 @@ from typing import Any
 
 from s1_models.evaluation import Finished, LoadedTasks, evaluate
 from s1_models.forcing import BudgetError
-from s1_models.lm import default_options
-from s1_models.options import ALIASES, OptionError, split_options
+from s1_models.lm import Reuse, default_options
+from s1_models.options import ALIASES, OptionError, memo_path, split_options
 
 MANIFEST = "sweep.json"
 SWEPT = ("num_waits", "max_thinking_tokens")
@@ -96,7 +98,8 @@ def run_sweep(
 
     load_model gives a `BudgetForcingLM`; it is called once, and not at all when nothing is left to do. memo: path of
     the memo, where `sweep.model_args` names none. report: told of every finished setting, those of an earlier run
-    included. What has finished stays when a later setting fails or is interrupted.
+    included. What has finished stays when a later setting fails or is interrupted. In the manifest the seconds of the
+    first setting are those of the pass over all of them.
     """
     manifest = Manifest.open(output, sweep, versions)
     for row in manifest.rows:
@@ -115,9 +118,13 @@ def run_sweep(
         limit, context = setting.max_thinking_tokens, lm.engine.context_window
         if limit is not None and limit >= context:
             raise BudgetError(f"max_thinking_tokens={limit} does not fit a context of {context} tokens: leave it out")
-    for setting in waiting:
-        lm.budget_defaults = default_options({"memo": memo, **ours, **setting.options}, lm.sampling_names)
-        lm.progress_label = f"{sweep.settings.index(setting) + 1}/{len(sweep.settings)} {setting}"
+    options = [default_options({"memo": memo, **ours, **setting.options}, lm.sampling_names) for setting in waiting]
+    at_once = memo_path(options[0]) is not None  # else every setting generates for itself
+    ahead: Sequence[Reuse] = [Reuse()] * len(options)
+    for place, setting in enumerate(waiting):
+        lm.budget_defaults = options[place]
+        lm.ahead = options[1:] if at_once and not place else ()
+        lm.progress_label = f"{len(waiting)} settings" if lm.ahead else str(setting)
         started = time.perf_counter()
         finished = evaluate(
             lm,
@@ -127,11 +134,14 @@ def run_sweep(
             output=output / setting.folder,
             **sweep.arguments,
         )
+        if lm.ahead:
+            ahead = [Reuse(), *(lm.reuse_ahead or ahead[1:])]
+        new = lm.reuse.generated_tokens + ahead[place].generated_tokens
         row = {
             **setting.options,
             "seconds": round(time.perf_counter() - started, 3),
-            "tokens_new": lm.reuse.generated_tokens,
-            "tokens_reused": lm.reuse.reused_tokens,
+            "tokens_new": new,
+            "tokens_reused": lm.reuse.reused_tokens + lm.reuse.generated_tokens - new,
             "files": [str(file.relative_to(output)) for file in finished.files],
             "tasks": {task: summarise(finished, task) for task in finished.samples},
         }

@@ -26,9 +26,10 @@ from s1_models.sweep import SWEPT, Sweep, choose_settings, run_sweep
 DESCRIPTION = """\
 The test-time-scaling curve of a model in one pass: accuracy against how long it may, or must, think.
 
-The model is loaded once and the longest setting runs first. Every shorter one is a part of it, so it costs little more
-than its answers. Each setting gets its own folder in DIR with the files lm_eval would have written for it alone, so
-`s1-report curve DIR` draws the figure. Ctrl-C keeps what is finished; the same command again goes on from there.
+The model is loaded once and all settings run together: of every question the longest setting leads, and the shorter
+ones, which are parts of its trace, branch off for little more than their answers. Each setting gets its own folder in
+DIR with the files lm_eval would have written for it alone, so `s1-report curve DIR` draws the figure. Ctrl-C keeps what
+was generated; the same command again goes on from there.
 
 Which settings: every number of waits at the largest budget, and every smaller budget at the fewest waits (the two
 lines of the s1 paper's figures). --cross runs every number of waits at every budget.
@@ -199,7 +200,7 @@ def make_table(rows: Sequence[Mapping[str, Any]]) -> Table:
         box=None,
         padding=(0, 2, 0, 0),
         caption="95 %: interval of the accuracy. new: tokens generated for this setting, all tasks together; "
-        "reused: taken from the memo.",
+        "reused: shared with another setting. seconds: the first line's hold the generation of all.",
         caption_justify="left",
     )
     table.add_column("waits", justify="right")

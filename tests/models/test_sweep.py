@@ -187,21 +187,17 @@ def test_the_same_command_again_loads_no_model_and_more_settings_run_alone(tmp_p
     assert sum(row["tokens_new"] for row in manifest(tmp_path)["settings"]) == 0, "the memo has them all"
 
 
-def test_an_interrupted_sweep_keeps_what_is_finished_and_goes_on(
+def test_a_sweep_interrupted_while_it_generates_goes_on_where_it_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(ScriptedLM, "fail_after", 20)
     with pytest.raises(SystemExit) as stop:
         run_sweep(tmp_path, *CURVE)
     assert stop.value.code == 130
-    kept = manifest(tmp_path)["settings"]
-    assert 1 <= len(kept) < 5
-    printed = capsys.readouterr()
-    assert f"{len(kept)} of 5 settings are finished: the same command again goes on" in " ".join(printed.err.split())
-    assert "s1_nano" in printed.out, "the table of what is finished"
+    said = " ".join(capsys.readouterr().err.split())
+    assert "of 60 questions were finished; 0 of 5 settings are finished: the same command again goes on" in said
     monkeypatch.setattr(ScriptedLM, "fail_after", None)
     run_sweep(tmp_path, *CURVE)
-    assert manifest(tmp_path)["settings"][: len(kept)] == kept
     unbroken = tmp_path / "unbroken"
     run_sweep(unbroken, *CURVE)
     interrupted, resumed, whole = (lm.engine.asked_tokens for lm in ScriptedLM.made)
@@ -209,6 +205,36 @@ def test_an_interrupted_sweep_keeps_what_is_finished_and_goes_on(
     for row in manifest(unbroken)["settings"]:
         folder = f"wait{row['num_waits']}_think{row['max_thinking_tokens']}"
         assert samples(tmp_path / folder) == samples(unbroken / folder)
+
+
+def test_a_sweep_interrupted_between_two_settings_keeps_what_is_finished(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*arguments: Any, **options: Any) -> Any:
+        if len(manifest(tmp_path)["settings"]) == 2:
+            raise KeyboardInterrupt
+        return evaluate(*arguments, **options)
+
+    monkeypatch.setattr("s1_models.sweep.evaluate", interrupted)
+    with pytest.raises(SystemExit) as stop:
+        run_sweep(tmp_path, *CURVE)
+    assert stop.value.code == 130
+    printed = capsys.readouterr()
+    assert "interrupted; 2 of 5 settings are finished: the same command again goes on" in " ".join(printed.err.split())
+    assert "s1_nano" in printed.out, "the table of what is finished"
+    kept = manifest(tmp_path)["settings"]
+    monkeypatch.setattr("s1_models.sweep.evaluate", evaluate)
+    run_sweep(tmp_path, *CURVE)
+    assert manifest(tmp_path)["settings"][:2] == kept
+    assert ScriptedLM.made[1].engine.asked_tokens == 0, "the first pass had generated everything"
+
+
+def test_without_a_memo_every_setting_of_a_sweep_generates_for_itself(tmp_path: Path) -> None:
+    run_sweep(tmp_path / "memo", *CURVE)
+    run_sweep(tmp_path / "none", *CURVE, "--model_args", f"pretrained={NANO},max_answer_tokens=16,memo=off")
+    with_memo, without = (lm.engine.asked_tokens for lm in ScriptedLM.made)
+    rows = manifest(tmp_path / "memo")["settings"]
+    assert without == sum(row["tokens_new"] + row["tokens_reused"] for row in rows) > with_memo
 
 
 def test_a_sampled_sweep_gives_each_repeat_its_own_text_and_reuses_it(tmp_path: Path) -> None:
