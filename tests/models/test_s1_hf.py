@@ -453,6 +453,13 @@ def test_the_batch_size_nobody_chose_does_not_make_it_serial(caplog: pytest.LogC
     assert load(batch_size=1, max_batch_size=1).max_in_flight == 1
 
 
+def test_it_runs_on_what_there_is() -> None:
+    from s1_models.engine_hf import S1HF
+
+    lm = S1HF(pretrained=str(NANO))
+    assert lm.device.type == ("cuda" if torch.cuda.is_available() else "cpu")
+
+
 def test_the_switch_for_thinking_reaches_the_chat_template() -> None:
     for given, seen in ((None, "True"), (True, "True"), (False, "False")):
         lm = load(enable_thinking=given)
