@@ -335,7 +335,7 @@ def main() -> None:
     parser.add_argument("--report", metavar="NAME", help="also write benchmarks/reports/NAME.md")
     options = parser.parse_args()
     plan = Plan(options.engine, options.questions, flush_seconds=options.flush_seconds)
-    result = {"engine": plan.engine, "questions": plan.questions, **crash(plan, options.kills, (1.0, 9.0))}
+    result = {"engine": plan.engine, "questions": plan.questions, **crash(plan, options.kills, (0.5, 6.0))}
     if options.report:
         _report(options.report, result)
     print(json.dumps(result))
