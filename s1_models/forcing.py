@@ -267,16 +267,21 @@ class BudgetForcing(Policy):
         """The session after this reply: one row of the table."""
         if session.phase not in (Phase.THINKING, Phase.ANSWERING):
             raise ValueError(f"a session in phase {session.phase.name} takes no reply")
-        told = _append(session, reply.tokens, session.phase, forced=False)
-        told = replace(told, dropped_tokens=session.dropped_tokens + reply.dropped, replies=session.replies + 1)
+        told = replace(
+            session,
+            spans=_append(session.spans, reply.tokens, session.phase, forced=False),
+            dropped_tokens=session.dropped_tokens + reply.dropped,
+            replies=session.replies + 1,
+        )
         if session.phase is Phase.ANSWERING:
             return replace(told, phase=Phase.DONE, answer_cut_off=reply.finish is Finish.LENGTH)
         if reply.finish is Finish.LENGTH:
             return self._cut_off(told)
         if self._may_wait(told, reply):
-            waiting = _append(told, self.marks.wait, Phase.THINKING, forced=True)
-            return replace(waiting, waits_used=told.waits_used + 1)
-        return replace(_append(told, self.marks.close, Phase.ANSWERING, forced=True), phase=Phase.ANSWERING)
+            waiting = _append(told.spans, self.marks.wait, Phase.THINKING, forced=True)
+            return replace(told, spans=waiting, waits_used=told.waits_used + 1)
+        closed = _append(told.spans, self.marks.close, Phase.ANSWERING, forced=True)
+        return replace(told, spans=closed, phase=Phase.ANSWERING)
 
     def _may_wait(self, session: Session, reply: Reply) -> bool:
         used, wait = session.thinking_tokens, len(self.marks.wait)
@@ -288,12 +293,10 @@ class BudgetForcing(Policy):
     def _cut_off(self, session: Session) -> Session:
         before = session.spans[-1].tokens if session.spans else session.prompt
         newline = () if before and before[-1] in self.marks.line_ends else self.marks.newline
-        ended = _append(session, newline + self.marks.cut_off, Phase.ANSWERING, forced=True)
-        return replace(ended, phase=Phase.ANSWERING, cut_off=True)
+        ended = _append(session.spans, newline + self.marks.cut_off, Phase.ANSWERING, forced=True)
+        return replace(session, spans=ended, phase=Phase.ANSWERING, cut_off=True)
 
 
-def _append(session: Session, tokens: Tokens, phase: Phase, *, forced: bool) -> Session:
-    """The session with a span more; an empty span is not recorded."""
-    if not tokens:
-        return session
-    return replace(session, spans=(*session.spans, Span(tokens, phase, forced)))
+def _append(spans: tuple[Span, ...], tokens: Tokens, phase: Phase, *, forced: bool) -> tuple[Span, ...]:
+    """The spans and one more; an empty one is not recorded."""
+    return (*spans, Span(tokens, phase, forced)) if tokens else spans
