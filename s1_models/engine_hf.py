@@ -76,8 +76,8 @@ class S1HF(BudgetForcingLM, HFLM):  # type: ignore[misc]
         self.default_seed = int(seed)
         self.template_thinks = take_thinking_switch(rest)
         self._given = {"pretrained": pretrained, **rest}
-        # HFLM's own default is "cuda", also where there is none; None is what there is.
-        super().__init__(pretrained=pretrained, **{"device": None, **rest})
+        # HFLM's own default is "cuda", also where there is none; "" is what there is.
+        super().__init__(pretrained=pretrained, **{**rest, "device": rest.get("device") or ""})
         self.chat_template_args = {**self.chat_template_args, "enable_thinking": self.template_thinks}
         self.eos_ids = end_ids(self.tokenizer, getattr(self.model.generation_config, "eos_token_id", None))
         self.max_in_flight = self._choose_rows()
