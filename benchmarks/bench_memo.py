@@ -88,11 +88,16 @@ def run(jobs: list[Job], engine: Engine, in_flight: int | None, memo: Path | Non
     }
 
 
+def scripted_jobs(questions: int, budget: Budget) -> list[Job]:
+    """Questions of 400 tokens for the scripted engine."""
+    marks = Marks((1,), (2,), (2, 3), (4,), (5,), frozenset({6, 7}), frozenset({7}))
+    policy = BudgetForcing(budget, marks, Instant.context_window)
+    return [Job(policy, tuple(range(n, n + 400)), sampling=GREEDY) for n in range(questions)]
+
+
 def bench_scripted(questions: int, waits: int, repetitions: int, folder: Path) -> dict[str, float]:
     """Microseconds per request inside the memo: on an empty file (find, store) and on a full one (find)."""
-    marks = Marks((1,), (2,), (2, 3), (4,), (5,), frozenset({6, 7}), frozenset({7}))
-    policy = BudgetForcing(Budget(num_waits=waits), marks, Instant.context_window)
-    jobs = [Job(policy, tuple(range(n, n + 400)), sampling=GREEDY) for n in range(questions)]
+    jobs = scripted_jobs(questions, Budget(num_waits=waits))
     empty, full = [], []
     for repetition in range(repetitions):
         memo = folder / f"scripted{repetition}.sqlite"
@@ -107,11 +112,9 @@ def bench_scripted(questions: int, waits: int, repetitions: int, folder: Path) -
 
 def measure_growth(folder: Path) -> dict[str, float]:
     """Bytes of the file per generated token, for replies of several lengths from a vocabulary like Qwen2.5's."""
-    marks = Marks((1,), (2,), (2, 3), (4,), (5,), frozenset({6, 7}), frozenset({7}))
-    policy = BudgetForcing(Budget(num_waits=4, max_answer_tokens=max(REPLY_TOKENS)), marks, Instant.context_window)
+    jobs = scripted_jobs(100, Budget(num_waits=4, max_answer_tokens=max(REPLY_TOKENS)))
     grown = {}
     for tokens in REPLY_TOKENS:
-        jobs = [Job(policy, tuple(range(n, n + 400)), sampling=GREEDY) for n in range(100)]
         told = run(jobs, Instant(tokens, 151_936), None, folder / f"growth{tokens}.sqlite")
         grown[str(tokens)] = round(told["bytes"] / told["generated"], 2)
     return grown

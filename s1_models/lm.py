@@ -60,7 +60,7 @@ class BudgetForcingLM:
     progress_label = "Thinking (s1)"  # before the progress bar
     reuse = Reuse()  # of the last `generate_until`
     # Other budgets (as `budget_defaults`) whose sessions run along in the next `generate_until`, so that the memo has
-    # them; and what became of each.
+    # them (there must be one); and what became of each.
     ahead: Sequence[Mapping[str, Any]] = ()
     reuse_ahead: Sequence[Reuse] = ()
     _format: Format | None = None
@@ -75,7 +75,7 @@ class BudgetForcingLM:
         samples = [(index, sample) for index, chosen in enumerate(settings) for sample in range(chosen.samples)]
         with self._remembering() as engine:
             passes = [self._jobs(requests, settings)]
-            for budget in self.ahead if isinstance(engine, Memo) else ():
+            for budget in self.ahead:
                 passes.append(self._jobs(requests, self._settings(requests, budget), keep=False))
             # A question's sessions side by side: what they share is generated for the first of them, and the others,
             # which wait for it, go on from there while it is still in the engine's prefix cache.

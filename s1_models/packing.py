@@ -21,7 +21,7 @@ def pack(tokens: Tokens) -> bytes:
         ids.byteswap()
     raw = ids.tobytes()
     width = max(1, (max(tokens).bit_length() + 7) // 8)
-    planes = bytes(tokens) if width == 1 else b"".join([raw[plane :: ids.itemsize] for plane in range(width)])
+    planes = b"".join(raw[plane :: ids.itemsize] for plane in range(width))
     deflated = zlib.compress(planes, 6) if len(planes) > 64 else planes
     if len(deflated) < len(planes):
         return bytes([width + 16]) + deflated

@@ -17,7 +17,7 @@ from typing import Any
 
 from s1_models.evaluation import Finished, LoadedTasks, evaluate
 from s1_models.forcing import BudgetError
-from s1_models.lm import Reuse, default_options
+from s1_models.lm import default_options
 from s1_models.options import ALIASES, OptionError, memo_path, split_options
 
 MANIFEST = "sweep.json"
@@ -120,7 +120,7 @@ def run_sweep(
             raise BudgetError(f"max_thinking_tokens={limit} does not fit a context of {context} tokens: leave it out")
     options = [default_options({"memo": memo, **ours, **setting.options}, lm.sampling_names) for setting in waiting]
     at_once = memo_path(options[0]) is not None  # else every setting generates for itself
-    ahead: Sequence[Reuse] = [Reuse()] * len(options)
+    early = [0] * len(options)  # tokens that were generated for a setting in the pass over all of them
     for place, setting in enumerate(waiting):
         lm.budget_defaults = options[place]
         lm.ahead = options[1:] if at_once and not place else ()
@@ -135,8 +135,8 @@ def run_sweep(
             **sweep.arguments,
         )
         if lm.ahead:
-            ahead = [Reuse(), *(lm.reuse_ahead or ahead[1:])]
-        new = lm.reuse.generated_tokens + ahead[place].generated_tokens
+            early[1:] = [reuse.generated_tokens for reuse in lm.reuse_ahead]
+        new = lm.reuse.generated_tokens + early[place]
         row = {
             **setting.options,
             "seconds": round(time.perf_counter() - started, 3),
