@@ -229,39 +229,60 @@ def events(folder: Path, number: int) -> Iterator[dict[str, Any]]:
 
 
 def crash(plan: Plan, kills: int, seconds: tuple[float, float], seed: int = 0) -> dict[str, Any]:
-    """Kills a run `kills` times, each `seconds` (least, most) after its start, and says what that cost."""
+    """Kills runs `kills` times, each `seconds` (least, most) after its start, and says what that cost.
+
+    A run that is over before its kills are used up leaves them to another one, from an empty memo. Raises RuntimeError
+    for a plan whose runs are over before their first kill.
+    """
     draw = random.Random(seed)
+    delays = [draw.uniform(*seconds) for _ in range(kills)]
+    tolls: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        unbroken = start_child(plan, folder, 0, remember=False)
-        if unbroken.wait(timeout=1800):
-            raise RuntimeError((folder / "output0.txt").read_text()[-2000:])
-        expected = json.loads((folder / "sessions0.json").read_text())
-        moments: list[float] = []
-        outlived: list[float] = []
-        number = 0
-        while True:
-            number += 1
-            child = start_child(plan, folder, number, remember=True)
-            wait_for_start(child, folder, number)
-            try:
-                child.wait(draw.uniform(*seconds) if len(moments) < kills else 1800)
-            except subprocess.TimeoutExpired:
-                moment, stayed = kill(child)
-                moments.append(moment)
-                outlived.append(stayed)
-                print(f"killed {len(moments)} of {kills}; its children were gone after {stayed:.1f} s", flush=True)
-                continue
-            if child.returncode:
-                raise RuntimeError((folder / f"output{number}.txt").read_text()[-2000:])
-            break
-        sessions = json.loads((folder / f"sessions{number}.json").read_text())
-        told = count(folder, number, moments)
-    told["kills"] = len(moments)
-    told["different_sessions"] = sum(one != other for one, other in zip(sessions, expected, strict=True))
-    told["seconds_children_outlived"] = round(max(outlived, default=0.0), 1)
-    told["flush_seconds"] = plan.flush_seconds
-    return told
+        unbroken = Path(name) / "unbroken"
+        unbroken.mkdir()
+        if start_child(plan, unbroken, 0, remember=False).wait(timeout=1800):
+            raise RuntimeError((unbroken / "output0.txt").read_text()[-2000:])
+        expected = json.loads((unbroken / "sessions0.json").read_text())
+        while delays:
+            folder = Path(name) / f"run{len(tolls)}"
+            folder.mkdir()
+            tolls.append(crash_one_run(plan, folder, delays, expected))
+            if not tolls[-1]["kills"]:
+                raise RuntimeError(f"the run was over before it could be killed: give {plan} more work, or kill sooner")
+    told = {figure: (max if "seconds" in figure else sum)(toll[figure] for toll in tolls) for figure in tolls[0]}
+    return {**told, "runs": len(tolls), "flush_seconds": plan.flush_seconds}
+
+
+def crash_one_run(plan: Plan, folder: Path, delays: list[float], expected: list[Any]) -> dict[str, Any]:
+    """Kills a run after each of `delays` (seconds), which it takes from the list, lets it end and says what it cost."""
+    moments: list[float] = []
+    outlived: list[float] = []
+    number = 0
+    while True:
+        number += 1
+        child = start_child(plan, folder, number, remember=True)
+        wait_for_start(child, folder, number)
+        try:
+            child.wait(delays[0] if delays else 1800)
+        except subprocess.TimeoutExpired:
+            if not delays:
+                raise
+            delays.pop(0)
+            moment, stayed = kill(child)
+            moments.append(moment)
+            outlived.append(stayed)
+            print(f"killed, {len(delays)} kills to go; its children were gone after {stayed:.1f} s", flush=True)
+            continue
+        if child.returncode:
+            raise RuntimeError((folder / f"output{number}.txt").read_text()[-2000:])
+        break
+    sessions = json.loads((folder / f"sessions{number}.json").read_text())
+    return {
+        **count(folder, number, moments),
+        "kills": len(moments),
+        "different_sessions": sum(one != other for one, other in zip(sessions, expected, strict=True)),
+        "seconds_children_outlived": round(max(outlived, default=0.0), 1),
+    }
 
 
 def count(folder: Path, last: int, moments: Sequence[float]) -> dict[str, Any]:
@@ -343,7 +364,8 @@ def main() -> None:
 
 def _report(name: str, result: dict[str, Any]) -> None:
     lines = [
-        f"{result['questions']} questions with waits on the {result['engine']} engine, killed {result['kills']} times.",
+        f"{result['questions']} questions with waits on the {result['engine']} engine, killed {result['kills']} times "
+        f"({result['runs']} run{'s' * (result['runs'] > 1)} from an empty memo to the end).",
         "",
         "| figure | goal | measured |",
         "| --- | --- | --- |",

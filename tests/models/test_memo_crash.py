@@ -14,6 +14,12 @@ def test_a_run_killed_at_random_moments_goes_on_where_it_was() -> None:
     assert told["worst_loss_seconds"] <= plan.flush_seconds + told["worst_stall_seconds"]
 
 
+def test_a_run_too_short_to_be_killed_is_an_error() -> None:
+    plan = Plan(questions=2, in_flight=2, waits=0, seconds_per_token=0.0)
+    with pytest.raises(RuntimeError, match="over before it could be killed"):
+        crash(plan, 1, (60.0, 60.0))
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_twenty_kills_change_nothing() -> None:
