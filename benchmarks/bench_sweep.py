@@ -1,7 +1,7 @@
 """What does the whole test-time-scaling curve cost, beside its longest setting and beside its settings run one by one?
 
-The sweep of `s1-eval sweep` (every number of waits at the largest budget, smaller budgets at 0 waits) on the embedded
-model, float32, one engine, three ways per repetition, each from an empty memo and an empty prefix cache:
+The sweep of `s1-eval sweep` (every number of waits at the largest budget, smaller budgets at 0 waits), float32, one
+engine, three ways per repetition, each from an empty memo and an empty prefix cache:
 
 - longest: a sweep of the longest setting alone;
 - sweep: all settings, longest first, through one memo;
@@ -11,10 +11,14 @@ Counted are tokens the engine generated and wall seconds from the loaded engine 
 scoring and files included; loading the engine, lm_eval's index of tasks and the data left out: all three pay them
 alike, and with them the ratio to the longest would look better). Every setting's transcripts are compared token by
 token with those of the same setting run apart; an engine that is not batch-invariant may differ, and the rate is told.
-What limits the ratio: the share of answers, which every setting generates for itself. The last line is JSON.
+What limits the ratio: the share of answers, which every setting generates for itself, and, where a model decodes as
+fast as the embedded one, scoring and filing. SmolLM2-135M (see run_smollm2) is a model whose decoding dominates, here
+on MATH500 from S1_DATA_DIR; it was never taught to think, which changes no cost. The last line is JSON.
 
     python -m benchmarks.bench_sweep [--questions 200] [--num_waits 0,1,2,4] [--max_thinking_tokens 10,20,40,60,auto]
-                                     [--repetitions 3] [--report NAME]
+                                     [--max_answer_tokens 128] [--repetitions 3] [--report NAME]
+    S1_DATA_DIR=DIR python -m benchmarks.bench_sweep --model smollm2 --task math500 --questions 40 \\
+        --max_thinking_tokens 64,128,192,256,384 --max_answer_tokens 16 --repetitions 1
 """
 
 import argparse
@@ -29,25 +33,32 @@ from typing import Any
 from lm_eval.tasks import TaskManager
 
 from benchmarks.report import write_report
+from benchmarks.run_smollm2 import CACHE, convert
 from s1_models.evaluation import LoadedTasks
 from s1_models.sweep import Setting, Sweep, choose_settings, run_sweep
 from s1_models.sweep_command import parse_budgets, parse_numbers
 from s1_tasks import TASKS_DIR
 
 NANO = Path(__file__).parents[1] / "training/nano/checkpoints/tuned"
-MODEL_ARGS = {"pretrained": str(NANO), "dtype": "float32", "max_model_len": 1024}
+MODELS = {"nano": (NANO, 1024, "the embedded model"), "smollm2": (CACHE, 2048, "SmolLM2-135M-Instruct")}
+"""Folder, tokens of context, and the name in a report."""
 
 
 class Bench:
     """One loaded engine and one set of loaded tasks, shared by all sweeps."""
 
-    def __init__(self, questions: int, max_answer_tokens: int) -> None:
+    def __init__(self, model: str, task: str, questions: int, max_answer_tokens: int) -> None:
         from s1_models.engine_vllm import S1VLLM
 
-        self.lm = S1VLLM(**MODEL_ARGS)
-        manager = TaskManager(include_path=str(TASKS_DIR), include_defaults=False, metadata=dict(MODEL_ARGS))
-        self.tasks = LoadedTasks(manager, ["s1_nano"])
-        self.model_args = {**MODEL_ARGS, "max_answer_tokens": max_answer_tokens}
+        folder, context, _ = MODELS[model]
+        if model == "smollm2":
+            convert(folder)
+        engine_args = {"pretrained": str(folder), "dtype": "float32", "max_model_len": context}
+        self.lm = S1VLLM(**engine_args)
+        manager = TaskManager(include_path=str(TASKS_DIR), include_defaults=False, metadata=dict(engine_args))
+        self.task = task
+        self.tasks = LoadedTasks(manager, [task])
+        self.model_args = {**engine_args, "max_answer_tokens": max_answer_tokens}
         self.arguments = {"limit": questions}
 
     def sweep(self, settings: Sequence[Setting], folder: Path) -> tuple[float, int]:
@@ -55,7 +66,7 @@ class Bench:
         self.lm.model.reset_prefix_cache()
         started = time.perf_counter()
         manifest = run_sweep(
-            Sweep("s1_vllm", self.model_args, ["s1_nano"], settings, self.arguments),
+            Sweep("s1_vllm", self.model_args, [self.task], settings, self.arguments),
             lambda: self.lm,
             lambda: self.tasks,
             folder,
@@ -77,6 +88,8 @@ def transcripts(folder: Path) -> dict[int, list[Any]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", choices=tuple(MODELS), default="nano")
+    parser.add_argument("--task", default="s1_nano")
     parser.add_argument("--questions", type=int, default=200)
     parser.add_argument("--num_waits", type=parse_numbers, default=[0, 1, 2, 4])
     parser.add_argument("--max_thinking_tokens", type=parse_budgets, default=[10, 20, 40, 60, None])
@@ -85,7 +98,7 @@ def main() -> None:
     parser.add_argument("--report", metavar="NAME", help="also write benchmarks/reports/NAME.md")
     options = parser.parse_args()
     settings = choose_settings(options.num_waits, options.max_thinking_tokens)
-    bench = Bench(options.questions, options.max_answer_tokens)
+    bench = Bench(options.model, options.task, options.questions, options.max_answer_tokens)
     seconds: dict[str, list[float]] = {"longest": [], "sweep": [], "apart": []}
     tokens: dict[str, int] = {}
     different: dict[str, int] = {}
@@ -110,6 +123,8 @@ def main() -> None:
                 different[str(setting)] = max(different.get(str(setting), 0), differing)
     medians = {way: statistics.median(times) for way, times in seconds.items()}
     result = {
+        "model": options.model,
+        "task": options.task,
         "questions": options.questions,
         "settings": [str(setting) for setting in settings],
         "tokens": tokens,
@@ -136,8 +151,8 @@ def _median_ratio(above: Sequence[float], below: Sequence[float]) -> float:
 def _report(name: str, result: dict[str, Any]) -> None:
     over, apart = result["sweep_over_longest"], result["apart_over_sweep"]
     lines = [
-        "The embedded model, float32, vLLM's CPU build; "
-        f"{result['questions']} questions, {len(result['settings'])} settings: {'; '.join(result['settings'])}.",
+        f"{MODELS[result['model']][2]}, float32, vLLM's CPU build; {result['questions']} questions of "
+        f"{result['task']}, {len(result['settings'])} settings: {'; '.join(result['settings'])}.",
         "",
         "| | generated tokens | median seconds |",
         "| --- | --- | --- |",
