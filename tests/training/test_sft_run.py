@@ -55,6 +55,28 @@ def small(rows: Path, **changes: Any) -> Recipe:
     return replace(recipe, **{"epochs": 1, "global_batch": 8, **changes})
 
 
+def test_a_sharding_recipe_started_alone_is_told_of_torchrun_before_anything_is_loaded(
+    rows: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("LOCAL_RANK", raising=False)
+    with pytest.raises(RecipeError, match=r"torchrun --nproc-per-node 1 -m training\.sft run"):
+        train.run(train.Job(small(rows, model="not loaded", shard=True), tmp_path / "out"))
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_start_that_failed_does_not_stand_in_the_way_of_the_next(
+    rows: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_memory(recipe: Recipe) -> Any:
+        raise MemoryError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(train, "_load", no_memory)
+        with pytest.raises(MemoryError):
+            train.run(train.Job(small(rows), tmp_path / "out", max_steps=1))
+    assert train.run(train.Job(small(rows), tmp_path / "out", max_steps=1)).finished
+
+
 class StopAfter(TrainerCallback):
     def __init__(self, step: int) -> None:
         self.step = step

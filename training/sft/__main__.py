@@ -46,7 +46,12 @@ def recipes() -> None:
         gpus = str(recipe.gpus or "none")
         row = (recipe.name, recipe.model, recipe.data or "--data", str(recipe.block_size), f"{recipe.learning_rate:g}")
         table.add_row(*row, gpus, how)
-    Console(width=max(120, Console().width)).print(table)
+    console = Console(width=max(120, Console().width))
+    console.print(table)
+    console.print(
+        "\nFSDP needs a process group, also on one GPU: torchrun --nproc-per-node 1 -m training.sft run --recipe s1_7b",
+        highlight=False,
+    )
 
 
 @app.command(epilog="Example: torchrun --nproc-per-node 8 -m training.sft run --recipe s1_1_5b --out runs/s1-1.5b")

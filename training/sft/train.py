@@ -7,6 +7,7 @@ the weights of the loss are ours, so that a step is the recipe's global batch on
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 from collections.abc import Iterable, Sequence
@@ -30,7 +31,7 @@ from training.sft.families import Family, config_of, family_of, thinking_format
 from training.sft.progress import Watch, draw
 from training.sft.recipes import Recipe, RecipeError
 
-RUN = "run.json"  # in the output folder from the start: what is trained on what, so that a resumed run is the same
+RUN = "run.json"  # in the output folder from the first step on: what is trained on what, so that a resumed run is the same
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,7 @@ class PackedTrainer(SFTTrainer):
 def run(job: Job, callbacks: Sequence[TrainerCallback] = ()) -> Outcome:
     """Train, or go on training; write the checkpoint with its card. Raises the errors of recipe, family and data."""
     recipe = job.recipe
+    _launched(recipe)
     state = PartialState(cpu=not torch.cuda.is_available())
     main = state.is_main_process
     family = family_of(config_of(recipe.model))
@@ -97,7 +99,7 @@ def run(job: Job, callbacks: Sequence[TrainerCallback] = ()) -> Outcome:
             f"{steps} steps of {recipe.global_batch} sequences: {plan.processes} processes x {plan.accumulation} "
             f"micro-batches of at most {recipe.tokens_per_pass:,} tokens, {sum(plan.tokens[:steps]):,} tokens in all"
         )
-        _prepare(job, trained, plan)
+        _check(job, trained)
     state.wait_for_everyone()
 
     set_seed(recipe.seed)
@@ -110,6 +112,8 @@ def run(job: Job, callbacks: Sequence[TrainerCallback] = ()) -> Outcome:
         processing_class=tokenizer,
         peft_config=_adapter(recipe),
     )
+    if main:
+        _write_run(job, trained)
     trainer.remove_callback(PrinterCallback)  # Watch prints
     watch = Watch(plan, steps, recipe.epochs)
     for callback in (watch, *callbacks):
@@ -141,30 +145,48 @@ def _checkpoints(out: Path) -> Path:
     return out / "checkpoints"
 
 
-def _prepare(job: Job, trained: data.TrainingSet, plan: Schedule) -> None:
-    """Refuse to mix two runs in one folder; write down what this one is."""
+def _launched(recipe: Recipe) -> None:
+    """FSDP needs a process group, also of one process; it is known before anything is loaded."""
+    if recipe.shard and "LOCAL_RANK" not in os.environ:
+        raise RecipeError(
+            f"the recipe {recipe.name} shards with FSDP, and this process was started alone: start it with torchrun, "
+            "on one GPU as `torchrun --nproc-per-node 1 -m training.sft run ...`"
+        )
+
+
+def _settings(job: Job, trained: data.TrainingSet) -> dict[str, Any]:
+    """What a resumed run must have in common with its beginning, as JSON."""
     now = {"recipe": asdict(job.recipe), "data_sha256": trained.sha256, "max_steps": job.max_steps}
-    now = json.loads(json.dumps(now))  # tuples as lists, as they are read back
+    found: dict[str, Any] = json.loads(json.dumps(now))  # tuples as lists, as they are read back
+    return found
+
+
+def _check(job: Job, trained: data.TrainingSet) -> None:
+    """Refuse to mix two runs in one folder."""
     path = job.out / RUN
     if path.exists() and not job.resume:
         raise RecipeError(f"{job.out} holds a run already: --resume to go on with it, or another --out")
     if (job.out / checkpoint.RECORD).exists():
         raise RecipeError(f"the run in {job.out} is finished: use its checkpoint, or train anew in another --out")
     if path.exists():
-        before = json.loads(path.read_text())
+        before, now = json.loads(path.read_text()), _settings(job, trained)
         changed = [name for name in now if before.get(name) != now[name]]
         if changed:
             raise RecipeError(
                 f"{job.out} was started with another {' and '.join(changed)}: resume with the same, or take a new --out"
             )
+
+
+def _write_run(job: Job, trained: data.TrainingSet) -> None:
+    """Write down what the run is, once it can begin: a start that failed leaves nothing that refuses the next."""
     job.out.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(now, indent=2) + "\n")
+    (job.out / RUN).write_text(json.dumps(_settings(job, trained), indent=2) + "\n")
 
 
 def _arguments(job: Job, family: Family, plan: Schedule, steps: int) -> SFTConfig:
     recipe = job.recipe
     sharding: dict[str, Any] = {}
-    if recipe.shard and plan.processes > 0:
+    if recipe.shard:
         sharding = {
             "fsdp": True,
             "fsdp_config": {
