@@ -1,6 +1,7 @@
 """A whole run from 16 small sources to training rows: resumed, interrupted, viewed, drawn; and the rules of quality."""
 
 import json
+import shutil
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -156,6 +157,21 @@ def test_a_changed_setting_redoes_its_stage_and_what_follows(finished) -> None:
     assert len(read_rows(chosen.out / "train.jsonl")) == 4
     Pipeline(chosen, tell=told.append, opener=no_model).run()
     assert Manifest(chosen.out / "manifest.json").about["data_sha256"] == manifest.about["data_sha256"]
+
+
+def test_changed_benchmark_questions_redo_the_decontamination(tmp_path: Path) -> None:
+    benchmarks = tmp_path / "benchmarks"
+    shutil.copytree(FIXTURES / "benchmarks", benchmarks)
+    chosen = config(tmp_path / "out", "http://127.0.0.1:9/v1")
+    chosen = replace(chosen, decontaminate=Decontaminate(questions=str(benchmarks)))
+    before = Pipeline(chosen, tell=lambda line: None).run(until="decontaminate")
+    with (benchmarks / "aime24.jsonl").open("a") as more:
+        more.write(json.dumps({"id": "new", "problem": before[0]["question"] + " a b c d e f g", "answer": "1"}) + "\n")
+    told: list[str] = []
+    after = Pipeline(chosen, tell=told.append).run(until="decontaminate")
+    assert [line.split()[0] for line in told if "finished before" not in line] == ["decontaminate"]
+    assert before[0] in before
+    assert before[0] not in after
 
 
 def test_a_damaged_stage_file_is_made_again(finished) -> None:

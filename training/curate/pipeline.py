@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from s1_models.formats import Format, parse_format
-from training.curate.benchmark_questions import load_questions
+from training.curate.benchmark_questions import BenchmarkQuestion, describe, load_questions
 from training.curate.collect import collect, load
 from training.curate.config import Config
 from training.curate.decontaminate import decontaminate
@@ -135,6 +135,7 @@ class Pipeline:
         teacher, model, grading = config.traces.teacher, config.domain.model, config.difficulty
         judged_by = grader(grading.grader, grading.llm_grading, journals / "grades.jsonl")
         memo = self.out / "memo.sqlite" if grading.memo else None
+        questions = load_questions(config.decontaminate.benchmarks, config.decontaminate.questions)
 
         def difficulty(rows: list[Row]) -> Result:
             missing = [row for row in rows if row.get("attempts") is None]
@@ -151,7 +152,11 @@ class Pipeline:
         }
         return [
             Stage("collect", self._collect_settings(), lambda _: self._collect()),
-            Stage("decontaminate", asdict(config.decontaminate), self._decontaminate),
+            Stage(
+                "decontaminate",
+                [asdict(config.decontaminate), describe(questions)],
+                lambda rows: self._decontaminate(rows, questions),
+            ),
             Stage(
                 "traces",
                 [identity["teacher"], config.render.tokenizer],
@@ -216,9 +221,8 @@ class Pipeline:
             files = sorted(path for path in directory.rglob("*") if path.is_file())
         return [_plain(asdict(chosen)), {str(path): file_hash(path) for path in files}]
 
-    def _decontaminate(self, rows: list[Row]) -> Result:
+    def _decontaminate(self, rows: list[Row], questions: Sequence[BenchmarkQuestion]) -> Result:
         settings = self.config.decontaminate
-        questions = load_questions(settings.benchmarks, settings.questions)
         result = decontaminate(rows, questions, settings.words_in_a_row)
         if settings.near_duplicates is None:
             return result
