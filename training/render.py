@@ -171,8 +171,8 @@ def turn_end(tokenizer: Any) -> str:
 
 
 def _trimmed(row: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Texts as s1 trims them: the prefix goes in front of what the attempt begins with, line breaks included."""
     question, thinking, answer = texts_of(row)
-    answer = answer.strip()
-    if answer and ANSWER_PREFIX not in answer:
+    if answer.strip() and ANSWER_PREFIX not in answer:
         answer = f"{ANSWER_PREFIX} {answer}"
-    return question, thinking.strip(), answer
+    return question, thinking.strip(), answer.strip()

@@ -131,6 +131,17 @@ def test_a_row_is_written_as_in_s1k_tokenized(qwen) -> None:
     assert row_text(qwen, ROW) == qwen.apply_chat_template(messages, tokenize=False)
 
 
+@pytest.mark.parametrize("attempt", ["\n\nThe value is 4.\n", "  4", "\nAnswer: 4 ", "4"])
+def test_an_attempt_that_begins_with_white_space_is_written_as_s1_writes_it(qwen, attempt: str) -> None:
+    # s1's tokenization.py: the prefix first, then strip().
+    answer = "Answer: " + attempt if "Answer:" not in attempt else attempt
+    turn = "<|im_start|>think\na\n<|im_start|>answer\n" + answer.strip()
+    messages = [{"role": "user", "content": "q"}, {"role": "assistant", "content": turn}]
+    row = {"question": "q", "thinking_trajectories": ["a"], "attempt": attempt}
+    assert row_text(qwen, row) == qwen.apply_chat_template(messages, tokenize=False)
+    assert qwen.decode(render_row(qwen, row).input_ids) == row_text(qwen, row)
+
+
 def test_a_rows_tokens_are_its_texts_tokens_and_the_mask_begins_with_the_thinking(qwen) -> None:
     rendered = render_row(qwen, ROW)
     assert rendered.input_ids == list(encode(qwen, row_text(qwen, ROW)))
