@@ -42,6 +42,30 @@ def test_the_published_shapes_give_the_same_tokens(nano_tokenizer: Any, row: dic
     assert nano_tokenizer.decode(prompt).endswith("<|im_start|>assistant\n")
 
 
+def test_a_published_text_goes_before_the_columns_beside_it(nano_tokenizer: Any) -> None:
+    # simplescaling/s1K_tokenized holds both; a text that differs from its columns shows which one is trained.
+    published = {"text": TEXT["text"].replace("It is 434.", "It is surely 434.")}
+    encoded = data.encode_row(nano_tokenizer, {**S1K, **published})
+    assert nano_tokenizer.decode(encoded.input_ids.tolist()) == published["text"]
+    # As in s1, all that follows the assistant's opening is trained, the last newline too.
+    trained = nano_tokenizer.decode(encoded.input_ids[encoded.loss_mask == 1].tolist())
+    assert trained == published["text"].partition("<|im_start|>assistant\n")[2]
+    assert trained.endswith("<|im_end|>\n")
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [{**TEXT, "loss_mask": [0, 1]}, {"text": "[INST] 016 59 [/INST] 434"}, {"text": "016 59"}],
+    ids=["ours", "another family's", "no chat"],
+)
+def test_columns_are_taken_where_the_text_is_ours_or_no_chat_of_this_model(
+    nano_tokenizer: Any, beside: dict[str, Any]
+) -> None:
+    encoded = data.encode_row(nano_tokenizer, {**S1K, **beside})
+    assert nano_tokenizer.decode(encoded.input_ids.tolist()) == TEXT["text"]
+    assert encoded.loss_mask[-1] == 0
+
+
 def test_pieces_that_are_forced_at_inference_are_not_trained(nano_tokenizer: Any) -> None:
     pieces = ["085 9\n", {"text": "Wait", "forced": True}, "\n434\n"]
     encoded = data.encode_row(nano_tokenizer, {**PLAIN, "thinking": pieces})

@@ -8,6 +8,8 @@
 | `text` | the `_tokenized` forms: the whole chat as one text |
 
 Texts are tokenized again for the model that is trained; ids and masks that a file may hold belong to another one.
+The `_tokenized` sets hold `text` beside the columns it was made from; it is what s1 trained on, so it is taken, unless
+it is another family's chat. Rows with a `loss_mask` are ours, whose columns say more than their `text`.
 """
 
 from __future__ import annotations
@@ -143,7 +145,7 @@ def build(
 
 def encode_row(tokenizer: Any, row: Row, form: Format = S1) -> Encoded:
     """One row as ids and mask. Raises ValueError that says what the row lacks."""
-    shape = next((shape for shape in SHAPES if all(row.get(name) is not None for name in shape)), None)
+    shape = _shape_of(tokenizer, row, form)
     if shape is None:
         expected = "; ".join(", ".join(shape) for shape in SHAPES)
         raise ValueError(f"its columns are {', '.join(sorted(row))}; expected one of: {expected}")
@@ -161,6 +163,16 @@ def encode_row(tokenizer: Any, row: Row, form: Format = S1) -> Encoded:
     else:
         rendered = render_row(tokenizer, {name: row[name] for name in shape}, form=form)
     return Encoded(np.array(rendered.input_ids, dtype=np.int32), np.array(rendered.loss_mask, dtype=np.int32))
+
+
+def _shape_of(tokenizer: Any, row: Row, form: Format) -> tuple[str, ...] | None:
+    """The shape that a row is read in: a chat that this model can be trained on as it is goes before its columns."""
+    found = [shape for shape in SHAPES if all(row.get(name) is not None for name in shape)]
+    if ("text",) in found and row.get("loss_mask") is None:
+        opening = _assistant_opening(tokenizer)
+        if opening and opening in row["text"] and form.end in row["text"]:
+            return ("text",)
+    return found[0] if found else None
 
 
 def _piece(one: str | Mapping[str, Any]) -> Piece:

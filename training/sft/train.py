@@ -31,7 +31,7 @@ from training.sft.families import Family, config_of, family_of, thinking_format
 from training.sft.progress import Watch, draw
 from training.sft.recipes import Recipe, RecipeError
 
-RUN = "run.json"  # in the output folder from the first step on: what is trained on what, so that a resumed run is the same
+RUN = "run.json"  # in the output folder from the first step on: what is trained on what, for a run that is resumed
 
 
 @dataclass(frozen=True)
