@@ -67,16 +67,22 @@ def _from_directory(directory: Path, name: str, what: str) -> list[Row]:
     return [row for path in found for row in read_rows(path)]
 
 
-def collect(sources: Sequence[Source], loader: Callable[[Source], Loaded]) -> Result:
+def collect(sources: Sequence[Source], loader: Callable[[Source], Loaded], before: Result | None = None) -> Result:
     """All rows of all sources that could be loaded; `figures["missing"]` says which could not, and why.
 
-    Raises CurationError when no source could be loaded.
+    before: what an earlier try collected; only the sources that it misses are loaded. Raises CurationError when no
+    source could be loaded.
     """
     rows: list[Row] = []
-    rejected: list[Rejection] = []
+    rejected: list[Rejection] = list(before.rejected) if before else []
     missing: dict[str, str] = {}
+    known: Mapping[str, dict[str, int]] = before.figures["sources"] if before else {}
     counts: dict[str, dict[str, int]] = {}
     for source in sources:
+        if before and source.name in known:
+            rows += [row for row in before.rows if row["source"] == source.name]
+            counts[source.name] = known[source.name]
+            continue
         try:
             raw, minus = loader(source)
             made = convert(source, raw, minus)

@@ -1,7 +1,8 @@
 """The record of a run: for every stage what went in, what came out, what was rejected by which rule, and hashes.
 
-A stage counts as finished when its record was made with the same settings from the same input and its output file is
-still what was written; anything else is done again, and with it every stage after it.
+A stage counts as finished when its record was made with the same settings from the same input, its output file is
+still what was written, and nothing is missing from it; anything else is done again, and with it every stage after it
+whose input becomes another.
 """
 
 from __future__ import annotations
@@ -55,8 +56,8 @@ class Manifest:
             raise CurationError(f"{self.path} has version {version}; expected {VERSION}: use another out directory")
         self.about = content
 
-    def is_finished(self, stage: str, settings: str, source: str, output: Path) -> bool:
-        """Whether a stage's output can be used as it is."""
+    def is_current(self, stage: str, settings: str, source: str, output: Path) -> bool:
+        """Whether a stage's output is what these settings made of this input."""
         record = self.stages.get(stage)
         return (
             record is not None
@@ -64,6 +65,11 @@ class Manifest:
             and output.exists()
             and file_hash(output) == record.output
         )
+
+    def is_finished(self, stage: str, settings: str, source: str, output: Path) -> bool:
+        """Whether a stage's output can be used as it is: current, and with nothing that is to be tried again."""
+        current = self.is_current(stage, settings, source, output)
+        return current and not self.stages[stage].figures.get("missing")
 
     def forget(self, *stages: str) -> None:
         for stage in stages:

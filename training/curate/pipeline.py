@@ -28,7 +28,7 @@ from training.curate.manifest import Manifest, StageRecord, origin
 from training.curate.quality import complete, well_formed
 from training.curate.references import Opener, started
 from training.curate.sources import choose
-from training.curate.stage import CurationError, Result, Row, added_columns
+from training.curate.stage import CurationError, Rejection, Result, Row, added_columns
 from training.curate.tables import canonical_hash, file_hash, read_rows, write_json, write_json_lines, write_parquet
 from training.curate.traces import write_traces
 
@@ -99,6 +99,7 @@ class Pipeline:
             written = read_rows(output)
             kept = written if stage.name == STAGES[-1] else _apply(rows, written)
             self._tell(f"{stage.name:<14} {len(kept):>7,} rows, finished before")
+            self._tell_what_failed(stage.name)
             return kept
         started_at = time.monotonic()
         result = stage.run(rows)
@@ -121,14 +122,21 @@ class Pipeline:
         )
         self.manifest.write()
         self._tell(_line(stage.name, self.manifest.stages[stage.name]))
-        for name, reason in figures.get("missing", {}).items():
-            self._tell(f"  missing: {name}: {reason}")
+        self._tell_what_failed(stage.name)
         if not result.rows:
             rules = ", ".join(f"{rule}: {count:,}" for rule, count in result.rules().items())
             raise CurationError(
                 f"stage {stage.name} left no rows ({rules}); see {self.path(stage.name, 'rejected.jsonl').name}"
             )
         return result.rows
+
+    def _tell_what_failed(self, name: str) -> None:
+        """What a stage had to leave out for reasons that may pass, and how it is tried again."""
+        figures = self.manifest.stages[name].figures
+        for source, reason in figures.get("missing", {}).items():
+            self._tell(f"  missing: {source}: {reason}; the same command tries it again")
+        if figures.get("failed"):
+            self._tell(f"  {figures['failed']:,} questions without a usable answer; --again {name} asks them again")
 
     def _stages(self) -> list[Stage]:
         config, journals = self.config, self.out / "journals"
@@ -208,7 +216,15 @@ class Pipeline:
         if chosen.rows is not None:
             return take_rows(read_rows(chosen.rows), str(chosen.rows))
         sources = choose(chosen.names, aime_until=chosen.aime_until)
-        return collect(sources, lambda source: load(source, chosen.source))
+        return collect(sources, lambda source: load(source, chosen.source), self._collected_before())
+
+    def _collected_before(self) -> Result | None:
+        """What an earlier run collected with the same settings, when some of its sources were missing."""
+        output = self.path("collect")
+        if not self.manifest.is_current("collect", canonical_hash(self._collect_settings()), "", output):
+            return None
+        rejected = [Rejection(**one) for one in read_rows(self.path("collect", "rejected.jsonl"))]
+        return Result(read_rows(output), rejected, self.manifest.stages["collect"].figures)
 
     def _collect_settings(self) -> Any:
         """What rows there are: a changed local file is another input."""
