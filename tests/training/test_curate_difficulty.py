@@ -8,7 +8,7 @@ import pytest
 from s1_models.driver import EngineError
 from tests.scripted_engine import ScriptedEngine
 from training.curate.difficulty import gather_attempts, keep_difficult
-from training.curate.grading import grade_by_checker
+from training.curate.grading import Script, grade_by_checker
 from training.curate.references import Attempt, Reference, attempt_all, started
 from training.curate.stage import CurationError, question_id
 from training.render import prompt_ids
@@ -138,3 +138,24 @@ def test_a_model_of_an_unknown_kind_is_a_sentence() -> None:
         started(Reference("x", "gpt")),
     ):
         pass
+
+
+@pytest.mark.parametrize(
+    ("text", "reference", "right"),
+    [
+        (r"Thus \boxed{A, B, D}", "ABD", True),
+        ("Answer: (A), (B), (D)", "ABD", True),
+        ("Answer: D and B and A", "ABD", True),
+        (r"\boxed{\text{A and C}}", "AC", True),
+        (r"\boxed{ABD}", "ABD", True),
+        (r"\boxed{A, B}", "ABD", False),
+        (r"\boxed{A, B, C, D}", "ABD", False),
+        (r"\boxed{A}", "AC", False),
+        ("Answer: a cab", "ABC", False),
+        (r"\boxed{B}", "B", True),
+        (r"\boxed{3, 4}", "34", False),
+    ],
+)
+def test_several_right_choices_are_compared_as_a_set(text: str, reference: str, right: bool) -> None:
+    grades, _ = grade_by_checker([Script("1", "Which hold?", text, reference, None)])
+    assert grades == {"1": right}

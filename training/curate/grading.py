@@ -6,6 +6,7 @@ a model grades it from the whole solution. That model's last line must be Yes or
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any, Literal
 
 from tqdm import tqdm
 
-from s1_tasks.answers import BrokenReference, Kind, check_reference, judge_many
+from s1_tasks.answers import BrokenReference, Kind, check_reference, extract, judge_many
 from training.curate.chat import Answer, Endpoint, Unusable, ask_all
 
 When = Literal["never", "ungradable", "always"]
@@ -24,6 +25,8 @@ INSTRUCTIONS = (
     "answer is correct: it must mean the same as the solution's, in whatever form. A proof is correct when every step "
     "that carries it is. Give your reason in a few sentences. End with a line that holds Yes or No and nothing else."
 )
+_SEVERAL_CHOICES = re.compile(r"(?!.*(.).*\1)[A-D]{2,4}")
+_BETWEEN_CHOICES = re.compile(r"\\[a-z]+|\b(?:and|or|options?|choices?)\b|[\s,;.&(){}\[\]$*]", re.IGNORECASE)
 _JUDGED_AT_A_TIME = 500  # texts, between two updates of the progress bar
 
 
@@ -44,7 +47,10 @@ Grade = Callable[[Sequence[Script]], tuple[dict[str, bool | None], dict[str, Any
 
 
 def grade_by_checker(scripts: Sequence[Script], workers: int = 2) -> tuple[dict[str, bool | None], dict[str, Any]]:
-    """Grades by `s1_tasks.answers`; None where there is no readable reference answer."""
+    """Grades by `s1_tasks.answers`; None where there is no readable reference answer.
+
+    Several letters, as of JEEBench's questions with more than one right choice, are compared as a set.
+    """
     grades: dict[str, bool | None] = {script.key: None for script in scripts}
     by_kind: dict[Kind, list[Script]] = {}
     for script in scripts:
@@ -56,9 +62,19 @@ def grade_by_checker(scripts: Sequence[Script], workers: int = 2) -> tuple[dict[
                 part = alike[start : start + _JUDGED_AT_A_TIME]
                 pairs = [(script.text, script.reference or "") for script in part]
                 verdicts = judge_many(pairs, kind=kind, workers=workers)
-                grades |= {script.key: verdict.correct for script, verdict in zip(part, verdicts, strict=True)}
+                for script, verdict in zip(part, verdicts, strict=True):
+                    grades[script.key] = verdict.correct or same_choices(script.text, script.reference or "")
                 bar.update(len(part))
     return grades, {"graded_by": "checker"}
+
+
+def same_choices(text: str, reference: str) -> bool:
+    """Whether the reference is several of the letters A to D, and the text's answer holds the same ones, only them."""
+    found = extract(text, "math")
+    if found is None or not _SEVERAL_CHOICES.fullmatch(reference):
+        return False
+    letters = _BETWEEN_CHOICES.sub("", found.answer)
+    return set(letters) == set(reference) and len(letters) == len(reference)
 
 
 def is_gradable(reference: str | None, kind: Kind) -> bool:
