@@ -51,6 +51,10 @@ class _Failed(Exception):
         self.retry_after = retry_after
 
 
+class Refused(EngineError):
+    """A request that the server does not take (4xx), or answers unusably however often it is asked."""
+
+
 @dataclass(frozen=True, slots=True)
 class Served:
     """What a server says it serves. root: where its weights come from. max_model_len: tokens, if it says so."""
@@ -127,7 +131,7 @@ class Connection:
         try:
             body = dialect.body(request)
         except ValueError as error:
-            raise EngineError(f"{self.base_url}: {error}") from error
+            raise Refused(f"{self.base_url}: {error}") from error
         tries = tenacity.AsyncRetrying(
             retry=tenacity.retry_if_exception_type(_Failed),
             stop=tenacity.stop_after_attempt(self.patience.max_retries + 1),
@@ -148,7 +152,8 @@ class Connection:
         try:
             return await tries(ask_once)
         except _Failed as failure:
-            raise EngineError(
+            kind = Refused if isinstance(failure.__cause__, Untrusted) else EngineError
+            raise kind(
                 f"{self.base_url} gave no usable reply in {self.patience.max_retries + 1} tries, at last: {failure}. "
                 f"Look at its log; the same command takes up the run again"
             ) from failure
@@ -181,7 +186,7 @@ class Connection:
         reason = f"{response.status}, {said}"
         if response.status < 500 and response.status not in _PASSING:
             advice = "set OPENAI_API_KEY. " if response.status in (401, 403) else ""
-            raise EngineError(f"{self.base_url} refused a request: {advice}{reason}")
+            raise Refused(f"{self.base_url} refused a request: {advice}{reason}")
         after = response.headers.get("Retry-After", "")
         raise _Failed(reason, response.status, float(after) if after.replace(".", "", 1).isdecimal() else None)
 

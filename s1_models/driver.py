@@ -18,10 +18,7 @@ _ROUND_SEED_STRIDE = 1_000_003
 
 
 class EngineError(S1Error, RuntimeError):
-    """The engine died or broke its contract while questions were in flight.
-
-    key: of the request that failed, where the engine knows which.
-    """
+    """The engine died or broke its contract while questions were in flight."""
 
     def __init__(self, message: str, *, key: Hashable | None = None) -> None:
         super().__init__(message)
@@ -99,10 +96,12 @@ def run_jobs(
     """Runs jobs to their end; returns their finished sessions in the same order.
 
     max_in_flight: sessions in the engine at a time (None: all). A waiting session starts when another ends, so a
-    session that continues finds its prefix still cached. Raises BudgetError before anything is generated when a
-    prompt leaves no room, EngineError when the engine fails; either names the question. On an error and on Ctrl-C
-    (Interrupted) the engine is told to drop what is in flight.
+    session that continues finds its prefix still cached. Raises ValueError for a max_in_flight below one, BudgetError
+    before anything is generated when a prompt leaves no room, EngineError when the engine fails; the last two name the
+    question. On an error and on Ctrl-C (Interrupted) the engine is told to drop what is in flight.
     """
+    if max_in_flight is not None and max_in_flight < 1:
+        raise ValueError(f"max_in_flight={max_in_flight}: expected at least 1, or nothing is ever asked")
     sessions = [_begin(job) for job in jobs]
     waiting = iter(range(len(jobs)))
     in_flight: dict[int, Request] = {}
@@ -129,8 +128,13 @@ def run_jobs(
             for key, reply in replies:
                 if not isinstance(key, int) or key not in in_flight:
                     raise EngineError(f"the engine replied to {key!r}, which is not in flight")
-                _check(in_flight.pop(key), reply)
-                sessions[key] = jobs[key].policy.advance(sessions[key], reply)
+                try:
+                    _check(in_flight[key], reply)
+                    sessions[key] = jobs[key].policy.advance(sessions[key], reply)
+                except S1Error as error:
+                    error.key = key
+                    raise
+                del in_flight[key]
                 done = not submit(key)
                 if progress is not None:
                     progress.update(sessions[key], reply, done=done)
@@ -181,9 +185,8 @@ def _check(request: Request, reply: Reply) -> None:
 
 def _named(error: S1Error, jobs: Sequence[Job], in_flight: Mapping[int, Request]) -> S1Error:
     """The error with the questions that were in flight; three names are enough to find them."""
-    failed = getattr(error, "key", None)
-    if isinstance(failed, int) and failed in in_flight:
-        return type(error)(f"{jobs[failed].label}: {error}")
+    if isinstance(error.key, int) and error.key in in_flight:
+        return type(error)(f"{jobs[error.key].label}: {error}")
     labels = [jobs[key].label for key in in_flight]
     if not labels:
         return error

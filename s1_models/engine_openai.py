@@ -21,13 +21,13 @@ from typing import Any
 from lm_eval.models.openai_completions import LocalCompletionsAPI, TemplateAPI
 
 from s1_models.completions import SAMPLING_NAMES, Dialect, ReplyReader
-from s1_models.connection import PATIENCE, Connection, Patience
+from s1_models.connection import PATIENCE, Connection, Patience, Refused
 from s1_models.driver import EngineError
 from s1_models.fingerprint import fingerprint_model
 from s1_models.forcing import Phase, Reply, Request, Tokens
 from s1_models.formats import encode
 from s1_models.lm import BudgetForcingLM, default_options, end_ids
-from s1_models.options import OptionError, split_model_arguments, take_thinking_switch
+from s1_models.options import OptionError, at_least_one, memo_path, split_model_arguments, take_thinking_switch
 
 logger = logging.getLogger(__name__)
 
@@ -46,10 +46,16 @@ _PROBE = "One and one is"
 
 
 class OpenAIEngine:
-    """The Engine protocol on a connection. num_concurrent: requests at the server at a time; more wait here."""
+    """The Engine protocol on a connection. num_concurrent: requests at the server at a time; more wait here.
 
-    def __init__(self, connection: Connection, dialect: Dialect, context_window: int, num_concurrent: int) -> None:
+    fingerprint: what the server says of its own build and settings, where every reply has to come from that one.
+    """
+
+    def __init__(
+        self, connection: Connection, dialect: Dialect, context_window: int, num_concurrent: int, fingerprint: str = ""
+    ) -> None:
         self.context_window = context_window
+        self._fingerprint = fingerprint
         self.connection = connection
         self.dialect = dialect
         self._slots = asyncio.Semaphore(num_concurrent)
@@ -92,7 +98,9 @@ class OpenAIEngine:
     async def _ask(self, asked: _Asked, request: Request) -> None:
         try:
             async with self._slots:
-                asked.outcome = await self.connection.ask(self.dialect, request, asked.read_by)
+                reply = await self.connection.ask(self.dialect, request, asked.read_by)
+            self._check_fingerprint(asked.reader)
+            asked.outcome = reply
         except EngineError as error:
             error.key = asked.key
             asked.outcome = error
@@ -100,6 +108,16 @@ class OpenAIEngine:
             asked.outcome = EngineError(f"{type(error).__name__}: {error}", key=asked.key)
             asked.outcome.__cause__ = error
         self._done.put(asked)
+
+    def _check_fingerprint(self, reader: ReplyReader | None) -> None:
+        """Raises EngineError for a reply of another server than the one that was asked at the start."""
+        now = reader.fingerprint if reader else None
+        if self._fingerprint and now and now != self._fingerprint:
+            raise EngineError(
+                f"{self.connection.base_url} called itself {self._fingerprint} at the start and {now} now: it came "
+                f"back with another version or configuration, or stands for servers that differ, and the memo must "
+                f"not hold their tokens as one model's. Start the run again, with memo=off if they differ for good"
+            )
 
 
 class _Asked:
@@ -162,6 +180,7 @@ class S1OpenAI(BudgetForcingLM, _TemplateHost):
         if rest.pop("tokenizer_backend", "huggingface") not in ("auto", "huggingface"):
             raise OptionError("tokenizer_backend: s1_openai works on token ids and needs a tokenizer from transformers")
         self.budget_defaults = default_options(ours, self.sampling_names)
+        num_concurrent = at_least_one("num_concurrent", num_concurrent)
         patience = Patience(float(timeout), int(max_retries), int(max_failures), float(max_downtime))
         self.connection = Connection(base_url, self.api_key, patience, rest.get("header"), _verify(rest))
         self.served = self.connection.start(self.connection.look(model or pretrained)).result()
@@ -169,28 +188,30 @@ class S1OpenAI(BudgetForcingLM, _TemplateHost):
         if not self.context_window:
             raise OptionError(f"{base_url} does not say how long its context is: give max_length=TOKENS")
         name = tokenizer or self.served.root or self.served.model
-        try:
-            super().__init__(
-                base_url=f"{self.connection.base_url}/completions",
-                model=self.served.model,
-                tokenizer=name,
-                tokenizer_backend="huggingface",
-                tokenized_requests=True,  # of the host: its chat template needs it, see create_message
-                max_length=self.context_window,
-                num_concurrent=int(num_concurrent),
-                timeout=round(float(timeout)),
-                max_retries=int(max_retries),
-                **rest,
-            )
-        except (OSError, ValueError) as error:
-            raise OptionError(f"no tokenizer at {name!r}: give tokenizer=NAME_OR_DIRECTORY ({error})") from error
         self.tokenizer_source = name
         self.revision = rest.get("revision")
+        with self.identified_while_loading(name):
+            try:
+                super().__init__(
+                    base_url=f"{self.connection.base_url}/completions",
+                    model=self.served.model,
+                    tokenizer=name,
+                    tokenizer_backend="huggingface",
+                    tokenized_requests=True,  # of the host: its chat template needs it, see create_message
+                    max_length=self.context_window,
+                    num_concurrent=num_concurrent,
+                    timeout=round(float(timeout)),
+                    max_retries=int(max_retries),
+                    **rest,
+                )
+            except (OSError, ValueError) as error:
+                raise OptionError(f"no tokenizer at {name!r}: give tokenizer=NAME_OR_DIRECTORY ({error})") from error
+            self.dialect, self.fingerprint = self._probe(str(tokenized_requests).lower())
         self.default_seed = int(self._seed)
         self.eos_ids = end_ids(self.tokenizer, _configured_ends(name))
-        self.dialect, self.fingerprint = self._probe(str(tokenized_requests).lower())
-        self.engine = OpenAIEngine(self.connection, self.dialect, self.context_window, int(num_concurrent))
-        self.max_in_flight = int(num_concurrent)
+        only = self.fingerprint if memo_path(self.budget_defaults) else ""
+        self.engine = OpenAIEngine(self.connection, self.dialect, self.context_window, num_concurrent, only)
+        self.max_in_flight = num_concurrent
         logger.info(
             "%s serves %s, %d tokens of context; prompts and replies are %s",
             self.connection.base_url,
@@ -199,7 +220,7 @@ class S1OpenAI(BudgetForcingLM, _TemplateHost):
             "token ids" if self.dialect.token_ids else "text, encoded here: tokens are counted by this tokenizer",
         )
 
-    def model_identity(self) -> dict[str, str]:
+    def identify(self) -> dict[str, str]:
         """What can be known from outside. Other weights under the same name cannot: docs/decisions/0008."""
         root = self.served.root or ""
         return {
@@ -236,8 +257,11 @@ class S1OpenAI(BudgetForcingLM, _TemplateHost):
         for manner in manners:
             try:
                 return self.connection.start(self._ask_for_one_token(manner)).result()
-            except EngineError as error:
+            except Refused as error:
                 refusals.append(str(error))
+            except EngineError as error:  # it fails: that says nothing about what it can be asked
+                hint = f"{error}. Or, if it is token ids that it fails on: tokenized_requests=false"
+                raise EngineError(hint if manner.token_ids else str(error)) from error
         raise EngineError("; ".join(refusals))
 
     async def _ask_for_one_token(self, dialect: Dialect) -> tuple[Dialect, str]:

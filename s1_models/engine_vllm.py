@@ -10,7 +10,6 @@ import atexit
 import dataclasses
 import importlib.metadata
 import inspect
-import itertools
 import json
 import logging
 import multiprocessing
@@ -69,7 +68,7 @@ SAMPLING_NAMES = frozenset(
     name for name in inspect.signature(SamplingParams).parameters if not name.startswith("_") and name not in _OURS
 )
 # Model args that leave the tokens as they are (or change their rounding only, as the batch does), and those that
-# `model_identity` names one by one. Every other one a user gives is part of the identity.
+# `identify` names one by one. Every other one a user gives is part of the identity.
 _SAME_TOKENS = frozenset(
     {
         *("revision", "dtype", "quantization", "tokenizer", "tokenizer_revision", "lora_local_path", "max_model_len"),
@@ -77,7 +76,7 @@ _SAME_TOKENS = frozenset(
         *("gpu_memory_utilization", "kv_cache_memory_bytes", "block_size", "max_num_batched_tokens", "enforce_eager"),
         *("enable_prefix_caching", "enable_chunked_prefill", "tensor_parallel_size", "pipeline_parallel_size"),
         *("distributed_executor_backend", "data_parallel_size", "cpu_offload_gb", "disable_log_stats", "download_dir"),
-        *("trust_remote_code", "max_lora_rank", "max_loras", "enable_lora", "hf_token", "compilation_config"),
+        *("max_lora_rank", "max_loras", "enable_lora", "hf_token", "compilation_config"),
         # What the prompt is made with: the prompt's ids are in the key.
         *("add_bos_token", "prefix_token_id", "enable_thinking", "chat_template_args", "tokenizer_mode"),
         *("think_end_token", "truncation_side"),
@@ -101,11 +100,12 @@ PARTIAL_EVERY_TOKENS = 4
 
 @dataclasses.dataclass(slots=True)
 class _InFlight:
-    """A request in vLLM, and the ids it sampled so far."""
+    """A request in vLLM, the ids it sampled so far, and how many of its first ids are known to the tokenizer."""
 
     key: Hashable
     request: Request
-    sampled: list[int]
+    sampled: list[int] = dataclasses.field(default_factory=list)
+    known: int = 0
 
 
 class VLLMEngine:
@@ -128,7 +128,7 @@ class VLLMEngine:
     def submit(self, key: Hashable, request: Request) -> None:
         self._submitted += 1
         name = f"s1-{self._submitted}"
-        self._in_flight[name] = _InFlight(key, request, [])  # first, so that an interrupt from here on cancels it
+        self._in_flight[name] = _InFlight(key, request)  # first, so that an interrupt from here on cancels it
         try:
             params = SamplingParams(
                 max_tokens=request.max_tokens,
@@ -163,7 +163,10 @@ class VLLMEngine:
         return []
 
     def partial(self) -> Sequence[tuple[Hashable, Tokens]]:
-        return [(one.key, tuple(itertools.takewhile(self._knows, one.sampled))) for one in self._in_flight.values()]
+        for one in self._in_flight.values():
+            while one.known < len(one.sampled) and self._knows(one.sampled[one.known]):
+                one.known += 1
+        return [(one.key, tuple(one.sampled[: one.known])) for one in self._in_flight.values()]
 
     def cancel(self) -> None:
         names, self._in_flight = list(self._in_flight), {}
@@ -206,19 +209,20 @@ class S1VLLM(BudgetForcingLM, VLLM):  # type: ignore[misc]
         self._given = {"pretrained": pretrained, **rest}
         if current_platform.is_cpu():
             rest = {**_cpu_defaults(rest), **rest}
-        others = multiprocessing.active_children()
-        super().__init__(pretrained=pretrained, **rest)
         self.engine: Engine
-        if sizes["data_parallel_size"] > 1:
-            self.engine = self._start_replicas(sizes, {**arguments, "pretrained": pretrained})
-            self.facts = self.engine.facts
-        else:
-            engine_processes = [child for child in multiprocessing.active_children() if child not in others]
-            end_with_us([process.pid for process in engine_processes if process.pid])
-            _shut_down_at_exit(self.model.llm_engine.engine_core)
-            self.facts = _facts(self.tokenizer, self.model)
-            known_ids = max(self.tokenizer.get_vocab().values()) + 1
-            self.engine = VLLMEngine(self.model, known_ids, self.lora_request, engine_processes)
+        with self.identified_while_loading(pretrained, rest.get("tokenizer"), rest.get("lora_local_path")):
+            others = multiprocessing.active_children()
+            super().__init__(pretrained=pretrained, **rest)
+            if sizes["data_parallel_size"] > 1:
+                self.engine = self._start_replicas(sizes, {**arguments, "pretrained": pretrained})
+                self.facts = self.engine.facts
+            else:
+                engine_processes = [child for child in multiprocessing.active_children() if child not in others]
+                end_with_us([process.pid for process in engine_processes if process.pid])
+                _shut_down_at_exit(self.model.llm_engine.engine_core)
+                self.facts = _facts(self.tokenizer, self.model)
+                known_ids = max(self.tokenizer.get_vocab().values()) + 1
+                self.engine = VLLMEngine(self.model, known_ids, self.lora_request, engine_processes)
         self.default_seed = int(self.model_args["seed"])
         self.eos_ids = self.facts["eos_ids"]
         # A few more than the engine decodes at a time, so that a place that becomes free is taken at once; not
@@ -235,6 +239,7 @@ class S1VLLM(BudgetForcingLM, VLLM):  # type: ignore[misc]
             raise EngineError('data_parallel_size > 1 needs Ray: pip install "lm-eval-s1[ray]"') from error
         gpus = 0 if current_platform.is_cpu() else sizes["tensor_parallel_size"] * sizes["pipeline_parallel_size"]
         one = {name: value for name, value in arguments.items() if name != "data_parallel_size"}
+        one["memo"] = "off"  # what is remembered is remembered here: a replica may be on another machine
         return RayEngine("s1_models.engine_vllm:S1VLLM", one, sizes["data_parallel_size"], gpus)
 
     def _model_generate(self, requests: list[list[int]], generate: bool = False, sampling_params: Any = None) -> Any:
@@ -243,7 +248,7 @@ class S1VLLM(BudgetForcingLM, VLLM):  # type: ignore[misc]
             return super()._model_generate(requests, generate, sampling_params)
         return cast("RayEngine", self.engine).scatter("_model_generate", requests)
 
-    def model_identity(self) -> dict[str, str]:
+    def identify(self) -> dict[str, str]:
         """Everything that changes the tokens: another value of any of these is served nothing from a memo.
 
         The length of the context is part of it only where positions are scaled, which may depend on it.

@@ -33,6 +33,7 @@ differs from the original code, and why.
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from itertools import chain
@@ -44,6 +45,8 @@ Tokens = tuple[int, ...]
 class S1Error(Exception):
     """Something the user can mend; the message says what came, what was expected and what to do.
 
+    key: of the request that failed, where it is known which.
+
     S1Error
      ├─ BudgetError   an impossible budget: no room, negative, larger than the context   (forcing)
      ├─ FormatError   the model cannot write thinking in the chosen format               (formats)
@@ -51,6 +54,8 @@ class S1Error(Exception):
      ├─ EngineError   the engine died or broke its contract                              (driver)
      └─ MemoError     a memo that is not ours, damaged or unreadable                       (memo_store)
     """
+
+    key: Hashable | None = None
 
 
 class BudgetError(S1Error, ValueError):

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from s1_models.driver import Engine, Job, run_jobs
 from s1_models.forcing import Session, Tokens
 from s1_models.formats import S1, Format, detect_format
+from s1_models.identity import Identified
 from s1_models.memo import Memo
 from s1_models.memo_store import MemoError, Store
 from s1_models.options import OptionError, Settings, memo_path, resolve
@@ -40,7 +41,7 @@ class Reuse:
     generated_tokens: int = 0
 
 
-class BudgetForcingLM:
+class BudgetForcingLM(Identified):
     """Mixin for a harness model class: budget forcing in `generate_until`.
 
     The host class provides `tokenizer`, `tok_encode` and `apply_chat_template`. The engine module sets the
@@ -58,6 +59,7 @@ class BudgetForcingLM:
 
     tokenizer: Any
     progress_label = "Thinking (s1)"  # before the progress bar
+    memo_is_finished = False  # the memo is read, and nothing is added
     reuse = Reuse()  # of the last `generate_until`
     # Other budgets (as `budget_defaults`) whose sessions run along in the next `generate_until`, so that the memo has
     # them (there must be one); and what became of each.
@@ -111,10 +113,6 @@ class BudgetForcingLM:
             "prompt and gen_kwargs only): run without --use_cache; --model_args memo=PATH remembers what was generated"
         )
 
-    def model_identity(self) -> dict[str, str]:
-        """Everything that changes this model's tokens, by name; asked once the model is loaded."""
-        raise NotImplementedError(f"{type(self).__name__} does not say what identifies its tokens")
-
     def get_model_info(self) -> dict[str, Any]:
         """What lm_eval puts into a results file's `config`; `s1`: what a replay needs in place of the engine."""
         info: dict[str, Any] = getattr(super(), "get_model_info", dict)()
@@ -135,7 +133,7 @@ class BudgetForcingLM:
             logger.warning("this run has no memo: %s", error)  # nobody asked for one
             yield self.engine
             return
-        with Memo(self.engine, path, identity, notes={"context_window": self.engine.context_window}) as memo:
+        with Memo(self.engine, path, identity, read_only=self.memo_is_finished) as memo:
             try:
                 yield memo
             finally:

@@ -44,7 +44,10 @@ _KEY_BYTES = 12  # of which a table and its index hold a copy each; 10^9 entries
 # Sampling whose next token depends on the tokens before it, wherever the prompt ends. Under any other option
 # (presence_penalty looks at the output only) a continuation is stored and cut, but a tail is never asked for.
 _RESUMABLE = frozenset(
-    {"temperature", "seed", "top_p", "top_k", "min_p", "logit_bias", "allowed_token_ids", "repetition_penalty"}
+    {
+        *("temperature", "seed", "top_p", "top_k", "min_p", "logit_bias", "allowed_token_ids", "repetition_penalty"),
+        *("typical_p", "epsilon_cutoff", "eta_cutoff", "no_repeat_ngram_size"),
+    }
 )
 
 
@@ -70,8 +73,7 @@ class Memo(Engine):
     """Remembers in the SQLite file `path` what `inner` generates. A context manager; closing it flushes.
 
     identity: everything that changes the model's tokens; another identity is served nothing of this one's.
-    flush_seconds: what a killed process loses at most of what it was decoding.
-    notes: what else a later reader of the file needs (kept beside the identity). read_only: nothing new is remembered.
+    flush_seconds: what a killed process loses at most of what it was decoding. read_only: nothing new is remembered.
 
     Greedy requests and sampled ones with a seed are remembered; others pass through. A continuation that was sampled
     in part is continued with a seed of its own, so that it does not repeat the draws it began with. What was returned
@@ -86,7 +88,6 @@ class Memo(Engine):
         identity: Mapping[str, str],
         *,
         flush_seconds: float = FLUSH_SECONDS,
-        notes: Mapping[str, Any] | None = None,
         read_only: bool = False,
     ) -> None:
         self.context_window = inner.context_window
@@ -107,11 +108,11 @@ class Memo(Engine):
         try:
             before = self._store.identities()
             if not read_only:
-                self._store.note(identity, notes or {})
+                self._store.note(identity)
         except sqlite3.Error as error:
             self._warn(error)
         else:
-            changes = difference(identity, [known.identity for known in before])
+            changes = difference(identity, before)
             if changes:
                 logger.info("the memo %s holds another model's tokens, which are not used (%s)", path, changes)
 
@@ -233,7 +234,9 @@ class Memo(Engine):
             sampling.pop("seed", None)  # greedy: no draws
         elif sampling.get("seed") is None:
             return None
-        how = [sorted(sampling.items()), sorted(request.stop), request.min_tokens]
+        # Numbers that are equal are written alike, 1 and 1.0: they are one key wherever they are compared.
+        values = [(name, float(v) if isinstance(v, int | float) else v) for name, v in sorted(sampling.items())]
+        how = [values, sorted(request.stop), request.min_tokens]
         return self._model + json.dumps(how, default=repr).encode()
 
     # The file: an error there never ends a run.
@@ -250,8 +253,8 @@ class Memo(Engine):
         parts = []
         for key, tokens in self._inner.partial():
             asked = self._asked.get(key)
-            if asked is not None and asked.follows(asked.known + tokens):
-                parts.append((asked, asked.known + tokens))
+            if asked is not None and asked.follows(whole := asked.known + tokens):
+                parts.append((asked, whole))
         self._write(parts)
         self._next_flush = time.monotonic() + self._flush_seconds
 

@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
 
 from s1_models.forcing import S1Error, Tokens
 from s1_models.packing import pack, unpack
@@ -36,7 +35,7 @@ _TABLES = """
 CREATE TABLE segments (
     key BLOB, start INTEGER, finished INTEGER, dropped INTEGER, content BLOB, PRIMARY KEY (key, start)
 );
-CREATE TABLE identities (digest BLOB PRIMARY KEY, identity TEXT, notes TEXT, used REAL);
+CREATE TABLE identities (digest BLOB PRIMARY KEY, identity TEXT, used REAL);
 """
 
 
@@ -64,14 +63,6 @@ class Mark:
 
     length: int = 0
     seal: bytes = b""
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """A model whose tokens are in a memo, and what its last run noted."""
-
-    identity: dict[str, str]
-    notes: dict[str, Any]
 
 
 class Store:
@@ -240,37 +231,27 @@ class Store:
         ).fetchone()
         return bool((row[0] if row else b"") == mark.seal)
 
-    def note(self, identity: Mapping[str, str], notes: Mapping[str, Any]) -> None:
+    def note(self, identity: Mapping[str, str]) -> None:
         """Records that a model writes here now."""
         text = json.dumps(dict(identity), sort_keys=True)
         with self.transaction():
             self._db.execute(
-                "INSERT OR REPLACE INTO identities VALUES (?, ?, ?, ?)",
-                (blake2b(text.encode(), digest_size=16).digest(), text, json.dumps(dict(notes)), time.time()),
+                "INSERT OR REPLACE INTO identities VALUES (?, ?, ?)",
+                (blake2b(text.encode(), digest_size=16).digest(), text, time.time()),
             )
 
-    def identities(self) -> list[Identity]:
+    def identities(self) -> list[dict[str, str]]:
         """The models whose tokens are here, the one used last first."""
-        rows = self._db.execute("SELECT identity, notes FROM identities ORDER BY used DESC")
         found = []
-        for identity, notes in rows:
+        for (identity,) in self._db.execute("SELECT identity FROM identities ORDER BY used DESC"):
             try:
-                found.append(Identity(json.loads(identity), json.loads(notes)))
+                found.append(dict(json.loads(identity)))
             except (TypeError, ValueError):
                 logger.warning("a row of %s that describes a model is damaged", self.path)
         return found
 
     def close(self) -> None:
         self._db.close()
-
-
-def identities(path: str | Path) -> list[Identity]:
-    """The models whose tokens are in a memo, the one used last first. Raises MemoError when it is none."""
-    store = Store(path, read_only=True)
-    try:
-        return store.identities()
-    finally:
-        store.close()
 
 
 def difference(identity: Mapping[str, str], before: Sequence[Mapping[str, str]]) -> str:

@@ -115,6 +115,25 @@ def split_model_arguments(
     return ours, rest
 
 
+def split_generation_options(
+    gen_kwargs: Mapping[str, Any], sampling_names: Collection[str], defaults: Mapping[str, Any] | None = None
+) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """Our generation options under their canonical names; the engine's and the harness's; those of the thinking alone.
+
+    Raises OptionError for one that nobody knows.
+    """
+    ours, rest = split_options(gen_kwargs, defaults)
+    if "memo" in ours:
+        raise OptionError("memo belongs to the whole run: put it into --model_args memo=PATH")
+    of_thinking = {
+        name.removesuffix(THINKING_SUFFIX): rest.pop(name)
+        for name in list(rest)
+        if name.removesuffix(THINKING_SUFFIX) in sampling_names and name not in sampling_names
+    }
+    check_known(rest, (*sampling_names, *HARNESS_NAMES, *OPTIONS), "generation option")
+    return ours, rest, of_thinking
+
+
 def take_thinking_switch(arguments: dict[str, Any]) -> bool:
     """Takes lm_eval's `enable_thinking` out of model args (or their chat_template_args); True unless it is false.
 
@@ -136,17 +155,8 @@ def resolve(defaults: Mapping[str, Any], gen_kwargs: Mapping[str, Any], sampling
     `max_gen_toks` bounds the answer, as in s1: a task's value below `max_answer_tokens`' default lowers it; an
     explicit `max_answer_tokens` wins. A `temperature` that is given wins over `do_sample: false`.
     """
-    ours, rest = split_options(gen_kwargs, defaults)
-    if "memo" in ours:
-        raise OptionError("memo belongs to the whole run: put it into --model_args memo=PATH")
+    ours, rest, of_thinking = split_generation_options(gen_kwargs, sampling_names, defaults)
     options = {**defaults, **ours}
-    of_thinking = {
-        name.removesuffix(THINKING_SUFFIX): rest.pop(name)
-        for name in list(rest)
-        if name.removesuffix(THINKING_SUFFIX) in sampling_names and name not in sampling_names
-    }
-    check_known(rest, (*sampling_names, *HARNESS_NAMES, *OPTIONS), "generation option")
-
     budget = {name: _number_or_text(name, options[name]) for name in BUDGET_OPTIONS if name in options}
     if budget.get("max_thinking_tokens") == "auto":
         budget["max_thinking_tokens"] = None
@@ -258,6 +268,14 @@ def check_known(given: Collection[str], known: Collection[str], kind: str) -> No
             raise OptionError(f"unknown {kind} {name!r}: did you mean {nearest!r}?")
 
 
+def at_least_one(name: str, value: Any) -> int:
+    """How many at a time. Raises OptionError for less than one: then nothing would ever be asked."""
+    number = _whole_number(name, value)
+    if number < 1:
+        raise OptionError(f"{name}={number}: expected at least 1")
+    return number
+
+
 def _sampling(rest: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
     chosen = {name: value for name, value in rest.items() if name not in HARNESS_NAMES}
     if chosen.get("seed") is None:
@@ -266,6 +284,8 @@ def _sampling(rest: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
         chosen["seed"] = _whole_number("seed", chosen["seed"])
     if "temperature" not in chosen and not rest.get("do_sample"):
         chosen["temperature"] = 0.0
+    if chosen.get("temperature") == 0:
+        chosen["temperature"] = 0.0  # one spelling: it is compared with
     # Lists (such as bad_words) become tuples so that settings can be compared and hashed.
     return tuple(sorted((name, tuple(v) if isinstance(v, list) else v) for name, v in chosen.items()))
 

@@ -84,8 +84,7 @@ def replay(results: Path, content: Mapping[str, Any], memo: Path, output: Path, 
     for name, told in configs.items():
         for option in ("num_fewshot", "generation_kwargs", "repeats"):
             tasks.tasks[name].set_config(option, told[option])
-    options = {name for told in configs.values() for name in told["generation_kwargs"]}
-    lm = StoredLM(config["s1"], memo, _tokenizer(config["s1"], model_args), options)
+    lm = StoredLM(config["s1"], memo, _tokenizer(config["s1"], model_args))
     counts = content["n-samples"]
     picked = config["limit"] is None and any(told["original"] != told["effective"] for told in counts.values())
     return evaluate(

@@ -62,8 +62,8 @@ class StopAtTexts(Policy):
             tokens, finish = kept, Finish.STOP
         elif reply.finish is Finish.STOP:
             finish = Finish.STOP
-        elif _spent(replies) >= whole.max_tokens:
-            finish = Finish.LENGTH
+        elif _spent(replies) >= whole.max_tokens or not _spent((reply,)):
+            finish = Finish.LENGTH  # a reply of nothing (text that says nothing) would be asked for ever
         else:
             return replace(session, pending=replies, replies=session.replies + 1)
         dropped = sum(one.dropped for one in replies)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -75,18 +75,19 @@ class TokenizerHost(TemplateLM):  # type: ignore[misc]
 
 
 class StoredLM(BudgetForcingLM, TokenizerHost):
-    """A harness model made of a tokenizer and a memo (path). options: generation options that the run knew."""
+    """A harness model made of a tokenizer and a memo (path)."""
 
+    memo_is_finished = True
     max_in_flight = 1  # so that the question named in an error is the one that is missing
 
-    def __init__(self, facts: Mapping[str, Any], memo: Path, tokenizer: Any, options: Iterable[str]) -> None:
+    def __init__(self, facts: Mapping[str, Any], memo: Path, tokenizer: Any) -> None:
         super().__init__(facts, tokenizer)
         self.engine = NothingLeft(int(facts["context_window"]))
         self.eos_ids = frozenset(facts["eos_ids"])
         self.default_seed = int(facts["default_seed"])
         self.template_thinks = bool(facts["template_thinks"])
         self.budget_defaults = {**facts["budget"], "memo": str(memo)}
-        self.sampling_names = frozenset(options)
+        self.sampling_names = frozenset(facts["sampling_names"])
 
     def model_identity(self) -> dict[str, str]:
         """The run's, not one worked out anew."""

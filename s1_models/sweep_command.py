@@ -20,7 +20,7 @@ from rich.table import Table
 from s1_models.cli import memo_beside
 from s1_models.evaluation import LoadedTasks, arguments_of
 from s1_models.lm import BudgetForcingLM
-from s1_models.options import OptionError
+from s1_models.options import MEMO_VARIABLE, OptionError
 from s1_models.sweep import SWEPT, Sweep, choose_settings, run_sweep
 
 DESCRIPTION = """\
@@ -114,7 +114,7 @@ def main(arguments: Sequence[str]) -> None:
         logging.getLogger("lm_eval").setLevel(logging.WARNING)  # what it says of a run, it would say of every setting
     sweep, config = _sweep(given)
     output = Path(config.output_path)
-    memo = str(sweep.model_args.get("memo") or memo_beside(output))
+    memo = str(sweep.model_args.get("memo") or os.environ.get(MEMO_VARIABLE) or memo_beside(output))
     rows: list[Mapping[str, Any]] = []
     console = Console(highlight=False)
     if not console.is_terminal:

@@ -67,8 +67,9 @@ class InThread:
 class ScriptedServer(InThread):
     """One model whose next token `write` decides.
 
-    tokenizer: for text, both ways. root: what it says it serves. answered: prompts of completed replies, in order.
-    token_seconds: pause before each chunk. most_at_once: largest number of completions in progress at a time.
+    tokenizer: for text, both ways. root: what it says it serves. fingerprint: what it says of its build and settings.
+    answered: prompts of completed replies, in order. token_seconds: pause before each chunk. most_at_once: largest
+    number of completions in progress at a time.
     """
 
     def __init__(
@@ -80,7 +81,9 @@ class ScriptedServer(InThread):
         token_ids: bool = True,
         port: int = 0,
         token_seconds: float = 0.0,
+        fingerprint: str = "scripted-1",
     ) -> None:
+        self.fingerprint = fingerprint
         self.root = root
         self.context_window = context_window
         self.answered: list[tuple[int, ...]] = []
@@ -158,4 +161,4 @@ class ScriptedServer(InThread):
                 choice["prompt_token_ids"] = None if start else list(request.prefix)
             chunks.append({"object": "text_completion", "choices": [choice]})
         usage = {"prompt_tokens": len(request.prefix), "completion_tokens": len(ids)}
-        return [*chunks, {"choices": [], "usage": usage, "system_fingerprint": "scripted-1"}, "[DONE]"]
+        return [*chunks, {"choices": [], "usage": usage, "system_fingerprint": self.fingerprint}, "[DONE]"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import shlex
@@ -35,6 +36,7 @@ CHECKS = (
     Check("vllm", "vllm_build", 300),
     Check("scorers", "scorers", 300),
     Check("model", "model", 300),
+    Check("options", "option_names", 300),
     Check("registration", "registration"),
     Check("data", "data_access"),
     Check("companions", "companions"),
@@ -42,7 +44,7 @@ CHECKS = (
     Check("batch", "batch"),
 )
 # The order in which people read: what must be mended first comes first.
-SHOWN = ("versions", "companions", "vllm", "registration", "model", "batch", "scorers", "data")
+SHOWN = ("versions", "companions", "vllm", "registration", "options", "model", "batch", "scorers", "data")
 SEVERITY = (Status.OK, Status.SKIP, Status.WARN, Status.FIX)
 COLOURS = {Status.OK: "green", Status.WARN: "yellow", Status.FIX: "red", Status.SKIP: "dim"}
 
@@ -118,11 +120,24 @@ def _asked(options: argparse.Namespace) -> Asked:
 
 
 def _pairs(text: str) -> dict[str, Any]:
-    """NAME=VALUE,… or JSON, as lm_eval reads them; numbers become numbers."""
+    """NAME=VALUE,… or JSON, as lm_eval reads them."""
     if text.lstrip().startswith("{"):
         return dict(json.loads(text))
     pairs = (part.partition("=") for part in text.split(",") if part)
-    return {name: int(value) if value.isdecimal() else value for name, _, value in pairs}
+    return {name.strip(): _value(value.strip()) for name, _, value in pairs}
+
+
+def _value(text: str) -> Any:
+    """As lm_eval's own reading of an argument, which may be what is missing here."""
+    if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"":
+        return text[1:-1]
+    known = {"true": True, "false": False, "none": None}
+    if text.lower() in known:
+        return known[text.lower()]
+    for kind in (int, float):
+        with contextlib.suppress(ValueError):
+            return kind(text)
+    return text
 
 
 def _run(check: Check, asked: Asked, *, verbose: bool) -> list[Finding]:

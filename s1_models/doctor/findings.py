@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import sys
 from collections.abc import Mapping
@@ -62,6 +63,14 @@ class Asked:
             if values := getattr(self, name):
                 words += [f"--{name}", _as_argument(values)]
         return [*words, *(["--tasks", ",".join(self.tasks)] if self.tasks else [])]
+
+    def without_options_in(self, message: str) -> Asked:
+        """The run without the options that an error's message names."""
+        model_args, gen_kwargs = (
+            {name: value for name, value in options.items() if not re.search(rf"\b{re.escape(name)}\b", message)}
+            for options in (self.model_args, self.gen_kwargs)
+        )
+        return replace(self, model_args=model_args, gen_kwargs=gen_kwargs)
 
     def command(self, **model_args: Any) -> str:
         """The run as a command, with some model args changed."""

@@ -8,14 +8,13 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from s1_models.doctor.findings import Asked, Finding, Status, one_line
 from s1_models.forcing import Budget, BudgetError, S1Error
 from s1_models.formats import NO_THINKING, Format, FormatError, detect_format, encode, stop_ids, stop_texts
-from s1_models.options import OPTIONS, OptionError, Settings, resolve, split_options
+from s1_models.options import OPTIONS, OptionError, Settings, resolve, split_options, take_thinking_switch
 from s1_models.policies import Policies
 
 logger = logging.getLogger(__name__)
@@ -122,7 +121,9 @@ def _question(tokenizer: Any, asked: Asked) -> tuple[str, Finding]:
             "the tokenizer has no chat template: questions are sent as they are, as to a base model",
             ("# use the instruction-tuned model, or put its chat_template.jinja beside tokenizer_config.json",),
         )
-    options = {name: asked.model_args[name] for name in ("enable_thinking",) if name in asked.model_args}
+    rest = dict(asked.model_args)
+    options = {"enable_thinking": take_thinking_switch(rest)}
+    options = {**(rest.get("chat_template_args") or {}), **options}
     try:
         turn = [{"role": "user", "content": PROBE}]
         text = str(tokenizer.apply_chat_template(turn, tokenize=False, add_generation_prompt=True, **options))
@@ -240,6 +241,4 @@ def _mend_options(asked: Asked, error: S1Error) -> tuple[str, ...]:
     """The run without the option that is wrong, or with delimiters to fill in."""
     if isinstance(error, FormatError):
         return (asked.command(thinking_format="START...END") + "  # how this model writes thinking",)
-    wrong = [name for name in asked.model_args if name in str(error)]
-    kept = {name: value for name, value in asked.model_args.items() if name not in wrong}
-    return (replace(asked, model_args=kept).command(),)
+    return (asked.without_options_in(str(error)).command(),)

@@ -70,7 +70,7 @@ def test_every_replica_takes_its_gpus_and_all_other_arguments(
     monkeypatch.setattr(type(engine_vllm.current_platform), "is_cpu", lambda _: on_cpu)
     sizes = {"tensor_parallel_size": 2, "pipeline_parallel_size": 3, "data_parallel_size": 4}
     with pytest.raises(_ReachedError) as reached:
-        S1VLLM._start_replicas(sizes, {"pretrained": str(NANO), "dtype": "float32", **sizes})
+        S1VLLM._start_replicas(sizes, {"pretrained": str(NANO), "dtype": "float32", "memo": "x", **sizes})
     _, arguments, replicas, asked = reached.value.args
     assert (replicas, asked) == (4, gpus)
     assert arguments == {
@@ -78,6 +78,7 @@ def test_every_replica_takes_its_gpus_and_all_other_arguments(
         "dtype": "float32",
         "tensor_parallel_size": 2,
         "pipeline_parallel_size": 3,
+        "memo": "off",  # what is remembered is remembered where the questions are
     }
 
 
@@ -107,6 +108,20 @@ def test_two_replicas_write_what_one_engine_writes(two_lm: Any, s1_lm: Any, gen_
     assert transcripts == generate(s1_lm, **gen_kwargs)
     assert transcripts[0].usage["waits_used"] == gen_kwargs["num_waits"]
     assert two_lm.max_in_flight == 2 * s1_lm.max_in_flight
+
+
+@pytest.mark.slow
+def test_what_replicas_generated_is_remembered(
+    two_lm: Any, s1_lm: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(two_lm, "budget_defaults", {**two_lm.budget_defaults, "memo": str(tmp_path / "memo.sqlite")})
+    first = generate(two_lm, num_waits=2)
+    assert two_lm.reuse.generated_tokens > 0
+    assert generate(two_lm, num_waits=2) == first == generate(s1_lm, num_waits=2)
+    assert two_lm.reuse.generated_tokens == 0
+    assert two_lm.model_identity() == s1_lm.model_identity() | {
+        "other arguments": two_lm.model_identity()["other arguments"]
+    }
 
 
 @pytest.mark.slow

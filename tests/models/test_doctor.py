@@ -21,6 +21,7 @@ from s1_models.doctor import (
     cli,
     data_access,
     model,
+    option_names,
     registration,
     scorers,
     task_files,
@@ -385,6 +386,56 @@ def test_a_model_that_is_nowhere_is_found(tmp_path: Path) -> None:
     assert on_the_hub.fix[0].startswith("hf download nobody/no-model ")
     (none,) = model.check(Asked())
     assert none.status is Status.SKIP
+
+
+SWITCHABLE = (
+    "{% for message in messages %}<|im_start|>{{ message.content }}<|im_end|>{% endfor %}<|im_start|>"
+    "{% if not enable_thinking %}<think></think>{% endif %}"
+)
+
+
+def test_the_switch_of_a_template_is_set_as_the_run_sets_it(tmp_path: Path) -> None:
+    pretrained = save(tmp_path, ["<|im_start|>", "<|im_end|>", "<think>", "</think>"], "<|im_end|>", SWITCHABLE)
+    assert not wrong(check_model(pretrained, num_waits=2)), "on, unless it is switched off"
+    for off in ("enable_thinking=False", 'chat_template_args={"enable_thinking": false}'):
+        name, _, value = off.partition("=")
+        text = json.dumps({"pretrained": pretrained, "num_waits": 2, name: json.loads(value.lower())})
+        (finding,) = wrong(model.check(Asked(model_args=cli._pairs(text))))
+        assert "thinking" in finding.message
+    given = f"pretrained={pretrained},num_waits=2,enable_thinking=False"
+    assert wrong(model.check(Asked(model_args=cli._pairs(given))))
+
+
+def test_arguments_are_read_as_lm_eval_reads_them() -> None:
+    from lm_eval.utils import simple_parse_args_string
+
+    text = "a=1,b=-2,c=0.5,d=1e-3,e=True,f=false,g=None,h='5',i=\"x\",j=a b,k=,l=1_0,m= 7 "
+    assert cli._pairs(text) == simple_parse_args_string(text)
+
+
+# options
+
+
+def check_options(asked: Asked) -> Finding:
+    (finding,) = option_names.check(asked)
+    return finding
+
+
+def test_an_option_nobody_knows_is_found_before_the_run() -> None:
+    known = {"pretrained": "x", "num_waits": 2, "thinking_n_ignore_str": "Wait"}
+    sampling = {"temperature_thinking": 0.5, "n": 4}
+    for ours in ("s1_vllm", "s1_hf", "s1_openai"):
+        fine = check_options(Asked(ours, model_args=known, gen_kwargs=sampling))
+        assert fine == Finding("options", Status.OK, f"{ours} knows all 5 options")
+        typo = check_options(Asked(ours, model_args={**known, "num_wiats": 1}))
+        assert typo.status is Status.FIX
+        assert "unknown model argument 'num_wiats': did you mean 'num_waits'?" in typo.message
+        assert "num_wiats" not in typo.fix[0]
+        assert "pretrained=x" in typo.fix[0]
+        typo = check_options(Asked(ours, model_args=known, gen_kwargs={"n": 4, "tempratur": 1}))
+        assert "unknown generation option 'tempratur'" in typo.message
+        assert "--gen_kwargs n=4 " in typo.fix[0]
+    assert check_options(Asked("hf")).status is Status.SKIP
 
 
 # batch

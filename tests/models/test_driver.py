@@ -6,6 +6,7 @@ import pytest
 
 from s1_models.driver import EngineError, Job, run, run_jobs
 from s1_models.forcing import Budget, BudgetError, BudgetForcing, Finish, Marks, Reply, Request, Session
+from s1_models.rejection import Rejection, RejectionSampling
 from tests.scripted_engine import ScriptedEngine, random_writer
 
 MARKS = Marks((20,), (21,), (21, 22), (23,), (7,), frozenset({8}), frozenset({9}), frozenset({7}))
@@ -136,3 +137,19 @@ def test_an_engine_that_invents_a_reply_is_caught() -> None:
 
     with pytest.raises(EngineError, match="'nobody', which is not in flight"):
         run(policy(), Inventive(random_writer(1, 7, 0.1, [8])), [(1,)])
+
+
+def test_an_error_about_one_question_names_that_one() -> None:
+    cut = policy(max_thinking_tokens=3)
+    jobs = [
+        Job(one, (n,), f"aime24 question {n}")
+        for n, one in enumerate([cut, RejectionSampling(cut, Rejection(1, "error")), cut])
+    ]
+    never_stops = ScriptedEngine(random_writer(1, 7, 0.0, [8]), 300)
+    with pytest.raises(BudgetError, match=r"^aime24 question 1: none of 1 tries ended"):
+        run_jobs(jobs, never_stops)
+
+
+def test_a_place_for_no_session_is_an_error_and_no_empty_result() -> None:
+    with pytest.raises(ValueError, match="max_in_flight=0: expected at least 1"):
+        run_jobs([Job(policy(), (1,))], engine(), max_in_flight=0)

@@ -341,3 +341,19 @@ def test_an_engine_that_forgets_a_request_is_still_caught(path: Path) -> None:
         pytest.raises(EngineError, match="nothing is in flight"),
     ):
         run_jobs(jobs(), memo)
+
+
+def test_numbers_that_are_equal_are_one_key_in_whatever_order_they_are_asked(path: Path) -> None:
+    def ask_for(temperature: float, top_p: float) -> int:
+        sampling = (("seed", 5), ("temperature", temperature), ("top_p", top_p))
+        memo.reused.clear()
+        ask(memo, request(30, sampling=sampling))
+        return memo.reused_tokens
+
+    with Memo(engine(stop_rate=0.0), path, MODEL) as memo:
+        assert ask_for(1, 0.5) == 0
+        assert ask_for(0.7, 0.5) == 0
+        assert ask_for(1.0, 0.5) == 30
+        assert ask_for(0, 0.9) == 0
+        assert ask_for(0.7, 0.5) == 30
+        assert ask_for(0.0, 0.9) == 30

@@ -6,7 +6,10 @@ import random
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
+import traceback
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -18,7 +21,7 @@ from s1_models.driver import Job, run_jobs
 from s1_models.fingerprint import fingerprint_model
 from s1_models.forcing import Budget, BudgetForcing, Marks, Session
 from s1_models.memo import Memo
-from s1_models.memo_store import Known, Mark, MemoError, Store, identities
+from s1_models.memo_store import Known, Mark, MemoError, Store
 from s1_models.packing import pack, unpack
 from tests.scripted_engine import ScriptedEngine, random_writer
 
@@ -140,18 +143,37 @@ def test_a_folder_and_a_missing_file_are_named(tmp_path: Path) -> None:
         Store(tmp_path / "none.sqlite", read_only=True)
 
 
-def test_a_memo_is_read_where_nothing_can_be_written(path: Path) -> None:
-    first = run(path)
-    for file in path.parent.iterdir():
-        file.chmod(0o444)
-    path.parent.chmod(0o555)
-    try:
+def test_a_memo_is_read_where_nothing_can_be_written() -> None:
+    def read() -> None:
+        with pytest.raises(MemoError, match="readonly database"):
+            Store(path)
         with Memo(fresh(), path, MODEL, read_only=True) as memo:
             assert run_jobs(jobs(), memo) == first
             assert memo.generated_tokens == 0
-    finally:
+
+    with tempfile.TemporaryDirectory() as name:  # pytest's own folders are closed to other users
+        path = Path(name) / "memo.sqlite"
+        first = run(path)
+        path.chmod(0o444)
+        path.parent.chmod(0o555)
+        as_an_ordinary_user(read)
         path.parent.chmod(0o755)
-    assert [known.identity for known in identities(path)] == [MODEL]
+
+
+def as_an_ordinary_user(work: Callable[[], None]) -> None:
+    """Runs it in a child process that file permissions bind, as they do not bind root."""
+    child = os.fork()
+    if child == 0:
+        try:
+            if os.geteuid() == 0:
+                os.setgroups([])
+                os.setuid(65534)
+            work()
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
 
 
 # Damage.

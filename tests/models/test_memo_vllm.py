@@ -28,7 +28,15 @@ def generate(lm: Any, **gen_kwargs: Any) -> list[Any]:
 @pytest.fixture
 def remembering_lm(s1_lm: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(s1_lm, "budget_defaults", {**s1_lm.budget_defaults, "memo": str(tmp_path / "memo.sqlite")})
+    monkeypatch.setattr(s1_lm, "_identity", s1_lm._identity)  # what a test makes of it is taken back
     return s1_lm
+
+
+def load_as(lm: Any, monkeypatch: pytest.MonkeyPatch, **given: Any) -> None:
+    """As if the model had been loaded with other arguments."""
+    monkeypatch.setattr(lm, "_given", {**lm._given, **given})
+    with lm.identified_while_loading():
+        pass
 
 
 def test_settings_through_one_memo_give_the_transcripts_of_none(
@@ -69,6 +77,7 @@ def test_samples_are_remembered_each_with_its_seed(remembering_lm: Any) -> None:
         ("lora_local_path", "another folder"),
         ("hf_overrides", {"rope_theta": 5.0}),
         ("kv_cache_dtype", "fp8"),
+        ("trust_remote_code", True),
     ],
 )
 def test_a_model_that_may_write_other_tokens_is_another_model(
@@ -80,7 +89,7 @@ def test_a_model_that_may_write_other_tokens_is_another_model(
     generate(remembering_lm)
     identity = remembering_lm.model_identity()
     value = str(folder) if value == "another folder" else value
-    monkeypatch.setattr(remembering_lm, "_given", {**remembering_lm._given, name: value})
+    load_as(remembering_lm, monkeypatch, **{name: value})
     assert remembering_lm.model_identity() != identity
     generate(remembering_lm)
     assert remembering_lm.reuse.reused_tokens == 0
@@ -93,7 +102,7 @@ def test_what_vllm_resolved_is_part_of_the_model(
     identity = remembering_lm.model_identity()
     assert identity["dtype"] == "torch.float32"
     monkeypatch.setitem(remembering_lm.facts, name, value)
-    changed = remembering_lm.model_identity()
+    changed = remembering_lm.identify()
     assert {key for key in identity if identity[key] != changed[key]} == {name}
 
 
@@ -101,15 +110,14 @@ def test_how_much_memory_an_engine_takes_is_not_part_of_the_model(
     remembering_lm: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     identity = remembering_lm.model_identity()
-    more = {"gpu_memory_utilization": 0.5, "max_num_seqs": 3, "tensor_parallel_size": 2}
-    monkeypatch.setattr(remembering_lm, "_given", {**remembering_lm._given, **more})
+    load_as(remembering_lm, monkeypatch, gpu_memory_utilization=0.5, max_num_seqs=3, tensor_parallel_size=2)
     assert remembering_lm.model_identity() == identity
 
 
 def test_a_model_that_cannot_be_told_apart_is_refused_only_a_memo_that_was_asked_for(
     remembering_lm: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(remembering_lm, "_given", {**remembering_lm._given, "pretrained": "made/up"})
+    load_as(remembering_lm, monkeypatch, pretrained="made/up")
     with pytest.raises(MemoError, match="cannot be told which weights made/up has"):
         generate(remembering_lm)
     monkeypatch.delitem(remembering_lm.budget_defaults, "memo")
@@ -144,6 +152,8 @@ def test_a_task_has_no_memo_of_its_own(s1_lm: Any) -> None:
         generate(s1_lm, memo="mine.sqlite")
 
 
-def test_the_harness_cache_is_refused_and_the_memo_named(s1_lm: Any) -> None:
+def test_the_harness_cache_is_refused_and_the_memo_named(s1_lm: Any, tmp_path: Path) -> None:
+    import lm_eval
+
     with pytest.raises(OptionError, match=r"run without --use_cache; --model_args memo=PATH remembers"):
-        s1_lm.set_cache_hook(None)
+        lm_eval.simple_evaluate(s1_lm, tasks=["s1_nano"], limit=1, use_cache=str(tmp_path / "cache"))

@@ -1,6 +1,7 @@
 """`s1_hf` as lm_eval's model: the transcripts of `s1_vllm`, and options that are HFLM's own."""
 
 import logging
+import shutil
 import signal
 import threading
 from pathlib import Path
@@ -11,6 +12,9 @@ import torch
 import transformers
 from lm_eval.api.instance import Instance
 
+from s1_models.fingerprint import fingerprint_model
+from s1_models.identity import Identified
+from s1_models.memo_store import MemoError
 from s1_models.options import OptionError
 from s1_models.trace import Transcript
 from s1_tasks.nano_problems import held_out
@@ -152,6 +156,50 @@ def test_what_the_memo_knows_is_not_generated_again(s1_hf_lm: Any, tmp_path: Pat
     assert lm.reuse.generated_tokens > 0
     assert generate(lm, PROBLEMS[:6], num_waits=2) == first
     assert lm.reuse.generated_tokens == 0
+
+
+def test_the_memo_knows_the_files_that_were_loaded_not_those_that_are_there_now(tmp_path: Path) -> None:
+    memo = str(tmp_path / "memo.sqlite")
+    folder = tmp_path / "checkpoints" / "latest"
+    shutil.copytree(NANO, folder)
+    first = load(pretrained=str(folder), memo=memo, max_length=1024)
+    shutil.copy(NANO.parent / "base" / "model.safetensors", folder)  # a training run goes on
+    generate(first, PROBLEMS[:4])
+    for arguments in ({"pretrained": str(folder)}, {"pretrained": str(folder.parent), "subfolder": "latest"}):
+        second = load(**arguments, memo=memo, max_length=1024)
+        assert second.model_identity()["weights"] != first.model_identity()["weights"]
+    generate(second, PROBLEMS[:4])
+    assert second.reuse.reused_tokens == 0
+    assert second.reuse.generated_tokens > 0
+
+
+def test_files_that_change_while_they_are_loaded_identify_nothing(tmp_path: Path) -> None:
+    class Model(Identified):
+        def identify(self) -> dict[str, str]:
+            return {"weights": fingerprint_model(str(tmp_path))}
+
+    (tmp_path / "config.json").write_text("{}")
+    model = Model()
+    with model.identified_while_loading(str(tmp_path), None, "on/the-hub"):
+        pass
+    assert model.model_identity() == {"weights": fingerprint_model(str(tmp_path))}
+    with model.identified_while_loading(str(tmp_path)):
+        (tmp_path / "config.json").write_text("{ }")
+    with pytest.raises(MemoError, match="changed while they were loaded"):
+        model.model_identity()
+
+
+def test_code_that_comes_with_a_model_is_part_of_what_it_is(s1_hf_lm: Any) -> None:
+    plain = s1_hf_lm.model_identity()
+    for option in ({"trust_remote_code": True}, {"trust_remote_code": True, "code_revision": "abc"}):
+        coded = load(max_length=1024, **option).model_identity()
+        assert {name for name in coded if coded[name] != plain[name]} == {"other arguments"}
+
+
+def test_no_question_at_a_time_is_an_error() -> None:
+    for name in ("max_batch_size", "batch_size"):
+        with pytest.raises(OptionError, match=f"{name}=0: expected at least 1"):
+            load(**{name: 0})
 
 
 def test_half_precision_keeps_every_budget() -> None:

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -310,6 +311,8 @@ def test_options_that_cannot_be_are_errors_of_one_sentence(serve_nano: Any, monk
         S1OpenAI()
     with pytest.raises(OptionError, match="unknown model argument 'num_concurent': did you mean 'num_concurrent'"):
         serve_nano(num_concurent=3)
+    with pytest.raises(OptionError, match="num_concurrent=0: expected at least 1"):
+        serve_nano(num_concurrent=0)
     with pytest.raises(OptionError, match="temperature is a sampling option: put it into --gen_kwargs"):
         serve_nano(temperature=0.5)
     with pytest.raises(OptionError, match="tokenizer_backend: s1_openai works on token ids"):
@@ -332,6 +335,31 @@ def test_what_identifies_the_tokens_is_told_for_the_memo(serve_nano: Any) -> Non
     assert identity["model"] == "scripted"
     assert identity["server"] == "scripted-1"
     assert all(isinstance(value, str) and value for value in identity.values())
+
+
+@pytest.mark.parametrize("remembers", [True, False])
+def test_a_server_that_comes_back_with_another_build_does_not_share_a_memo(
+    serve_nano: Any, tmp_path: Path, remembers: bool
+) -> None:
+    server, lm = serve_nano(memo=str(tmp_path / "memo.sqlite") if remembers else "off")
+    lm.generate_until(requests(), disable_tqdm=True)
+    server.fingerprint = "scripted-2"
+    if remembers:
+        with pytest.raises(EngineError, match="called itself scripted-1 at the start and scripted-2 now"):
+            lm.generate_until(requests(num_waits=2), disable_tqdm=True)
+    else:
+        lm.generate_until(requests(num_waits=2), disable_tqdm=True)
+
+
+def test_how_a_server_is_spoken_to_is_not_decided_by_a_bad_moment(serve_nano: Any, opened: Any) -> None:
+    server, _ = serve_nano()
+    failing = opened(FaultProxy(server.url, rate=1.0, faults=("500",)))
+    with pytest.raises(EngineError, match=r"500, EngineCore .*token ids that it fails on: tokenized_requests=false"):
+        S1OpenAI(base_url=failing.url, max_retries=1)
+    forgetful = opened(FaultProxy(server.url, rate=1.0, faults=("no_ids",)))
+    lm = S1OpenAI(base_url=forgetful.url, max_retries=0)
+    opened(lm.connection)
+    assert not lm.dialect.token_ids, "one that never sends ids back is told text"
 
 
 def test_lm_eval_finds_it_by_its_name_and_reads_its_arguments(opened: Any, nano_tokenizer: Any) -> None:

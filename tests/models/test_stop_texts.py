@@ -142,3 +142,13 @@ def test_which_stops_are_texts() -> None:
     tags = make_tokenizer(["</think>", "<eos>"], "<eos>", None, MERGES)
     assert stop_texts(tags, ("</think>", "<eos>", "think", "two words")) == ("think", "two words")
     assert stop_ids(tags, ("</think>", "two words")) == {tags.convert_tokens_to_ids("</think>")}
+
+
+def test_an_engine_whose_replies_hold_nothing_is_not_asked_for_ever() -> None:
+    of = policy(limit=20, chunk=4)
+    session, requests = of.begin(()), 0
+    while of.request(session) is not None and requests < 50:
+        session = of.advance(session, Reply((), Finish.LENGTH))
+        requests += 1
+    assert session.phase is Phase.DONE
+    assert session.cut_off

@@ -12,6 +12,7 @@ from s1_models import replay, sweep_command
 from s1_models.driver import EngineError
 from s1_models.evaluation import LoadedTasks, OutputError, evaluate
 from s1_models.lm import BudgetForcingLM, default_options
+from s1_models.memo_store import Store
 from s1_models.options import OptionError, split_options
 from s1_models.stored_lm import StoredLM, TokenizerHost
 from s1_models.sweep import MANIFEST, Setting, choose_settings
@@ -170,6 +171,22 @@ def test_the_folder_of_a_sweep_is_a_curve_at_once(tmp_path: Path, capsys: pytest
         assert told["accuracy"] == point.record.accuracy
         assert (told["low"], told["high"]) == pytest.approx((point.interval.low, point.interval.high))
         assert told["thinking_tokens"] == pytest.approx(point.record.mean_of("thinking_tokens"))
+
+
+def test_every_number_of_waits_at_every_budget(tmp_path: Path) -> None:
+    run_sweep(tmp_path, *CURVE, "--cross")
+    rows = manifest(tmp_path)["settings"]
+    assert {(row["num_waits"], row["max_thinking_tokens"]) for row in rows} == {
+        (waits, budget) for waits in (0, 1, 2) for budget in (5, 15, "auto")
+    }
+    assert sum(row["tokens_new"] for row in rows) == ScriptedLM.made[0].engine.asked_tokens
+
+
+def test_the_memo_of_the_environment_serves_a_sweep_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("S1_MEMO", str(tmp_path / "mine.sqlite"))
+    run_sweep(tmp_path / "sweep")
+    assert (tmp_path / "mine.sqlite").exists()
+    assert not (tmp_path / "sweep/memo.sqlite").exists()
 
 
 def test_the_same_command_again_loads_no_model_and_more_settings_run_alone(tmp_path: Path) -> None:
@@ -339,6 +356,20 @@ def test_a_replay_gives_the_same_texts_and_metrics_without_an_engine(
     assert len(collect(tmp_path / "new").records) == 5
 
 
+def test_thinking_that_was_sampled_in_its_own_way_is_replayed(tmp_path: Path) -> None:
+    run_sweep(tmp_path, "--temperature", "1.0", "--gen_kwargs", "temperature_thinking=0.5")
+    before = samples(tmp_path)
+    replay.main([str(tmp_path)])
+    assert samples(tmp_path) == before
+
+
+def test_a_replay_writes_nothing_into_the_memo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run_sweep(tmp_path)
+    monkeypatch.setattr(Store, "_connect_to_write", lambda self: pytest.fail("opened to write"))
+    replay.main([str(tmp_path), "--output_path", str(tmp_path / "new")])
+    assert list((tmp_path / "new").rglob("results_*.json"))
+
+
 def test_a_question_the_memo_lacks_is_named(tmp_path: Path, nano_tokenizer: Any) -> None:
     run_sweep(tmp_path)
     ((results, content),) = replay.find_runs(tmp_path)
@@ -405,4 +436,4 @@ def test_places_without_a_replayable_run_are_sentences(tmp_path: Path) -> None:
 def test_a_stored_model_refuses_likelihoods(nano_tokenizer: Any, tmp_path: Path) -> None:
     facts = {"context_window": 10, "eos_ids": [0], "default_seed": 1, "budget": {}, "template_thinks": True}
     with pytest.raises(OptionError, match="generated text only"):
-        StoredLM(facts, tmp_path / "m", nano_tokenizer, []).loglikelihood([])
+        StoredLM({**facts, "sampling_names": []}, tmp_path / "m", nano_tokenizer).loglikelihood([])
