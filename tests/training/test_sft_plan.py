@@ -35,6 +35,18 @@ def test_eight_gpus_are_too_few_for_32b_as_its_users_found() -> None:
     assert not plan.estimate(replace(RECIPES["s1_7b"], offload=False), plan.SHAPES[RECIPES["s1_7b"].model], 1).fits
 
 
+def test_more_gpus_than_sequences_of_a_step_do_not_fit_as_the_run_would_say() -> None:
+    many = CliRunner().invoke(app, ["plan", "--recipe", "s1_32b", "--gpus", "32"])
+    assert many.exit_code == 1
+    assert "32 GPUs cannot share a global batch of 16 sequences: at most --gpus 16" in " ".join(many.output.split())
+    assert (
+        CliRunner().invoke(app, ["plan", "--recipe", "s1_32b", "--gpus", "32", "--set", "global_batch=32"]).exit_code
+        == 0
+    )
+    small = plan.estimate(replace(S1_32B, global_batch=8), SHAPE_32B, 8)
+    assert "--gpus 16" not in small.advice(SHAPE_32B)  # no advice that the run would refuse
+
+
 def test_parameters_are_those_of_the_real_model() -> None:
     config = Qwen2Config(
         vocab_size=500,

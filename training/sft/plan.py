@@ -112,12 +112,18 @@ class Plan:
 
     @property
     def fits(self) -> bool:
-        return self.memory <= self.gpu_memory
+        """Whether a GPU's memory holds it, and each GPU has a sequence of every step."""
+        return self.memory <= self.gpu_memory and self.gpus <= self.recipe.global_batch
 
     def advice(self, shape: Shape) -> str:
         """What makes it fit, tried out; empty when it fits."""
         if self.fits:
             return ""
+        if self.gpus > self.recipe.global_batch:
+            return (
+                f"{self.gpus} GPUs cannot share a global batch of {self.recipe.global_batch} sequences: at most --gpus "
+                f"{self.recipe.global_batch}, or another recipe with --set global_batch={self.gpus}"
+            )
         recipe, found = self.recipe, []
         changes: list[tuple[str, Recipe, int]] = [("--set recompute=true", replace(recipe, recompute=True), self.gpus)]
         changes += [(f"--gpus {n}", replace(recipe, shard=True), n) for n in (2, 4, 8, 16) if n > self.gpus]
