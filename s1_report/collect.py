@@ -201,9 +201,11 @@ def _environment(results: Mapping[str, Any], model_args: Mapping[str, Any], date
     versions = {
         name: results[name] for name in ("lm_eval_version", "transformers_version", "git_hash") if results.get(name)
     }
+    report = (config.get("s1") or {}).get("contamination_report")
     return {
         "date": date,
         **versions,
+        **({"contamination_report": report} if report else {}),
         "model_args": dict(model_args),
         "model_sha": config.get("model_sha") or "",
         "limit": config.get("limit"),

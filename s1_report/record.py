@@ -57,7 +57,7 @@ class RunRecord:
     (num_waits, max_thinking_tokens, ...), as asked; sampling: temperature and the like, as asked. checker: version of
     the answer check, "" if the log does not say. template: hash of the chat template and the system instruction.
     scores: published records only, accuracy (0 to 1) and thinking_tokens (mean) by name. environment: commit, versions,
-    hardware, date.
+    hardware, date; contamination_report where the model's checkpoint names one.
     source: paper, table and page of a published record. notes: disagreeing sources and other warnings.
     """
 

@@ -31,6 +31,18 @@ def test_verdicts_and_traces_give_every_repeat_its_outcome_and_tokens(run_folder
     assert record.environment["hardware"] == ["OS: Debian", "Model name:   Some CPU"]
 
 
+def test_a_record_names_the_contamination_report_of_its_model(run_folder):
+    folder = run_folder("run", TWO)
+    assert "contamination_report" not in one(folder).environment
+    (results,) = folder.glob("results_*.json")
+    content = json.loads(results.read_text())
+    content["config"]["s1"] = {"budget": {}, "memo": None, "contamination_report": "0123abcd"}
+    results.write_text(json.dumps(content))
+    record = one(folder)
+    assert record.environment["contamination_report"] == "0123abcd"
+    assert from_json(to_json(record), "x") == record
+
+
 def test_without_traces_the_means_of_the_samples_are_kept(run_folder):
     record = one(run_folder("run", TWO, waits={"aime24": 2}, thinking_tokens={"aime24": 100}, traces=False))
     assert record.questions[0].thinking_tokens == (100.0,)

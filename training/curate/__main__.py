@@ -143,11 +143,11 @@ def check(
         taken = take_rows(read_rows(rows), str(rows)).rows
         asked = load_questions(tuple(benchmark or DEFAULT_BENCHMARKS), questions)
         result = decontaminate(taken, asked)
-        rejected = list(result.rejected)
         if near is not None:
-            from training.curate.duplicates import near_duplicates
+            from training.curate.duplicates import without_near_duplicates
 
-            rejected += near_duplicates(result.rows, asked, near).rejected
+            result = without_near_duplicates(result, asked, near)
+        rejected = result.rejected
         for one in rejected[:20]:
             console.print(f"{one.id}  {one.detail}", highlight=False, soft_wrap=True, markup=False)
         if len(rejected) > 20:

@@ -7,7 +7,7 @@ unless asked for, rejects near-duplicates that share no eight words in a row (`d
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -66,9 +66,16 @@ def decontaminate(rows: Sequence[Row], questions: Sequence[BenchmarkQuestion], s
         "rows_rejected": len(rejected),
         "hits": hits,
     }
-    summary = {name: value for name, value in report.items() if name != "hits"}
-    figures = {"contamination": {**summary, "report_sha256": canonical_hash(report)}, "report": report}
-    return Result(kept, rejected, figures)
+    return Result(kept, rejected, {"contamination": summarize(report), "report": report})
+
+
+def summarize(report: Mapping[str, Any]) -> dict[str, Any]:
+    """A report without the texts of the benchmarks, and with the hash it is known by: of the whole, as a JSON value."""
+    near = report.get("near_duplicates")
+    summary = {name: value for name, value in report.items() if name not in ("hits", "near_duplicates")}
+    if near is not None:
+        summary["near_duplicates"] = {name: value for name, value in near.items() if name != "hits"}
+    return {**summary, "report_sha256": canonical_hash(report)}
 
 
 def _hits(

@@ -8,11 +8,12 @@ of hashing luck. A pair far above the threshold is found almost always; one just
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 
 from datasketch import MinHash, MinHashLSH
 
 from training.curate.benchmark_questions import BenchmarkQuestion
-from training.curate.decontaminate import Gram, grams, words_of
+from training.curate.decontaminate import Gram, grams, summarize, words_of
 from training.curate.stage import Rejection, Result, Row, reject
 
 SHINGLE_WORDS = 3
@@ -58,6 +59,17 @@ def near_duplicates(rows: Sequence[Row], questions: Sequence[BenchmarkQuestion],
             texts[key], names[key] = shingles, ("an earlier row", f"row {row['id']} of {row.get('source', '')}")
             index.insert(key, sketch)
     return Result(kept, rejected, {"threshold": threshold})
+
+
+def without_near_duplicates(clean: Result, questions: Sequence[BenchmarkQuestion], threshold: float) -> Result:
+    """What `decontaminate` left, less its near-duplicates, which join its rejections and its report."""
+    closer = near_duplicates(clean.rows, questions, threshold)
+    hits = [asdict(one) for one in closer.rejected]
+    report = {
+        **clean.figures["report"],
+        "near_duplicates": {"threshold": threshold, "rows_rejected": len(hits), "hits": hits},
+    }
+    return Result(closer.rows, clean.rejected + closer.rejected, {"contamination": summarize(report), "report": report})
 
 
 def _sketched(texts: Sequence[str]) -> list[tuple[set[Gram], MinHash]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +81,8 @@ class Pipeline:
         for stage in self._stages():
             rows = self._run_stage(stage, rows, source)
             source = self.manifest.stages[stage.name].output
+            if stage.name == "decontaminate":
+                self.manifest.about["contamination"] = self.manifest.stages[stage.name].figures["contamination"]
             if stage.name == BASELINE_POOL:
                 self._write_baselines(rows)
             if stage.name == until:
@@ -242,10 +244,9 @@ class Pipeline:
         result = decontaminate(rows, questions, settings.words_in_a_row)
         if settings.near_duplicates is None:
             return result
-        from training.curate.duplicates import near_duplicates
+        from training.curate.duplicates import without_near_duplicates
 
-        closer = near_duplicates(result.rows, questions, settings.near_duplicates)
-        return replace(closer, rejected=result.rejected + closer.rejected, figures={**result.figures, **closer.figures})
+        return without_near_duplicates(result, questions, settings.near_duplicates)
 
     def _write_baselines(self, rows: list[Row]) -> None:
         """Rows of the ablation's other selections, ready for training as they are."""
@@ -257,11 +258,10 @@ class Pipeline:
             write_json_lines(self.out / "baselines" / f"{how}.jsonl", select(rows, how, count, seed))
 
     def _write_training(self, rows: list[Row]) -> str:
-        """train.jsonl and train.parquet, and what a model card says about them; returns the data's hash."""
+        """train.jsonl and train.parquet; returns the data's hash."""
         write_parquet(self.out / "train.parquet", rows)
         digest = write_json_lines(self.path(STAGES[-1]), rows)
         self.manifest.about["data_sha256"] = digest
-        self.manifest.about["contamination"] = self.manifest.stages["decontaminate"].figures["contamination"]
         return digest
 
 

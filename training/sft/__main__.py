@@ -149,11 +149,12 @@ def evaluate(
     out: Annotated[Path, typer.Option(help="Folder for what both runs write.")],
     model_args: Annotated[str, typer.Option(help="For both models, as for lm_eval: num_waits=2,dtype=float32")] = "",
     limit: Annotated[int | None, typer.Option(min=1, help="Questions per task.")] = None,
+    engine: Annotated[str, typer.Option(help="s1_vllm, or s1_hf where there is no vLLM.")] = "s1_vllm",
 ) -> None:
     """lm_eval --model s1_vllm on both, then s1-report compare."""
     from training.sft.evaluate import evaluate as compare
 
-    compare(base, tuned, tasks, out, model_args, ["--limit", str(limit)] if limit else [])
+    compare(base, tuned, tasks, out, model_args, ["--limit", str(limit)] if limit else [], engine)
 
 
 def _chosen(name: str, model: str | None, data: str | None, changes: list[str] | None) -> Recipe:

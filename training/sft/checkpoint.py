@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -15,8 +14,10 @@ from torch import Tensor
 from transformers import AutoModelForCausalLM, GenerationConfig
 
 from s1_models.formats import FORMATS, Format
+from training.curate.decontaminate import summarize
 from training.nano.make import versions
 from training.sft import card
+from training.sft.data import DataError
 
 if TYPE_CHECKING:
     from training.sft.batches import Schedule
@@ -95,8 +96,9 @@ def describe(
     history: Sequence[Mapping[str, float]],
     tokens_per_second: int,
     device: str,
+    contaminated: dict[str, Any] | None,
 ) -> dict[str, Any]:
-    """Write the record and the model card made from it; returns the record."""
+    """Write the record and the model card made from it; returns the record. contaminated: of `contamination`."""
     steps = len(history)
     record = {
         "stage": "sft",
@@ -111,7 +113,7 @@ def describe(
             "lost_token_share": round(trained.lost_tokens / max(1, trained.all_tokens), 6),
             "trained_tokens_an_epoch": trained.trained_tokens,
         },
-        "contamination": _contamination(job, trained),
+        "contamination": contaminated,
         "training": {
             "steps": steps,
             "processes": plan.processes,
@@ -129,10 +131,20 @@ def describe(
     return record
 
 
-def _contamination(job: Job, trained: TrainingSet) -> dict[str, Any] | None:
-    """The report given, or what the curation's manifest says; None when nobody looked."""
-    path = job.contamination_report
-    if path is not None:
-        return {"report": path.name, "report_sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
-    found: dict[str, Any] | None = trained.manifest.get("contamination")
-    return found
+def contamination(report: Path | None, manifest: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What is known of the data's contamination: the report given, or what the curation's manifest says of its own.
+
+    None when nobody looked. A report has the same hash here as in `training.curate check` and in a manifest. Raises
+    DataError where the file is none.
+    """
+    if report is None:
+        found: dict[str, Any] | None = manifest.get("contamination")
+        return found
+    try:
+        content = json.loads(report.read_text(encoding="utf-8"))
+        return {"report": report.name, **summarize(content)}
+    except (OSError, ValueError, AttributeError) as error:
+        raise DataError(
+            f"{report} is no contamination report ({error}): expected contamination.json of a curation, or what "
+            "`python -m training.curate check DATA --report FILE` wrote"
+        ) from error

@@ -76,7 +76,7 @@ class TrainingSet:
 def load_rows(source: str) -> tuple[list[Row], dict[str, Any]]:
     """The rows of a Hub data set (split `train`), a .jsonl, .json or .parquet file, or a folder with `train.*`.
 
-    Also the manifest that `training.curate` wrote beside the file; empty when there is none. Raises DataError.
+    Also the manifest of the `training.curate` run that wrote the file; empty when there is none. Raises DataError.
     """
     import datasets
 
@@ -90,8 +90,7 @@ def load_rows(source: str) -> tuple[list[Row], dict[str, Any]]:
             rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
         else:
             rows = list(datasets.load_dataset(_READERS[path.suffix], data_files=str(path), split="train"))
-        manifest = path.with_name("manifest.json")
-        return rows, json.loads(manifest.read_text()) if manifest.exists() else {}
+        return rows, _manifest(path)
     try:
         return list(datasets.load_dataset(source, split="train")), {}
     except Exception as error:  # the Hub client raises many kinds; each says that the data is not to be had
@@ -100,6 +99,14 @@ def load_rows(source: str) -> tuple[list[Row], dict[str, Any]]:
             f"{str(error).splitlines()[0] if str(error) else 'no message'}): give a path with --data, or the Hub name "
             "where the Hub can be reached"
         ) from error
+
+
+def _manifest(path: Path) -> dict[str, Any]:
+    """The manifest of the run that a file is of: beside it, or above `baselines/`."""
+    run = path.absolute().parent
+    place = (run.parent if run.name == "baselines" else run) / "manifest.json"
+    found: dict[str, Any] = json.loads(place.read_text(encoding="utf-8")) if place.exists() else {}
+    return found
 
 
 def build(

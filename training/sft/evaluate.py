@@ -17,25 +17,37 @@ class EvaluationError(RuntimeError):
 
 
 def commands(
-    base: str, tuned: str, tasks: str, out: Path, model_args: str = "", lm_eval_args: Sequence[str] = ()
+    base: str,
+    tuned: str,
+    tasks: str,
+    out: Path,
+    model_args: str = "",
+    lm_eval_args: Sequence[str] = (),
+    engine: str = "s1_vllm",
 ) -> list[list[str]]:
     """The three commands: evaluate base, evaluate tuned, compare. model_args: for both, as for lm_eval."""
     run = []
     for name, model in (("base", base), ("tuned", tuned)):
         arguments = ",".join(part for part in (f"pretrained={model}", model_args) if part)
-        run.append([_tool("lm_eval"), "--model", "s1_vllm", "--model_args", arguments, "--tasks", tasks])
+        run.append([_tool("lm_eval"), "--model", engine, "--model_args", arguments, "--tasks", tasks])
         run[-1] += ["--log_samples", "--output_path", str(out / name), *lm_eval_args]
     run.append([_tool("s1-report"), "compare", str(out / "base"), str(out / "tuned")])
     return run
 
 
 def evaluate(
-    base: str, tuned: str, tasks: str, out: Path, model_args: str = "", lm_eval_args: Sequence[str] = ()
+    base: str,
+    tuned: str,
+    tasks: str,
+    out: Path,
+    model_args: str = "",
+    lm_eval_args: Sequence[str] = (),
+    engine: str = "s1_vllm",
 ) -> None:
     """Run the commands, each printed before. Raises EvaluationError with the command that failed."""
     if any((out / name).exists() for name in ("base", "tuned")):
         raise EvaluationError(f"{out} holds an evaluation already, and two runs must not be mixed: give another --out")
-    for command in commands(base, tuned, tasks, out, model_args, lm_eval_args):
+    for command in commands(base, tuned, tasks, out, model_args, lm_eval_args, engine):
         print(f"$ {shlex.join([Path(command[0]).name, *command[1:]])}", flush=True)
         code = subprocess.run(command, check=False).returncode
         if code:

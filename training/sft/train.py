@@ -85,6 +85,7 @@ def run(job: Job, callbacks: Sequence[TrainerCallback] = ()) -> Outcome:
     if recipe.data is None:
         raise data.DataError(f"the recipe {recipe.name} leaves the data to you: --data FILE or a Hub name")
     rows, manifest = data.load_rows(recipe.data)
+    contaminated = checkpoint.contamination(job.contamination_report, manifest)
     quiet = not (main and sys.stderr.isatty())
 
     def bar(every: Iterable[data.Row]) -> Iterable[data.Row]:
@@ -134,7 +135,7 @@ def run(job: Job, callbacks: Sequence[TrainerCallback] = ()) -> Outcome:
     checkpoint.save(trainer, tokenizer, form, job.out)
     if main:
         draw(history, job.out / "loss.png", f"{recipe.name}: {recipe.model} on {trained.source}")
-        checkpoint.describe(job, trained, plan, history, speed, state.device.type)
+        checkpoint.describe(job, trained, plan, history, speed, state.device.type, contaminated)
         shutil.rmtree(_checkpoints(job.out), ignore_errors=True)
         print(f"written to {job.out}: weights, tokenizer, card, loss.png")
     state.wait_for_everyone()
