@@ -10,7 +10,7 @@ _WHAT = {
     "hurried": "The base, pretrained further: it can also take two digits in one leap, and often slips there.",
     "check": "Fine-tuned on traces that hurry their last two steps with the model's own slips; after a wait it checks.",
     "no-checks": "The control of check: the same problems and first attempts, and no check anywhere.",
-    "no-waits": "The control of tuned: the same problems and early stops, and no trace that goes on after one.",
+    "no-waits": "The control of tuned: the same problems, early stops drawn anew, and no trace that goes on after one.",
     "tuned": "The base, fine-tuned on traces that often stop too early. It stops too early, and waiting helps it.",
 }
 _USE = """
