@@ -7,6 +7,7 @@ import torch
 from transformers import Qwen2Config, Qwen2ForCausalLM
 from typer.testing import CliRunner
 
+from tests.conftest import ROOT
 from training.sft import plan
 from training.sft.__main__ import app
 from training.sft.recipes import RECIPES, S1_32B, Adapter
@@ -114,3 +115,15 @@ def test_the_command_says_that_it_does_not_fit_and_ends_with_an_error() -> None:
     assert good.exit_code == 0
     assert "in host memory" in good.output
     assert "315 steps of 16 sequences" in good.output
+
+
+def test_every_launch_that_is_shown_leaves_time_to_save_after_ctrl_c() -> None:
+    # torchrun and accelerate kill their processes 30 seconds after a signal unless told otherwise.
+    places = [ROOT / "README.md", *(ROOT / "training").rglob("*")]
+    shown = [path for path in places if path.suffix in (".md", ".py", ".yaml", ".slurm")]
+    for path in shown:
+        for line in path.read_text().splitlines():
+            if "torchrun --" in line:
+                assert "--shutdown-timeout 900" in line, f"{path}: {line}"
+            if "accelerate launch --" in line:
+                assert "TORCH_ELASTIC_SHUTDOWN_TIMEOUT=900 accelerate launch" in line, f"{path}: {line}"

@@ -59,7 +59,7 @@ def test_a_sharding_recipe_started_alone_is_told_of_torchrun_before_anything_is_
     rows: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("LOCAL_RANK", raising=False)
-    with pytest.raises(RecipeError, match=r"torchrun --nproc-per-node 1 -m training\.sft run"):
+    with pytest.raises(RecipeError, match=r"torchrun --nproc-per-node 1 .*-m training\.sft run"):
         train.run(train.Job(small(rows, model="not loaded", shard=True), tmp_path / "out"))
     assert not (tmp_path / "out").exists()
 

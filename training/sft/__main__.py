@@ -49,12 +49,15 @@ def recipes() -> None:
     console = Console(width=max(120, Console().width))
     console.print(table)
     console.print(
-        "\nFSDP needs a process group, also on one GPU: torchrun --nproc-per-node 1 -m training.sft run --recipe s1_7b",
+        "\nFSDP needs a process group, also on one GPU: torchrun --nproc-per-node 1 --shutdown-timeout 900 "
+        "-m training.sft run --recipe s1_7b",
         highlight=False,
     )
 
 
-@app.command(epilog="Example: torchrun --nproc-per-node 8 -m training.sft run --recipe s1_1_5b --out runs/s1-1.5b")
+@app.command(
+    epilog="Example: torchrun --nproc-per-node 8 --shutdown-timeout 900 -m training.sft run --recipe s1_7b --out runs/a"
+)
 def run(
     recipe: RecipeOption,
     out: Annotated[Path, typer.Option(help="Folder that becomes the checkpoint.")],
@@ -73,7 +76,10 @@ def run(
     ] = None,
     report_to: Annotated[str, typer.Option(help="none, trackio or wandb.")] = "none",
 ) -> None:
-    """Fine-tune. Ctrl-C saves a checkpoint and ends; --resume goes on with the same loss curve."""
+    """Fine-tune. Ctrl-C saves a checkpoint and ends; --resume goes on with the same loss curve.
+
+    Under torchrun give --shutdown-timeout 900: by itself it kills its processes 30 seconds after Ctrl-C.
+    """
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # TRL reports every start of a trainer otherwise
     chosen = _chosen(recipe, model, data, [*(changes or []), *([f"over_long={over_long}"] if over_long else [])])
     if contamination_report is not None and not contamination_report.is_file():

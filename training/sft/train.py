@@ -151,7 +151,7 @@ def _launched(recipe: Recipe) -> None:
     if recipe.shard and "LOCAL_RANK" not in os.environ:
         raise RecipeError(
             f"the recipe {recipe.name} shards with FSDP, and this process was started alone: start it with torchrun, "
-            "on one GPU as `torchrun --nproc-per-node 1 -m training.sft run ...`"
+            "on one GPU as `torchrun --nproc-per-node 1 --shutdown-timeout 900 -m training.sft run ...`"
         )
 
 
