@@ -10,7 +10,7 @@ import pytest
 
 from training.curate.collect import collect, convert, draw, load
 from training.curate.intake import take_rows
-from training.curate.sources import SOURCES, Part, Take, choose
+from training.curate.sources import SOURCES, Keep, Part, Take, choose
 from training.curate.stage import CurationError, question_id
 
 FIXTURES = Path(__file__).parent / "fixtures" / "sources"
@@ -125,6 +125,32 @@ def test_a_source_is_loaded_through_datasets(tmp_path: Path, monkeypatch: pytest
     absent = replace(SOURCES[0], hub=str(tmp_path / "nowhere"), parts=(Part("maths", "train"),))
     with pytest.raises(CurationError, match=r"MATH: .*nowhere maths train could not be loaded .* --source local:DIR"):
         load(absent)
+
+
+def test_a_source_that_is_a_script_is_loaded_from_its_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import datasets
+
+    monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "cache"))
+    hub = "hf://datasets/livecodebench/code_generation_lite/"
+    for number, name in enumerate(("test.jsonl", "test2.jsonl", "test3.jsonl")):
+        (tmp_path / name).write_text(json.dumps({"question_content": f"Sort {number}.", "difficulty": "hard"}) + "\n")
+    original = datasets.load_dataset
+
+    def of_this_machine(path: str, data_files: list[str], split: str):
+        assert all(place.startswith(hub) for place in data_files)
+        return original(path, data_files=[str(tmp_path / place.removeprefix(hub)) for place in data_files], split=split)
+
+    monkeypatch.setattr(datasets, "load_dataset", of_this_machine)
+    [source] = choose(["LiveCodeBench"])
+    rows = convert(source, load(source)[0])
+    assert [row["question"] for row in rows] == ["Sort 0.", "Sort 1.", "Sort 2."]
+
+
+@pytest.mark.parametrize(
+    ("level", "kept"), [(5, True), ("5", True), (5.0, True), ("5.0", True), (None, True), (4.0, False)]
+)
+def test_a_whole_number_is_kept_however_its_column_writes_it(level: object, kept: bool) -> None:
+    assert Keep("level", "absent or is", 5).holds({"level": level}) is kept
 
 
 def test_the_same_question_of_two_sources_is_kept_once(tmp_path: Path) -> None:

@@ -47,7 +47,12 @@ def _from_hub(source: Source, part: Part) -> list[Row]:
     import datasets
 
     try:
-        return [dict(row) for row in datasets.load_dataset(source.hub, part.config, split=part.split)]
+        if part.files:
+            places = [f"hf://datasets/{source.hub}/{file}" for file in part.files]
+            found = datasets.load_dataset("json", data_files=places, split="train")
+        else:
+            found = datasets.load_dataset(source.hub, part.config, split=part.split)
+        return [dict(row) for row in found]
     except Exception as error:  # the Hub's client has many error types; the user gets one sentence
         said = " ".join(str(error).split())[:300]
         place = " ".join(str(word) for word in (source.hub, part.config, part.split) if word)
