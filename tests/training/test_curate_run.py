@@ -395,8 +395,15 @@ def test_a_viewed_row_is_its_text_with_trained_tokens_coloured(finished, nano_to
         trained = start <= span.start < len(row["text"]) - 1
         assert span.style in (TRAINED if trained else (MASKED,))
     output = invoke("view", str(chosen.out / "train.parquet"), "--tokenizer", str(NANO)).output
-    assert "in the loss" in output
-    assert "<|im_start|>think" in output
+    assert "\x1b[" in output  # coloured although no terminal reads it: `| less -R`
+    view = ["view", str(chosen.out / "train.parquet"), "--tokenizer"]
+    plain = CliRunner().invoke(app, [*view, str(NANO)], env={"COLUMNS": "160", "NO_COLOR": "1"}).output
+    assert "\x1b[" not in plain
+    assert "in the loss" in plain
+    assert "<|im_start|>think" in plain
+    nowhere = invoke(*view, "/nowhere")
+    assert nowhere.exit_code == 2
+    assert nowhere.output.startswith("error: the tokenizer '/nowhere' could not be loaded")
     beyond = invoke("view", str(chosen.out / "train.jsonl"), "--tokenizer", "x", "--row", "9")
     assert "expected a row from 0 to 4" in beyond.output
 
@@ -421,6 +428,30 @@ def test_anybodys_data_can_be_checked(tmp_path: Path) -> None:
     assert "math500 made-up-1: 'a gardener plants tulips in 7 rows of'" in shown.output
     assert "1 of 2 rows rejected" in shown.output
     assert json.loads((tmp_path / "report.json").read_text())["rows_rejected"] == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("--near", "80"), "near_duplicates is 80; expected a Jaccard index above 0 and at most 1"),
+        (("--near", "0"), "near_duplicates is 0; expected"),
+    ],
+)
+def test_a_check_that_cannot_be_meant_is_a_sentence(tmp_path: Path, options: tuple[str, ...], says: str) -> None:
+    write_json_lines(tmp_path / "mine.jsonl", [{"question": "What is it?"}])
+    where = ("--questions", str(FIXTURES / "benchmarks"), "--benchmark", "math500")
+    shown = invoke("check", str(tmp_path / "mine.jsonl"), *where, *options)
+    assert shown.exit_code == 2
+    assert shown.output.startswith(f"error: {says}")
+
+
+def test_no_words_in_a_row_is_a_sentence(tmp_path: Path) -> None:
+    chosen = config(tmp_path / "out", "http://127.0.0.1:9/v1")
+    questions = chosen.decontaminate.questions
+    with pytest.raises(CurationError, match="words_in_a_row is 0; expected 1 or more"):
+        Pipeline(replace(chosen, decontaminate=Decontaminate(questions=questions, words_in_a_row=0))).run()
+    with pytest.raises(CurationError, match="no benchmark questions"):
+        Pipeline(replace(chosen, decontaminate=Decontaminate((), questions))).run()
 
 
 def test_the_sources_are_listed() -> None:

@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 
 from s1_tasks.nano_problems import held_out
 from training.nano import greedy, make, tokenizer, train
+from training.nano.__main__ import main
 
 CHECKPOINTS = Path(make.__file__).parent / "checkpoints"
 STAGES = ("base", "tuned")
@@ -69,6 +70,19 @@ def test_both_stages_are_made_from_nothing_and_finished_ones_are_kept(
 def test_a_missing_checkpoint_says_how_to_make_one(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"python -m training\.nano make"):
         make.load(tmp_path)
+
+
+@pytest.mark.parametrize("command", [["ask", "016 59"], ["measure"]])
+def test_a_folder_without_a_checkpoint_is_a_sentence(
+    command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setattr("sys.argv", ["training.nano", *command, "--model", str(tmp_path)])
+    assert main() == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert str(tmp_path) in error
+    assert "python -m training.nano make" in error
 
 
 def test_the_tuning_set_has_its_1000_traces_some_wrong() -> None:

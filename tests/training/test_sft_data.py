@@ -12,7 +12,7 @@ from transformers import GPT2Config, Qwen2Config
 
 from s1_tasks.nano_problems import training_problems
 from training.nano import ablation, traces
-from training.sft import data
+from training.sft import data, train
 from training.sft.__main__ import main
 from training.sft.families import FamilyError, family_of, thinking_format
 from training.sft.recipes import NANO, RECIPES, S1_32B, RecipeError, changes_of, recipe_named
@@ -175,11 +175,21 @@ def test_unknown_families_are_errors_that_name_what_is_missing(nano_tokenizer: A
 def test_the_command_line_says_what_is_wrong_in_one_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    torn, lists, parquet = tmp_path / "torn.jsonl", tmp_path / "lists.jsonl", tmp_path / "torn.parquet"
+    torn.write_text(json.dumps(PLAIN) + '\n{"question": "01')
+    lists.write_text("[1]\n")
+    parquet.write_text("PAR1")
+    monkeypatch.setattr(train, "find_spec", lambda name: None)
     for arguments, says in (
         (["--recipe", "nanu"], "no recipe 'nanu' (did you mean nano?)"),
         (["--recipe", "nano"], "the recipe nano leaves the data to you: --data"),
         (["--recipe", "nano", "--model", str(tmp_path)], f"the model '{tmp_path}' cannot be loaded"),
         (["--recipe", "nano", "--data", "absent.jsonl"], "no data file absent.jsonl"),
+        (["--recipe", "nano", "--data", str(torn)], f"{torn}, line 2: not JSON (Unterminated string"),
+        (["--recipe", "nano", "--data", str(lists)], f"{lists}, line 1: expected an object with columns, got '[1]"),
+        (["--recipe", "nano", "--data", str(parquet)], f"{parquet} cannot be read ("),
+        (["--recipe", "nano", "--report-to", "foo"], "--report-to foo: expected one of none, trackio, wandb"),
+        (["--recipe", "nano", "--report-to", "trackio"], "--report-to trackio: it is not installed: pip install"),
     ):
         monkeypatch.setattr("sys.argv", ["training.sft", "run", "--out", str(tmp_path / "out"), *arguments])
         assert main() == 2

@@ -101,12 +101,11 @@ def view(
     tokenizer: Annotated[str, typer.Option(help="The one that the rows were rendered with: Hub name or directory.")],
     row: Annotated[int, typer.Option(help="Which row, counted from 0.")] = 0,
 ) -> None:
-    """Show a rendered row: green is in the loss, grey is not.
+    """Show a rendered row: green is in the loss, grey is not; NO_COLOR=1 leaves the colours out.
 
     [dim]python -m training.curate view build/curate/train.parquet --tokenizer Qwen/Qwen2.5-32B-Instruct | less -R[/]
     """
-    from transformers import AutoTokenizer
-
+    from training.curate.export import load_tokenizer
     from training.curate.tables import read_rows
     from training.curate.view import colour, title
 
@@ -116,9 +115,10 @@ def view(
             raise CurationError(f"{rows} has {len(found)} rows; expected a row from 0 to {len(found) - 1}")
         if "input_ids" not in found[row]:
             raise CurationError(f"{rows} has no input_ids: it is not rendered; take train.parquet of a run")
-        colours = Console(force_terminal=True) if os.environ.get("FORCE_COLOR") else console
+        # Colours are what a row is viewed for, also through a pager.
+        colours = console if os.environ.get("NO_COLOR") else Console(force_terminal=True)
+        words = load_tokenizer(tokenizer)
         colours.print(title(found[row], row), style="bold", highlight=False)
-        words = AutoTokenizer.from_pretrained(tokenizer)
         colours.print(colour(words, found[row]["input_ids"], found[row]["loss_mask"]))
 
 

@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Any
 
 from training.curate.benchmark_questions import BenchmarkQuestion, describe
-from training.curate.stage import Rejection, Result, Row, reject
+from training.curate.stage import CurationError, Rejection, Result, Row, reject
 from training.curate.tables import canonical_hash
 
 WORDS_IN_A_ROW = 8
@@ -32,13 +32,13 @@ def grams(words: Sequence[str], size: int) -> Iterable[Gram]:
 def decontaminate(rows: Sequence[Row], questions: Sequence[BenchmarkQuestion], size: int = WORDS_IN_A_ROW) -> Result:
     """Rejects every row that shares a run of `size` words with a benchmark question.
 
-    figures: {"contamination": the report without its texts}; `report` gives it in full. Raises ValueError for a size
-    below 1 and for no questions at all: a check against nothing must not look like a clean one.
+    figures: {"contamination": the report without its texts}; `report` gives it in full. Raises CurationError for a
+    size below 1 and for no questions at all: a check against nothing must not look like a clean one.
     """
     if size < 1:
-        raise ValueError(f"size is {size}; expected 1 or more words in a row")
+        raise CurationError(f"words_in_a_row is {size}; expected 1 or more, such as {WORDS_IN_A_ROW}")
     if not questions:
-        raise ValueError("there are no benchmark questions to check against; name benchmarks and where they are")
+        raise CurationError("there are no benchmark questions to check against; name benchmarks and where they are")
     asked: dict[Gram, list[int]] = {}
     for number, question in enumerate(questions):
         for gram in dict.fromkeys(grams(words_of(question.text), size)):

@@ -14,7 +14,7 @@ from datasketch import MinHash, MinHashLSH
 
 from training.curate.benchmark_questions import BenchmarkQuestion
 from training.curate.decontaminate import Gram, grams, summarize, words_of
-from training.curate.stage import Rejection, Result, Row, reject
+from training.curate.stage import CurationError, Rejection, Result, Row, reject
 
 SHINGLE_WORDS = 3
 PERMUTATIONS = 64
@@ -24,10 +24,12 @@ _CHUNK = 2_000  # rows hashed at a time
 def near_duplicates(rows: Sequence[Row], questions: Sequence[BenchmarkQuestion], threshold: float = 0.8) -> Result:
     """Rejects rows that are nearly a benchmark question, and of rows that are nearly the same all but the first.
 
-    threshold: Jaccard index above 0 and at most 1. Raises ValueError outside of it.
+    threshold: Jaccard index above 0 and at most 1. Raises CurationError outside of it.
     """
     if not 0 < threshold <= 1:
-        raise ValueError(f"near_duplicates is {threshold}; expected a Jaccard index above 0 and at most 1, such as 0.8")
+        raise CurationError(
+            f"near_duplicates is {threshold:g}; expected a Jaccard index above 0 and at most 1, such as 0.8"
+        )
     index = MinHashLSH(threshold=threshold, num_perm=PERMUTATIONS)
     texts: dict[str, set[Gram]] = {}
     names: dict[str, tuple[str, str]] = {}

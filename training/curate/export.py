@@ -10,10 +10,24 @@ from collections.abc import Sequence
 from typing import Any
 
 from s1_models.formats import S1, Format
-from training.curate.stage import Rejection, Result, Row, reject
+from training.curate.stage import CurationError, Rejection, Result, Row, reject
 from training.render import render_row, row_text
 
 _OURS = ("id", "source", "kind", "reference", "domain", "length", "teacher_correct", "thinking", "answer")
+
+
+def load_tokenizer(name: str) -> Any:
+    """A tokenizer by Hub name or directory. Raises CurationError."""
+    from transformers import AutoTokenizer
+
+    try:
+        return AutoTokenizer.from_pretrained(name)
+    except (OSError, ValueError) as error:
+        said = " ".join(str(error).split())[:300]
+        raise CurationError(
+            f"the tokenizer {name!r} could not be loaded ({said}): name a directory that holds one, or its Hub name "
+            "where the Hub can be reached"
+        ) from error
 
 
 def render_rows(rows: Sequence[Row], tokenizer: Any, form: Format = S1) -> Result:

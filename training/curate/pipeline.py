@@ -21,7 +21,7 @@ from training.curate.decontaminate import decontaminate
 from training.curate.difficulty import gather_attempts, keep_difficult
 from training.curate.diversity import select, select_stage
 from training.curate.domain import RUBRIC, classify
-from training.curate.export import render_rows
+from training.curate.export import load_tokenizer, render_rows
 from training.curate.grading import INSTRUCTIONS, grader
 from training.curate.intake import take_rows
 from training.curate.manifest import Manifest, StageRecord, origin
@@ -201,16 +201,7 @@ class Pipeline:
     def tokenizer(self) -> Any:
         """The tokenizer that renders and counts, loaded when a stage first needs it."""
         if self._tokenizer is None:
-            from transformers import AutoTokenizer
-
-            name = self.config.render.tokenizer
-            try:
-                self._tokenizer = AutoTokenizer.from_pretrained(name)
-            except (OSError, ValueError) as error:
-                said = " ".join(str(error).split())[:300]
-                raise CurationError(
-                    f"render: tokenizer {name!r} could not be loaded ({said}): name a directory that holds one"
-                ) from error
+            self._tokenizer = load_tokenizer(self.config.render.tokenizer)
         return self._tokenizer
 
     def _collect(self) -> Result:

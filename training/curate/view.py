@@ -11,14 +11,16 @@ from typing import Any
 
 from rich.text import Text
 
+from training.curate.stage import CurationError
+
 MASKED = "bright_black"
 TRAINED = ("green", "bold bright_green")
 
 
 def colour(tokenizer: Any, input_ids: Sequence[int], loss_mask: Sequence[int]) -> Text:
-    """The row's text, styled. Raises ValueError when ids and mask are not equally long."""
+    """The row's text, styled. Raises CurationError when ids and mask are not equally long."""
     if len(input_ids) != len(loss_mask):
-        raise ValueError(f"{len(input_ids)} token ids, but {len(loss_mask)} in the mask; expected as many")
+        raise CurationError(f"{len(input_ids)} token ids, but {len(loss_mask)} in the mask; expected as many")
     shown = Text(overflow="fold")
     waiting: list[int] = []
     for place, (token, counted) in enumerate(zip(input_ids, loss_mask, strict=True)):

@@ -63,10 +63,14 @@ def main() -> int:
     import torch
 
     torch.set_num_threads(threads)
-    if arguments.command == "ask":
-        return _ask(arguments)
-    if arguments.command == "measure":
-        return _measure(arguments)
+    try:
+        if arguments.command == "ask":
+            return _ask(arguments)
+        if arguments.command == "measure":
+            return _measure(arguments)
+    except FileNotFoundError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
     from training.nano import make
 
     out = arguments.out or Path("build/nano") / f"seed-{arguments.seed}"
@@ -85,9 +89,11 @@ def main() -> int:
 
 
 def _measure(arguments: argparse.Namespace) -> int:
-    from training.nano import curve, make, measure
+    from training.nano import make
 
-    made = make.record_of(arguments.model)
+    made = make.measured_record_of(arguments.model)
+    from training.nano import curve, measure
+
     usual = next(row["thinking_tokens"] for row in made["measured"] if row["waits"] == 0)
     settings = curve.curve_settings(arguments.problems, usual)
     if arguments.controls:

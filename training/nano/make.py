@@ -144,6 +144,14 @@ def load(folder: Path) -> tuple[LlamaForCausalLM, PreTrainedTokenizerFast]:
     return model.eval(), AutoTokenizer.from_pretrained(folder)
 
 
+def measured_record_of(folder: Path) -> dict[str, Any]:
+    """The record of a checkpoint that `make` measured. ``FileNotFoundError`` says how to get one."""
+    record = record_of(folder)
+    if not record.get("measured"):
+        raise FileNotFoundError(f"{folder} holds no nano checkpoint ({RECORD}): `python -m training.nano make`")
+    return record
+
+
 def versions() -> dict[str, str]:
     """What a checkpoint depends on besides recipe and seed."""
     return {"commit": _commit(), "torch": torch.__version__, "transformers": transformers.__version__}

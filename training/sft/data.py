@@ -87,9 +87,14 @@ def load_rows(source: str) -> tuple[list[Row], dict[str, Any]]:
         if not path.is_file():
             raise DataError(f"no data file {path}: expected a .jsonl, .json or .parquet file, or a Hub name")
         if path.suffix == ".jsonl":  # read by ourselves: columns may hold texts in one row and lists in another
-            rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+            rows = _json_lines(path)
         else:
-            rows = list(datasets.load_dataset(_READERS[path.suffix], data_files=str(path), split="train"))
+            try:
+                rows = list(datasets.load_dataset(_READERS[path.suffix], data_files=str(path), split="train"))
+            except (OSError, ValueError, datasets.exceptions.DatasetsError) as error:
+                raise DataError(
+                    f"{path} cannot be read ({error.__cause__ or error}): is it whole, and what its name says?"
+                ) from error
         return rows, _manifest(path)
     try:
         return list(datasets.load_dataset(source, split="train")), {}
@@ -99,6 +104,25 @@ def load_rows(source: str) -> tuple[list[Row], dict[str, Any]]:
             f"{str(error).splitlines()[0] if str(error) else 'no message'}): give a path with --data, or the Hub name "
             "where the Hub can be reached"
         ) from error
+
+
+def _json_lines(path: Path) -> list[Row]:
+    """The rows of a .jsonl file. Raises DataError with the line that is none."""
+    rows = []
+    with path.open(encoding="utf-8") as lines:
+        try:
+            for number, line in enumerate(lines, start=1):
+                if line.strip():
+                    rows.append(json.loads(line))
+                    if not isinstance(rows[-1], dict):
+                        raise DataError(f"{path}, line {number}: expected an object with columns, got {line[:60]!r}")
+        except json.JSONDecodeError as error:
+            raise DataError(
+                f"{path}, line {number}: not JSON ({error}): was the file written to its end? Mend or remove the line"
+            ) from error
+        except UnicodeDecodeError as error:
+            raise DataError(f"{path}: byte {error.start} is not UTF-8: write the file as UTF-8") from error
+    return rows
 
 
 def _manifest(path: Path) -> dict[str, Any]:

@@ -33,6 +33,8 @@ from training.sft.recipes import Recipe, RecipeError
 
 RUN = "run.json"  # in the output folder from the first step on: what is trained on what, for a run that is resumed
 
+REPORT_TO = ("none", "trackio", "wandb")
+
 
 @dataclass(frozen=True)
 class Job:
@@ -76,7 +78,7 @@ class PackedTrainer(SFTTrainer):
 def run(job: Job, callbacks: Sequence[TrainerCallback] = ()) -> Outcome:
     """Train, or go on training; write the checkpoint with its card. Raises the errors of recipe, family and data."""
     recipe = job.recipe
-    _launched(recipe)
+    _check_start(job)
     state = PartialState(cpu=not torch.cuda.is_available())
     main = state.is_main_process
     family = family_of(config_of(recipe.model))
@@ -146,8 +148,13 @@ def _checkpoints(out: Path) -> Path:
     return out / "checkpoints"
 
 
-def _launched(recipe: Recipe) -> None:
-    """FSDP needs a process group, also of one process; it is known before anything is loaded."""
+def _check_start(job: Job) -> None:
+    """What can be known before anything is loaded. FSDP needs a process group, also of one process."""
+    recipe = job.recipe
+    if job.report_to not in REPORT_TO:
+        raise RecipeError(f"--report-to {job.report_to}: expected one of {', '.join(REPORT_TO)}")
+    if job.report_to != "none" and find_spec(job.report_to) is None:
+        raise RecipeError(f"--report-to {job.report_to}: it is not installed: pip install {job.report_to}")
     if recipe.shard and "LOCAL_RANK" not in os.environ:
         raise RecipeError(
             f"the recipe {recipe.name} shards with FSDP, and this process was started alone: start it with torchrun, "
