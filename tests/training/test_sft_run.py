@@ -131,6 +131,20 @@ def test_a_run_that_ctrl_c_ended_goes_on_with_the_same_losses(rows: Path, tmp_pa
     assert all(torch.equal(one[name], other[name]) for name in one)
 
 
+def test_a_step_of_several_micro_batches_trains_as_one_of_one(rows: Path, tmp_path: Path) -> None:
+    outcomes = [
+        train.run(train.Job(small(rows, micro_batch_tokens=tokens, block_size=4096), tmp_path / str(tokens)))
+        for tokens in (4096, 200)
+    ]
+    at_once, accumulated = outcomes
+    assert at_once.plan.accumulation == 1
+    assert accumulated.plan.accumulation > 1
+    # Through the trainer, which could divide by the number of micro-batches once too often.
+    for name, tolerance in (("loss", 1e-4), ("grad_norm", 1e-3)):
+        one, other = ([row[name] for row in outcome.history] for outcome in outcomes)
+        assert other == pytest.approx(one, rel=tolerance)
+
+
 def test_a_loss_that_is_not_a_number_breaks_the_run_off() -> None:
     watch = Watch(Schedule([], steps=4, accumulation=1, processes=1, tokens=[]), steps=4, epochs=1)
     state = TrainerState(global_step=2)

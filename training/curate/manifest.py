@@ -8,13 +8,13 @@ whose input becomes another.
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from training.commit import commit_of
 from training.curate.stage import CurationError
 from training.curate.tables import file_hash, write_json
 
@@ -82,18 +82,5 @@ class Manifest:
 
 def origin() -> dict[str, str]:
     """When, and by which commit of this code."""
-    root = Path(__file__).parents[2]
-
-    def git(*arguments: str) -> str:
-        done = subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, check=True)
-        return done.stdout.strip()
-
-    try:
-        commit = git("rev-parse", "--short=12", "HEAD")
-        changed = git("status", "--porcelain", "--", "training/curate", "training/render.py")
-    except (OSError, subprocess.CalledProcessError):
-        commit, changed = "unknown (not a git checkout)", ""
-    return {
-        "made": datetime.now(UTC).isoformat(timespec="seconds"),
-        "commit": f"{commit} with uncommitted changes" if changed else commit,
-    }
+    commit = commit_of("training/curate", "training/render.py")
+    return {"made": datetime.now(UTC).isoformat(timespec="seconds"), "commit": commit}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -16,6 +15,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from transformers import AutoTokenizer, GenerationConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from s1_tasks.nano_problems import held_out
+from training.commit import commit_of
 from training.nano import card, checking, greedy, tokenizer, train
 from training.nano.traces import Trace
 from training.nano.train import RECIPE, Recipe
@@ -154,22 +154,11 @@ def measured_record_of(folder: Path) -> dict[str, Any]:
 
 def versions() -> dict[str, str]:
     """What a checkpoint depends on besides recipe and seed."""
-    return {"commit": _commit(), "torch": torch.__version__, "transformers": transformers.__version__}
-
-
-def _commit() -> str:
-    """The commit of this code, with a note when the code that makes the model differs from it."""
-    root = Path(__file__).parents[2]
-
-    def git(*arguments: str) -> str:
-        return subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, check=True).stdout.strip()
-
-    try:
-        commit = git("rev-parse", "--short=12", "HEAD")
-        changed = git("status", "--porcelain", "--", "training/*.py", *MADE_WITH)
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown (not a git checkout)"
-    return f"{commit} with uncommitted changes" if changed else commit
+    return {
+        "commit": commit_of("training/*.py", *MADE_WITH),
+        "torch": torch.__version__,
+        "transformers": transformers.__version__,
+    }
 
 
 def record_of(folder: Path) -> dict[str, Any]:
