@@ -8,8 +8,8 @@ Four questions, each in a process of its own, on one thread:
 - near-duplicates: the optional second rule on the same questions;
 - curation: all stages over 59,000 rows that bring what the model stages would make (traces of real length, domains,
   graded attempts), from a file of rows to training rows, baselines and the drawn funnel;
-- selection: `s1` and `s1_code` over pools shaped like the paper's, 20 seeds, beside the paper's own numbers (what agrees by
-  construction: docs/decisions/0030).
+- selection: `s1` and `s1_code` over pools shaped like the paper's, 20 seeds, beside the paper's own numbers
+  (docs/decisions/0030 says what agrees by construction).
 
 What limits it: reading and hashing about 0.7 GB of traces. The last line of the output is one JSON document.
 
