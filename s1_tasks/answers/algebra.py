@@ -21,7 +21,7 @@ import sympy
 from mpmath import mp
 
 from s1_tasks.answers import pieces, scalars
-from s1_tasks.answers.approx import NoValue, points
+from s1_tasks.answers.approx import NoValue, points, takes_complex_apart
 from s1_tasks.answers.nodes import (
     Call,
     Constant,
@@ -91,11 +91,13 @@ def _agree(left: Node, right: Node) -> Truth:
     imaginary = any(part == Constant("i") for side in (left, right) for part in walk(side))
     with mp.workdps(DIGITS):
         limit = mpmath.mpf(10) ** -AGREEING_DIGITS
-        for real in (False,) if imaginary else (True, False):
+        complex_values = takes_complex_apart(left, right)
+        for real in (False,) if imaginary or complex_values else (True, False):
             compared = 0
-            for point in points(names):
+            for point in points(names, complex_values=complex_values):
                 # sample values as exact as the comparison: a float is a short binary fraction
-                evaluator = PreciseEvaluator({name: mpmath.mpf(value) for name, value in point.items()}, real=real)
+                exact = {name: mpmath.mpmathify(value) for name, value in point.items()}
+                evaluator = PreciseEvaluator(exact, real=real)
                 try:
                     first, second = evaluator.evaluate(left), evaluator.evaluate(right)
                 except NoValue:
@@ -137,7 +139,8 @@ def _simplifies_to_zero(gap: Node) -> bool:
 
 
 def _simplify(gap: Node) -> bool:
-    names = {name: sympy.Symbol(f"x{index}", positive=True) for index, name in enumerate(sorted(symbols(gap)))}
+    assumed = {"complex": True} if takes_complex_apart(gap) else {"positive": True}
+    names = {name: sympy.Symbol(f"x{index}", **assumed) for index, name in enumerate(sorted(symbols(gap)))}
     try:
         expression = to_sympy(gap, names)
         for attempt in (

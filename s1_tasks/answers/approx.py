@@ -41,7 +41,7 @@ class NoValue(ArithmeticError):
 class Evaluator:
     """`real`: roots and logarithms of negative numbers have no value (odd roots are real); else principal values."""
 
-    def __init__(self, point: Mapping[str, float], *, real: bool) -> None:
+    def __init__(self, point: Mapping[str, complex], *, real: bool) -> None:
         self._point = point
         self._real = real
 
@@ -248,14 +248,25 @@ def _is_known(name: str) -> bool:
     return name in _KNOWN or name in _SEVERAL or name in ("root", "log")
 
 
-def points(names: set[str]) -> Iterator[dict[str, float]]:
-    """Fixed sample points: the first positive, then with mixed signs."""
+def takes_complex_apart(*nodes: Node) -> bool:
+    """Whether a conjugate, a real or an imaginary part of a variable is asked for, which is complex then."""
+    return any(
+        isinstance(part, Call) and part.name in ("conjugate", "Re", "Im", "arg") and symbols(part)
+        for node in nodes
+        for part in walk(node)
+    )
+
+
+def points(names: set[str], *, complex_values: bool = False) -> Iterator[dict[str, complex]]:
+    """Fixed sample points: the first positive, then with mixed signs; or complex."""
     for sample in range(_SAMPLES if names else 1):
-        point = {}
+        point: dict[str, complex] = {}
         for name in names:
             seed = zlib.crc32(f"{sample} {name}".encode())
             size = 0.35 + (seed % 10_007) / 10_007 * 2.1
             point[name] = -size if sample >= 2 and seed // 10_007 % 2 else size
+            if complex_values:
+                point[name] += 1j * (0.4 + seed % 5_003 / 5_003)
         yield point
 
 
@@ -265,10 +276,11 @@ def differ(left: Node, right: Node) -> bool | None:
     imaginary = any(part == Constant("i") for side in (left, right) for part in walk(side))
     if any(isinstance(part, PlusMinus) for side in (left, right) for part in walk(side)):
         return None
-    modes = (False,) if imaginary else (True, False)
+    complex_values = takes_complex_apart(left, right)
+    modes = (False,) if imaginary or complex_values else (True, False)
     for real in modes:
         compared = 0
-        for point in points(names):
+        for point in points(names, complex_values=complex_values):
             evaluator = Evaluator(point, real=real)
             try:
                 first, first_error = evaluator.evaluate(left)

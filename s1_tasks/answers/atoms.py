@@ -31,7 +31,7 @@ _OTHER_ATOMS = frozenset(
     str.split(
         r"\frac \sqrt \cbrt \binom \pi \Pi \infty \emptyset \mathbb \overline \bar \angle \triangle \dollar \euro "
         r"\pound \yen \rupee \{ \langle \lfloor \lceil \lvert \Vert \| \ell \hbar \partial \operatorname \odot "
-        r"\circ \square"
+        r"\circ \square \ray"
     )
 )  # fmt: skip
 _GREEK = frozenset(
@@ -88,7 +88,9 @@ class AtomReader(CallReader):
             for _ in range(1 if self.text == r"\circ" else 3):
                 self.step()
             if self.text in ("C", "F") and self.peek_kind(1) in ("end", "sign"):
+                scale = self.text
                 self.step()
+                return Quantity(node, f"degree {scale}")
             return Quantity(node, "degree")
         if self.text == "'" or (self.text == "{" and self.peek_text(1) == "'"):
             raise Unreadable("a prime as an exponent")
@@ -283,8 +285,11 @@ class AtomReader(CallReader):
             return NamedSet("empty")
         if text == r"\mathbb":
             return self._named_set()
+        if text == r"\ray":
+            return Symbol(f"vector {self._subscript_name()}")
         if text in (r"\overline", r"\bar"):
-            return Call("conjugate", (self._argument(),))
+            argument = self._argument()
+            return argument if _is_segment(argument) else Call("conjugate", (argument,))
         if text in (r"\angle", r"\triangle", r"\odot", r"\square"):
             points = ""
             while self.kind == "letter" and self.text.isupper():
@@ -319,6 +324,11 @@ def _with_period(text: str, block: str) -> Number:
     """The number whose decimals go on repeating `block` after those in `text`."""
     decimals = len(text.partition(".")[2])
     return Number(Fraction(text) + Fraction(int(block), (10 ** len(block) - 1) * 10**decimals))
+
+
+def _is_segment(node: Node) -> bool:
+    """AB under a bar is a segment or its length."""
+    return isinstance(node, Product) and all(isinstance(end, Symbol) and end.name.isupper() for end in node.factors)
 
 
 def _is_function(node: Node) -> bool:

@@ -11,7 +11,17 @@ from collections.abc import Callable
 
 from s1_tasks.answers import pieces, realsets
 from s1_tasks.answers.families import same_family
-from s1_tasks.answers.labels import Named, align_variable, may_agree, signed_variants, unlabel, value_of_combination
+from s1_tasks.answers.labels import (
+    Named,
+    align_variable,
+    condition_of,
+    may_agree,
+    names_equation,
+    signed_variants,
+    unlabel,
+    value_of_combination,
+    without_words,
+)
 from s1_tasks.answers.matrices import holds_matrix
 from s1_tasks.answers.members import (
     all_unlabelled,
@@ -23,6 +33,7 @@ from s1_tasks.answers.members import (
     is_half_open,
     is_tuple,
     items_of,
+    joined_alike,
     matrix_rows,
     same_digits,
     set_variable,
@@ -43,13 +54,17 @@ from s1_tasks.answers.nodes import (
     Relation,
     Sequence,
     SetOperation,
+    Symbol,
     Words,
     integer,
     symbols,
+    walk,
 )
 from s1_tasks.answers.scalars import Scalars, Truth, both, difference, either, proportional
 
-_MIRRORED = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "=": "=", "!=": "!="}
+_MIRRORED = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "=": "=", "!=": "!=", "~": "~", "similar": "similar",
+             "congruent": "congruent"}  # fmt: skip
+_SCALED = frozenset({"<", ">", "<=", ">=", "=", "!="})
 MAX_ITEMS = 200
 
 
@@ -87,6 +102,15 @@ class Comparer:
         """Whether two answers agree; `given` is the model's, `wanted` the reference."""
         if isinstance(given, Words) or isinstance(wanted, Words):
             return given == wanted and given != Words("")
+        (given, condition), (wanted, other_condition) = condition_of(given), condition_of(wanted)
+        if condition is not None and other_condition is not None and self.same(condition, other_condition) is False:
+            return False
+        (words, given), (other_words, wanted) = without_words(given), without_words(wanted)
+        if words and other_words and not (words <= other_words or other_words <= words):
+            return False
+        for name, body, other in ((words, given, wanted), (other_words, wanted, given)):
+            if names_equation(name) and isinstance(body, Relation) and not symbols(other):
+                return False
         first, second = unlabel(given), unlabel(wanted)
         if first.label is None and isinstance(wanted, SCALAR_TYPES) and not symbols(wanted):
             first = value_of_combination(first)
@@ -98,6 +122,10 @@ class Comparer:
             ordered = self._same_by_label(first, second)
             if ordered is not None:
                 return ordered
+        for named, bare in ((first, second), (second, first)):
+            about = set_variable(bare.body) if named.label is not None and bare.label is None else None
+            if named.label is not None and about is not None and not may_agree(named.label, about, named.body):
+                return False  # x in (3, 5), 3 < y < 5
         one, other = align_variable(first, second)
         result = self._same_bodies(one, other)
         if result is not True and isinstance(given, Relation) and isinstance(wanted, Relation):
@@ -128,8 +156,9 @@ class Comparer:
             return self._same_ratios(given, wanted)
         if realsets.looks_like_set(given) or realsets.looks_like_set(wanted):
             result = self._same_sets(given, wanted)
+            listed = is_collection(given) and is_collection(wanted) and joined_alike(given, wanted)
             half_open = is_half_open(given) or is_half_open(wanted)  # [2, 3) is no list of 2 and 3
-            if result is not False or half_open or not is_collection(given) or not is_collection(wanted):
+            if result is not False or half_open or not listed:
                 return result
         if isinstance(given, Relation) and isinstance(wanted, Relation):
             return self._same_relations(given, wanted)
@@ -149,6 +178,8 @@ class Comparer:
     def _same_collections(self, given: Node, wanted: Node) -> Truth:
         if is_tuple(given) and is_tuple(wanted):
             return self._same_tuples(given, wanted)
+        if not joined_alike(given, wanted) and all(isinstance(item, Symbol) for item in items_of(given)):
+            return False  # p and q, p or q
         if is_tuple(given) and has_bare_items(wanted):
             return self._in_order(items_of(given), items_of(wanted))
         if is_tuple(wanted) and has_bare_items(given):
@@ -168,6 +199,8 @@ class Comparer:
             return given == wanted  # nothing to take apart
         named, others = [unlabel(item) for item in first], [unlabel(item) for item in second]
         if distinct_labels(named) and distinct_labels(others):
+            if not joined_alike(given, wanted):
+                return False  # x = 1 and y = 2, x = 1 or y = 2
             by_label = {other.label: other for other in others}
             if set(by_label) == {name.label for name in named}:
                 return both(*(self.same(name.body, by_label[name.label].body) for name in named))
@@ -267,7 +300,7 @@ class Comparer:
     def _same_relations(self, given: Relation, wanted: Relation) -> Truth:
         if len(given.operators) != len(wanted.operators):
             return False
-        mirrored = tuple(_MIRRORED.get(operator, operator) for operator in reversed(given.operators))
+        mirrored = tuple(_MIRRORED.get(operator, "") for operator in reversed(given.operators))
         truth: Truth = False
         if given.operators == wanted.operators:
             truth = self._in_order(list(given.sides), list(wanted.sides))
@@ -277,10 +310,11 @@ class Comparer:
             truth is True
             or len(given.operators) > 1
             or any(is_collection(side) for side in (*given.sides, *wanted.sides))
+            or any(isinstance(part, Quantity) for side in (given, wanted) for part in walk(side))  # units do not cancel
         ):
             return truth
         given_sign = 1 if given.operators == wanted.operators else -1 if mirrored == wanted.operators else 0
-        if not given_sign or given.operators[0] not in _MIRRORED:
+        if not given_sign or given.operators[0] not in _SCALED:
             return truth
         names = symbols(given) | symbols(wanted)
         if not names or symbols(given) != symbols(wanted):

@@ -26,13 +26,15 @@ from s1_tasks.answers.nodes import (
     Unreadable,
     integer,
     negative,
+    symbols,
 )
 from s1_tasks.answers.tokens import tokenise
 from s1_tasks.answers.units import MULTIPLIERS, is_unit_word, unit_name
 
 _RELATIONS = {
     "=": "=", "<": "<", ">": ">", r"\le": "<=", r"\ge": ">=", r"\ne": "!=", r"\approx": "~", r"\in": "in",
-    r"\sim": "~", r"\equiv": "=", r"\notin": "notin", r"\subset": "in", r"\subseteq": "in",
+    r"\sim": "similar", r"\cong": "congruent", r"\equiv": "=", r"\notin": "notin", r"\subset": "subset",
+    r"\subseteq": "subset",
 }  # fmt: skip
 _SET_OPERATIONS = {r"\cup": "union", "union": "union", r"\cap": "intersection", r"\setminus": "difference"}
 _PRODUCT_SIGNS = frozenset({"*", "/"})
@@ -110,7 +112,11 @@ class Grammar(AtomReader):
                     sides.append(self.set_operation(builder))
                 else:
                     break
-            return Relation(tuple(operators), tuple(sides)) if operators else sides[0]
+            if not operators:
+                return sides[0]
+            if operators[-1] in ("similar", "congruent") and not symbols(sides[-1]):
+                operators[-1] = "~"  # x is about 3.5, but no triangle is
+            return Relation(tuple(operators), tuple(sides))
 
     def set_operation(self, builder: bool) -> Node:
         left = self.ratio(builder)
@@ -181,11 +187,18 @@ class Grammar(AtomReader):
                 currency = CURRENCIES[self.text]
                 self.step()
                 return Quantity(_product_of(factors), currency)
-            elif self.at_factor(builder):
-                self.implicit_factor(factors)
-            elif self.text == r"\pmod" or (self.text == "mod" and self.kind == "name"):
+            elif self.text == r"\cross":
                 self.step()
+                factors[-1] = Call("cross", (factors[-1], self.signed_power()))
+            elif self.at_factor(builder) and not self.at_modulus():
+                self.implicit_factor(factors)
+            elif self.text == r"\pmod" or self.at_modulus():
+                bracketed = self.text == "("
+                for _ in range(2 if bracketed else 1):
+                    self.step()
                 modulus = self.signed_power()
+                if bracketed:
+                    self.expect(")")
                 return Quantity(_product_of(factors), f"mod {modulus.value}" if isinstance(modulus, Number) else "mod")
             elif self.text in (r"\bmod", r"\mod"):
                 self.step()
@@ -219,11 +232,18 @@ class Grammar(AtomReader):
             return self.text in ("(", "[", "{") or (self.text == "|" and not builder and not self.in_bars)
         return self.kind == "command" and self.starts_atom()
 
+    def at_modulus(self) -> bool:
+        """`mod 7` and `(mod 7)`"""
+        return (self.text == "mod" and self.kind == "name") or (self.text == "(" and self.peek_text(1) == "mod")
+
     def implicit_factor(self, factors: list[Node]) -> None:
         """Read a factor that stands beside the last one; a fraction after a whole number makes it mixed."""
         last = factors[-1]
         if self.kind == "number" and isinstance(last, Number):
-            factors[-1] = self.mixed_number(last)
+            if last.divided and self.peek_text(-1) == "}":
+                factors.append(self.power())  # \frac{1}{2} 3^n
+            else:
+                factors[-1] = self.mixed_number(last)
             return
         if self.text == r"\frac" and isinstance(last, Number) and _whole(last):
             part = self.power()
@@ -243,7 +263,9 @@ class Grammar(AtomReader):
         if self.kind != "word" or builder:
             return value
         words: list[str] = []
-        while self.kind == "word" or (words and self.text in ("/", "*") and self.peek_kind(1) in ("word", "letter")):
+        while (self.kind == "word" and not self.ends_unit()) or (
+            words and self.text in ("/", "*") and self.peek_kind(1) in ("word", "letter")
+        ):
             if self.kind == "word":
                 word = self.text.lower()
                 if not words and word in MULTIPLIERS:
@@ -264,9 +286,17 @@ class Grammar(AtomReader):
                 raise Unreadable("prose")
         if not words:
             return value
+        if value == Symbol("a"):
+            raise Unreadable("an article")
         if not is_unit_word(words):
             raise Unreadable(f"prose: {' '.join(words)}")
+        if isinstance(value, Quantity) and value.unit == "%":
+            return Quantity(value.value, f"% {unit_name(words)}")
         return Quantity(value, unit_name(words))
+
+    def ends_unit(self) -> bool:
+        """Whether a word after a unit belongs to it no more."""
+        return False
 
     def signed_power(self) -> Node:
         if self.text == "-":

@@ -8,15 +8,19 @@ from fractions import Fraction
 from s1_tasks.answers import approx, exact
 from s1_tasks.answers.nodes import (
     SCALAR_TYPES,
+    WORD_LABEL,
     Call,
     Node,
     Number,
+    Piecewise,
     PlusMinus,
     Power,
     Product,
     Quantity,
+    Ratio,
     Relation,
     Sequence,
+    SetOperation,
     Sum,
     Symbol,
     negative,
@@ -45,7 +49,7 @@ def unlabel(node: Node) -> Named:
     if not isinstance(node, Relation):
         return Named(None, node)
     first, last = node.sides[0], node.sides[-1]
-    if node.operators == ("in",) and is_label(first):
+    if node.operators == ("in",):
         return Named(first, last)
     if any(operator != "=" for operator in node.operators):
         return Named(None, node)
@@ -56,6 +60,32 @@ def unlabel(node: Node) -> Named:
     if _is_calculation(node):
         return Named(None, last)
     return Named(None, node)
+
+
+def without_words(node: Node) -> tuple[frozenset[str], Node]:
+    """The words that name a value in prose, and the value: "the least area is 5", and 5."""
+    if isinstance(node, Relation) and isinstance(node.sides[0], Symbol) and node.sides[0].name.startswith(WORD_LABEL):
+        return frozenset(node.sides[0].name.removeprefix(WORD_LABEL).split()), node.sides[1]
+    return frozenset(), node
+
+
+def names_equation(words: frozenset[str]) -> bool:
+    """Whether words announce an equation itself ("the circle x^2 + y^2 = 4"), not the value on its right."""
+    return not _SHAPES.isdisjoint(words)
+
+
+_SHAPES = frozenset(
+    str.split(
+        "circle line ellipse parabola hyperbola curve equation plane locus graph sphere asymptote asymptotes function"
+    )
+)
+
+
+def condition_of(node: Node) -> tuple[Node, Node | None]:
+    """A value and the condition it was given under: "12 when x = 3"."""
+    if isinstance(node, Piecewise) and len(node.rows) == 1 and len(node.rows[0]) == 2:
+        return node.rows[0]
+    return node, None
 
 
 def value_of_combination(named: Named) -> Named:
@@ -97,15 +127,29 @@ def is_label(node: Node) -> bool:
     if isinstance(node, Product):
         if len(node.factors) == 2 and all("d" in symbols(factor) for factor in node.factors):
             return all(isinstance(part, Symbol | Product | Power | Number) for part in walk(node))  # dy/dx
+        if node.factors[0] in _MEASURES and len(node.factors) == 2 and symbols(node.factors[1]):
+            return True  # P(X > 2), P(A | B), E(X)
         return len(node.factors) <= 4 and all(
             isinstance(factor, Symbol)
+            or _is_segment(factor.base if isinstance(factor, Power) else factor)
             or (isinstance(factor, Sequence) and is_label(factor))
             or (isinstance(factor, Number) and index > 0)  # p(8)
             for index, factor in enumerate(node.factors)
         )
     if isinstance(node, Sequence):
         return bool(node.items) and all(isinstance(item, Symbol | Call) and is_label(item) for item in node.items)
-    return False
+    if isinstance(node, SetOperation):
+        return is_label(node.left) and is_label(node.right)
+    return isinstance(node, Ratio) and all(is_label(part) for part in node.parts)
+
+
+_MEASURES = frozenset({Symbol("P"), Symbol("E"), Symbol("D")})
+
+
+def _is_segment(node: Node) -> bool:
+    """AB, and A alone: the letters of points."""
+    ends = node.factors if isinstance(node, Product) else (node,)
+    return all(isinstance(end, Symbol) and end.name.isupper() for end in ends)
 
 
 _LABELLING = frozenset({"conjugate", "abs", "det", "sin", "cos", "tan", "cot", "sec", "csc", "Re", "Im", "arg", "ln"})
@@ -116,12 +160,44 @@ def _is_function_name(name: str) -> bool:
 
 
 def may_agree(left: Node, right: Node, body: Node) -> bool:
-    """Whether two labels can name the same thing: `x = 5` and `y = 5` differ, `f(x) = 2x` and `y = 2x` do not."""
-    if left == right or isinstance(left, Call | Product) or isinstance(right, Call | Product):
+    """Whether two labels can name the same thing: `x = 5` and `y = 5` differ, `f(x) = 2x` and `y = 2x` do not.
+
+    What has variables may go by any name, save that a function is not its derivative; a constant goes by one name.
+    """
+    if left == right or _is_quotient(left) or _is_quotient(right):
         return True
-    if isinstance(left, Symbol) and isinstance(right, Symbol):
-        return left.name.lower() == right.name.lower() or bool(symbols(body))
-    return True
+    if _primes(left) != _primes(right):
+        return False
+    if symbols(body) or (isinstance(left, Sequence) and isinstance(right, Sequence)):
+        return True
+    return _spelled(left) == _spelled(right) or _is_value_of(left, right) or _is_value_of(right, left)
+
+
+def _is_quotient(label: Node) -> bool:
+    """dy/dx, which y' names, too."""
+    powers = isinstance(label, Product) and any(isinstance(factor, Power) for factor in label.factors)
+    return powers and "d" in symbols(label)
+
+
+def _primes(label: Node) -> int:
+    name = label.name if isinstance(label, Symbol | Call) else ""
+    return name.count("'")
+
+
+def _spelled(label: Node) -> str:
+    """The name of a constant; segments and their lengths in any order of the ends."""
+    if isinstance(label, Call) and label.name in ("abs", "conjugate"):
+        return _spelled(label.arguments[0])
+    if isinstance(label, Symbol):
+        return label.name.removeprefix("vector ").lower()
+    if isinstance(label, Product) and all(isinstance(factor, Symbol) for factor in label.factors):
+        return "".join(sorted(_spelled(factor) for factor in label.factors))
+    return repr(label).lower()
+
+
+def _is_value_of(function: Node, name: Node) -> bool:
+    """f(x) = 5 and y = 5 say the same."""
+    return isinstance(function, Call) and isinstance(name, Symbol) and _function_variable(function) is not None
 
 
 def align_variable(left: Named, right: Named) -> tuple[Node, Node]:

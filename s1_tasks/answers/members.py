@@ -6,6 +6,7 @@ from s1_tasks.answers.labels import Named, signed_variants
 from s1_tasks.answers.matrices import combined_rows, holds_matrix
 from s1_tasks.answers.nodes import (
     Based,
+    Call,
     Constant,
     NamedSet,
     Node,
@@ -100,12 +101,23 @@ def all_unlabelled(named: list[Named]) -> bool:
     return all(name.label is None for name in named)
 
 
-def set_variable(node: Node) -> str | None:
-    """The variable of an inequality."""
+def joined_alike(given: Node, wanted: Node) -> bool:
+    """Whether two lists are not joined by "and" here and by "or" there."""
+    joiners = {side.joiner for side in (given, wanted) if isinstance(side, Sequence)}
+    return "or" not in joiners or len(joiners) == 1
+
+
+def set_variable(node: Node) -> Node | None:
+    """What an inequality, or a membership, is about: x, f(x), 2k."""
     if not isinstance(node, Relation):
         return None
+    if node.operators[0] in ("in", "notin"):
+        return node.sides[0]
+    functions = [part for part in walk(node) if isinstance(part, Call) and len(part.name) == 1]
+    if functions:
+        return functions[0]
     names = symbols(node)
-    return next(iter(names)) if len(names) == 1 else None
+    return Symbol(next(iter(names))) if len(names) == 1 else None
 
 
 def matrix_rows(node: Node) -> list[list[Node]] | None:

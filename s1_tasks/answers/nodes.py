@@ -107,7 +107,10 @@ class Matrix:
 
 @dataclass(frozen=True, slots=True)
 class Relation:
-    """`sides[0] operators[0] sides[1] ...` with operators from = < > <= >= != in ~ (approximately)."""
+    """`sides[0] operators[0] sides[1] ...`
+
+    Operators: = < > <= >= != ~ (approximately) similar congruent in notin subset.
+    """
 
     operators: tuple[str, ...]
     sides: tuple[Node, ...]
@@ -137,7 +140,7 @@ class Ratio:
 
 @dataclass(frozen=True, slots=True)
 class Piecewise:
-    """Rows of (value, condition) in the order written."""
+    """Rows of (value, condition) in the order written; one row is a value with the condition it was given under."""
 
     rows: tuple[tuple[Node, ...], ...]
 
@@ -184,6 +187,10 @@ SCALAR_TYPES = (Number, Symbol, Constant, Sum, Product, Power, Call)
 ZERO = Number(Fraction(0))
 ONE = Number(Fraction(1))
 MINUS_ONE = Number(Fraction(-1))
+
+
+WORD_LABEL = "words: "
+"""How the name of a symbol begins that stands for words before a value: the name of that value."""
 
 
 def integer(value: int) -> Number:

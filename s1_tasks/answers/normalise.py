@@ -7,6 +7,8 @@ length. The result is still text; `tokens` and `grammar` read it.
 import re
 import unicodedata
 
+from s1_tasks.answers.markup import meaningful, separate_rows
+
 _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ⁿⁱᵏᵐˣᵗ", "0123456789+-=()nikmxt")
 _SUBSCRIPTS = str.maketrans("₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎ₐₑₙₖₘₓᵢⱼ", "0123456789+-=()aenkmxij")
 _VULGAR = {
@@ -19,7 +21,7 @@ _SIGNS = {
     "·": r"\cdot ",
     "∙": r"\cdot ", "•": r"\cdot ", "∗": "*", "÷": r"\div ", "∕": "/", "⁄": "/", "±": r"\pm ", "∓": r"\mp ",
     "≤": r"\le ", "⩽": r"\le ", "≦": r"\le ", "≥": r"\ge ", "⩾": r"\ge ", "≧": r"\ge ", "≠": r"\ne ", "≈": r"\approx ",
-    "≅": r"\approx ", "≡": r"\equiv ", "∈": r"\in ", "∉": r"\notin ", "∪": r"\cup ", "∩": r"\cap ", "∖": r"\setminus ",
+    "≅": r"\cong ", "≡": r"\equiv ", "∈": r"\in ", "∉": r"\notin ", "∪": r"\cup ", "∩": r"\cap ", "∖": r"\setminus ",
     "∅": r"\emptyset ", "∞": r"\infty ", "π": r"\pi ", "Π": r"\Pi ", "√": r"\sqrt ", "∛": r"\cbrt ", "°": r"\degree ",
     "º": r"\degree ", "˚": r"\degree ", "′": "'", "’": "'", "‘": "'", "“": '"', "”": '"', "″": '"', "ℝ": r"\mathbb{R}",
     "ℤ": r"\mathbb{Z}", "ℕ": r"\mathbb{N}", "ℚ": r"\mathbb{Q}", "ℂ": r"\mathbb{C}", "∧": " and ", "∨": " or ",
@@ -73,11 +75,11 @@ _SPELLINGS = {
     "jmath": "j", "dots": "...", "ldots": "...", "cdots": "...", "dotsc": "...", "dotsb": "...", "vdots": "...",
     "degree": r"^{\circ}", "deg": r"^{\circ}", "percent": "%", "textdegree": r"^{\circ}", "celsius": r"^{\circ}",
     "prime": "'", "iff": r"\Rightarrow ", "implies": r"\Rightarrow ", "Longrightarrow": r"\Rightarrow ",
-    "rightarrow": r"\to ", "longrightarrow": r"\to ", "cong": r"\approx ", "simeq": r"\approx ", "doteq": r"\approx ",
+    "rightarrow": r"\to ", "longrightarrow": r"\to ", "simeq": r"\approx ", "doteq": r"\approx ",
     "lvert": r"\lvert ", "rvert": r"\rvert ", "Vert": r"\Vert ", "lVert": r"\lvert ", "rVert": r"\rvert ",
     "textdollar": r"\$", "newline": r"\\", "cr": r"\\", "smallsetminus": r"\setminus ", "bigcup": r"\cup ",
     "bigcap": r"\cap ", "uplus": r"\cup ", "sqcup": r"\cup ", "lang": r"\langle ", "rang": r"\rangle ",
-    "infin": r"\infty ",
+    "infin": r"\infty ", "therefore": " ",
     "R": r"\mathbb{R}", "N": r"\mathbb{N}", "Z": r"\mathbb{Z}", "Q": r"\mathbb{Q}", "reals": r"\mathbb{R}",
 }  # fmt: skip
 _COMMAND = re.compile(r"\\([a-zA-Z]+)")
@@ -112,7 +114,9 @@ def clean(text: str) -> str:
     """`text` without markup that carries no meaning: delimiters, spacing, fonts, sizes, markdown, thousands marks."""
     text = ascii_text(text)
     if "\\\\" in text:
-        text = _single_backslashes(_ROW_GAPS.sub(r"\\\\ ", text))
+        text = _single_backslashes(separate_rows(_ROW_GAPS.sub(r"\\\\ ", text)))
+    if "\\" in text:
+        text = meaningful(text)
     text = _NO_DELIMITER.sub(" ", _DELIMITERS.sub(" ", text))
     text = _TIMES.sub(r"\\times ", text)
     text = (
@@ -175,6 +179,14 @@ def merge_thousands(text: str, *, inside_brackets: bool) -> str:
 
 
 _THOUSANDS = re.compile(r"(?<![\d.,\w])\d{1,3}(?:,\d{3})+(?!\d|,\d)")
+
+
+_NO_ITEM = re.compile(r",0\d\d|,\d{3}\s*(?:[a-zA-Z(^]|\\(?!(?:word|cup|cap|in|ne|le|ge|to|pm)(?![a-zA-Z]))[a-zA-Z])")
+
+
+def lists_no_numbers(text: str) -> bool:
+    r"""Whether the commas in 12,000 or 12,345\pi can only group digits: no number of a list is written 000."""
+    return _NO_ITEM.search(text) is not None
 
 
 def has_thousands(text: str) -> bool:

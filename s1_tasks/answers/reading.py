@@ -21,10 +21,12 @@ from s1_tasks.answers.nodes import (
     Words,
     integer,
     rewrite,
+    symbols,
     walk,
 )
-from s1_tasks.answers.normalise import clean, has_thousands, merge_thousands, words_form
+from s1_tasks.answers.normalise import clean, has_thousands, lists_no_numbers, merge_thousands, words_form
 from s1_tasks.answers.numerals import number_in_words
+from s1_tasks.answers.statements import read_statement
 
 MAX_ANSWER_CHARS = 10_000
 """A longer answer is unreadable: no benchmark asks for one."""
@@ -70,6 +72,7 @@ _CHOICES_OR_POINT = re.compile(
     r"\b(?:nCr\s*|C)\((\d{1,6}),\s*(\d{1,6})\)|(?<![\w.^_{])(\d{1,6})\s?C\s?(\d{1,6})(?![\w.])"
 )
 """C(5, 2), which may also be a point, nCr(5, 2) and 5C2"""
+_ROMAN = re.compile(r"(?=[IVX]{2})X{0,3}(?:IX|IV|V?I{0,3})")
 _ONE = re.compile(r"^a (?=(?:dozen|hundred|thousand|million|billion)\b)")
 _RATIO = re.compile(r"(?<!\d)(\d{1,9}) (?:\\word\{)?to\}? (\d{1,9})(?!\d)")
 _OUTWARD = re.compile(
@@ -97,14 +100,23 @@ _WORD_FORMULA = re.compile(r"\\(?:text|textbf|mathrm|mbox)\{[a-zA-Z ]{3,40}\}")
 _GOES_ON = re.compile(r"\b(?:so|then|thus|therefore|hence|implies|have|get|find|gives|yields|obtain)\b", re.IGNORECASE)
 _NAMED_VALUE = re.compile(r"[^=]*|\s*\\?[a-zA-Z]+(?:_\{?\w+\}?)?\s*=[^=]*")
 _TEXT_MARKUP = re.compile(r"\\(?:text|textbf|mbox|mathrm|textrm)\{([^{}]*)\}")
+_BOLD_MARKS = re.compile(r"(?<![\w)*])\*\*(?=[^\s*])([^*\n]{1,80})\*\*(?![\w(*])")
 _BOLD = re.compile(r"\*\*([^*\n]{1,60}?)(?<!:)\*\*(?!:)")
 _IS_THE_ANSWER = re.compile(
     r"^\W{0,4}(?:(?:so|thus|hence|therefore|then|and)\b,?\s+)?(.{1,80}?)\s+is\s+(?:the|our|my)\s+"
     r"(?:final\s+|correct\s+|required\s+)?answer\W*$",
     re.IGNORECASE,
 )
+_ONE_LABEL = re.compile(
+    r"(?:^|[,;:.]|(?<![a-zA-Z])(?!(?:when|if|at|for|since|where|with|because|as|let|that|and)\b)[a-zA-Z]{2,})\s{0,3}"
+    r"(?:\b[a-zA-Z](?:_\{?\w{1,3}\}?)?(?:\([^()=<>]{1,20}\))?|(?<=[a-zA-Z]{2}))\s{0,3}\Z"
+)
+"""What may stand before an equals sign that states a value: one name, and no rest of an equation or a condition."""
 _ASIDE = re.compile(r"\s*\(\s*[a-zA-Z]{3}[a-zA-Z ,.'-]*\)\s*$")
-_STATES = re.compile(r"(?:\bit's\b|\bis\b|\bare\b|\bequals?\b|\bbe\b|:|\bgives?\b|(?<![<>!=])=(?!=))\s*", re.IGNORECASE)
+_STATES = re.compile(
+    r"(?:\b(?:it|that)'s\b|\bis\b|\bare\b|\bequals?\b|\bbe\b|(?<!\d)(?<!\d\s):|\bgiv(?:es?|ing)\b|(?<![<>!=])=(?!=))\s*",
+    re.IGNORECASE,
+)
 
 
 @lru_cache(maxsize=20_000)
@@ -116,14 +128,17 @@ def readings(text: str) -> tuple[Node, ...]:
     found = _parses(cleaned)
     if found:
         return found
-    for candidate in _formulas_in_prose(text):
-        found = _parses(clean(candidate))
-        if found:
-            return found
     form = words_form(text) if len(text) < 2_000 else ""
     spelled = number_in_words(form.split())
     if spelled is not None:
         return (Number(spelled, divided=spelled.denominator > 1),)
+    statement = read_statement(cleaned) if form not in _NO_ANSWERS else None
+    if statement is not None:
+        return (statement,)
+    for candidate in _formulas_in_prose(text):
+        found = _parses(clean(candidate))
+        if found:
+            return found
     return (_PHRASES.get(form) or Words("" if form in _NO_ANSWERS else form),)
 
 
@@ -145,6 +160,8 @@ def _parses(cleaned: str) -> tuple[Node, ...]:
     )
     if phrase is not None:
         return (phrase,)
+    if _ROMAN.fullmatch(cleaned):
+        return (Words(cleaned),)
     cleaned = _ONE.sub("", cleaned)
     cleaned = _HEXADECIMAL.sub(lambda digits: digits.group().upper(), cleaned, count=1)
     base = _BASE.fullmatch(cleaned)
@@ -157,6 +174,9 @@ def _parses(cleaned: str) -> tuple[Node, ...]:
     cleaned = _RATIO.sub(r"\1:\2", _OUTWARD.sub(_inward, cleaned))
     if "C" in cleaned:
         cleaned = _CHOICES.sub(_binomial, cleaned)
+    if lists_no_numbers(cleaned):
+        for inside in (False, True):
+            cleaned = merge_thousands(cleaned, inside_brackets=inside)
     texts = [cleaned]
     if has_thousands(cleaned):
         texts = [
@@ -219,10 +239,13 @@ def _approximations(tree: Node) -> list[Node]:
     if set(tree.operators) - {"~", "="}:
         return [tree]
     first = tree.operators.index("~")
+    equation = Relation(("=",) * len(tree.operators), tree.sides)
+    if first == 0 and symbols(tree.sides[0]) - symbols(tree.sides[-1]):
+        return [equation]  # x is about 3.99: the left side is what the value is of
     exact: Node = tree.sides[0] if first == 0 else Relation(tree.operators[:first], tree.sides[: first + 1])
     label = tree.sides[:1] if len(tree.sides) > 2 else ()
     rounded: Node = Relation(("=",), (*label, tree.sides[-1])) if label else tree.sides[-1]
-    return [exact, rounded, Relation(("=",) * len(tree.operators), tree.sides)]
+    return [exact, rounded, equation]
 
 
 def is_formula(text: str) -> bool:
@@ -233,19 +256,26 @@ def is_formula(text: str) -> bool:
 def answer_in_prose(sentence: str) -> str | None:
     """The part of a sentence that is its answer, as written; None without one."""
     for candidate in _formulas_in_prose(sentence):
-        if _parses(clean(candidate)) or _WORD_FORMULA.fullmatch(candidate.strip()):
+        cleaned = clean(candidate)
+        if _parses(cleaned) or read_statement(cleaned) is not None or _WORD_FORMULA.fullmatch(candidate.strip()):
             return candidate.strip()
     return None
 
 
 def _formulas_in_prose(text: str) -> list[str]:
     """Parts of a sentence that may be its answer, the likeliest first."""
-    text = _TEXT_MARKUP.sub(r" \1 ", text[-2000:]) if "$" not in text and "\\(" not in text else text[-2000:]
+    text = _BOLD_MARKS.sub(r"\1", text[-2000:])
+    text = _TEXT_MARKUP.sub(r" \1 ", text) if "$" not in text and "\\(" not in text else text
     candidates = []
     matches = list(_FORMULA.finditer(text))
     formulas = [next(group for group in match.groups() if group) for match in matches]
     inside = [range(*match.span()) for match in matches]
-    states = [match for match in _STATES.finditer(text) if not any(match.start() in span for span in inside)]
+    states = [
+        match
+        for match in _STATES.finditer(text)
+        if not any(match.start() in span for span in inside)
+        and ("=" not in match.group() or _ONE_LABEL.search(text, max(0, match.start() - 60), match.start()))
+    ]
     start = states[-1].end() if states else 0
     stated = text[start:]
     run = len(matches)  # the formulas at the end that only "and", "or" and commas separate
@@ -257,6 +287,9 @@ def _formulas_in_prose(text: str) -> list[str]:
     if len(formulas) - run > 1 and all(map(_NAMED_VALUE.fullmatch, formulas[run:])) and not _NEGATION.search(stated):
         candidates.append(" , ".join(formulas[run:]))
     if states:
+        verbs = [match for match in states if "=" not in match.group()]
+        if not matches and verbs and verbs[-1].end() < start:
+            candidates.append(text[verbs[-1].end() :])  # "are x = 1 and x = 4": names belong to what is stated
         candidates.append(stated)
         following = [index for index, match in enumerate(matches) if match.start() >= start]
         if following and not _NEGATION.search(stated):

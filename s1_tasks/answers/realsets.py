@@ -127,6 +127,8 @@ def _sequence(node: Sequence, solver: Solver) -> list[Piece]:
         before = items[index - 1]
         if isinstance(before, Relation) and before.operators == ("!=",) and isinstance(item, SCALAR_TYPES):
             items[index] = Relation(("!=",), (before.sides[0], item))  # x is not 0, 1
+    if len(set().union(*(symbols(item) for item in items if isinstance(item, Relation)))) > 1:
+        raise NotReal  # about several variables
     parts = [real_set(item, solver) for item in items]
     if node.joiner == "or" or not all(isinstance(item, Relation) for item in items):
         return union(*parts)
@@ -145,6 +147,8 @@ def _relation(node: Relation, solver: Solver) -> list[Piece]:
         return real_set(node.sides[1], solver)
     if node.operators == ("notin",):
         return complement(real_set(node.sides[1], solver))
+    if len(node.operators) > 1 and len(symbols(node)) > 1:
+        raise NotReal  # a < 0 < b
     pieces = named_pieces("reals")
     variants = signed_variants(node)
     if node.operators == ("!=",) and len(variants) > 1:  # x is not plus or minus 2

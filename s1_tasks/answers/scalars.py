@@ -26,7 +26,7 @@ from s1_tasks.answers.nodes import (
     symbols,
     walk,
 )
-from s1_tasks.answers.units import same_unit
+from s1_tasks.answers.units import same_unit, unit_quotient
 
 Truth = bool | None
 """None: not decided here."""
@@ -78,9 +78,12 @@ class Scalars:
         given_value, given_unit = _split(given, wanted)
         wanted_value, wanted_unit = _split(wanted, given)
         if given_unit and wanted_unit:
-            if same_unit(given_unit, wanted_unit):
-                return self._same_plain(given_value, wanted_value)
-            return False
+            if not same_unit(given_unit, wanted_unit):
+                return False
+            modulus = given_unit.removeprefix("mod ")
+            if modulus.isdigit() and modulus != given_unit:
+                return _congruent(given_value, wanted_value, int(modulus))
+            return self._same_plain(given_value, wanted_value)
         unit = given_unit or wanted_unit
         result = self._same_plain(given_value, wanted_value)
         if result is not True and unit in ("%", "degree"):
@@ -96,6 +99,13 @@ class Scalars:
         if _rounds_to(given, wanted) or (self._symmetric and _rounds_to(wanted, given)):
             return True
         return result
+
+
+def _congruent(left: Node, right: Node, modulus: int) -> Truth:
+    first, second = exact.rational(left), exact.rational(right)
+    if first is None or second is None:
+        return decide(left, right)
+    return first == second or (modulus > 0 and (first - second) % modulus == 0)
 
 
 def either(*truths: Truth) -> Truth:
@@ -121,7 +131,7 @@ def _without_letter_unit(node: Node, other: Node) -> tuple[Node, str] | None:
     names: list[str] = []
     if not all(_unit_letters(factor, 1, names) for factor in node.factors[1:]):
         return None
-    return node.factors[0], " ".join(names)
+    return node.factors[0], unit_quotient(" ".join(names))
 
 
 def _unit_letters(node: Node, power: int, names: list[str]) -> bool:

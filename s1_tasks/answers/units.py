@@ -3,6 +3,8 @@
 Nothing is converted: an answer in metres for a reference in kilometres is another answer.
 """
 
+import re
+
 MULTIPLIERS = {"dozen": 12, "hundred": 100, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
 """Words that multiply the number before them."""
 
@@ -15,7 +17,8 @@ _ALIASES = {
     "euro": "euro", "eur": "euro", "cent": "cent", "percent": "%", "percentage": "%", "pct": "%", "percentages": "%",
     "square": "sq", "sq": "sq", "cubic": "cu", "cu": "cu", "mph": "mi/h", "kph": "km/h", "kmh": "km/h", "radian": "rad",
     "rad": "rad", "person": "people", "unit": "unit", "inches": "in", "lbs": "lb", "hrs": "h", "mins": "min",
-    "secs": "s", "children": "child", "women": "woman", "men": "man", "geese": "goose", "mice": "mouse",
+    "secs": "s", "celsius": "C", "fahrenheit": "F", "kmph": "km/h", "mpg": "mi/gallon", "bpm": "beat/min",
+    "gal": "gallon", "children": "child", "women": "woman", "men": "man", "geese": "goose", "mice": "mouse",
 }  # fmt: skip
 
 _NOT_UNITS = frozenset(
@@ -45,11 +48,19 @@ def unit_name(words: list[str]) -> str:
                 break
             word = "/"
         names.append(_canonical(word))
-    name = " ".join(names).replace(" / ", "/").replace(" ^ ", "^")
+    name = unit_quotient(" ".join(names).replace(" / ", "/").replace(" ^ ", "^"))
     for prefix, exponent in (("sq ", "^2"), ("cu ", "^3")):
         if name.startswith(prefix):
             name = name[len(prefix) :] + exponent
     return name
+
+
+def unit_quotient(name: str) -> str:
+    """m s^-2 is m/s^2"""
+    return _INVERSE.sub(lambda unit: f"/{unit[1]}" + (f"^{unit[2]}" if unit[2] != "1" else ""), name)
+
+
+_INVERSE = re.compile(r" ([a-zA-Z]+)\^-(\d)")
 
 
 def _canonical(word: str) -> str:
@@ -62,9 +73,20 @@ def _canonical(word: str) -> str:
 
 
 def same_unit(left: str, right: str) -> bool:
-    """Whether two stated units agree: equal, or one of them names none in particular ("units", "square units")."""
-    left_head, right_head = left.split("^")[0], right.split("^")[0]
-    return left == right or left_head in _GENERIC or right_head in _GENERIC or _counted(left) == _counted(right) != ""
+    """Whether two stated units agree: equal, or one of them names none in particular ("units", "square units").
+
+    Two scales or two moduli differ; degrees without a scale may be of any.
+    """
+    (left_head, _, left_power), (right_head, _, right_power) = left.partition("^"), right.partition("^")
+    if left == right or {left, right} in ({"degree", "degree C"}, {"degree", "degree F"}):
+        return True
+    if "%" in (left, right):
+        return left[:1] == right[:1]  # "20% off" is 20%, and no "20% more"
+    if left.startswith(("mod ", "degree")) or right.startswith(("mod ", "degree")):
+        return False
+    if left_head in _GENERIC or right_head in _GENERIC:
+        return left_power == right_power or not (left_power and right_power)
+    return _counted(left) == _counted(right) != ""
 
 
 def _counted(unit: str) -> str:
