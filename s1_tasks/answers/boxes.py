@@ -2,7 +2,9 @@ r"""Complete `\boxed{...}`, however nested, in one pass over the text."""
 
 import re
 
-_BOX = re.compile(r"\\(?:boxed|fbox|framebox|beginboxed|boxed\s*\\text|Boxed)(?![a-zA-Z])[ \t\n]{0,8}")
+_BOX = re.compile(
+    r"(?:\\(?:boxed|fbox|framebox|beginboxed|boxed\s*\\text|Boxed)(?![a-zA-Z])[ \t\n]{0,8}|(?<![\\\w])boxed(?=\{))"
+)
 _BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
 _BARE = re.compile(r"-?\$?(?:\\[a-zA-Z]+|[^\s$\\{},;]+)")
 

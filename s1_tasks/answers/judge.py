@@ -5,14 +5,15 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 
-from s1_tasks.answers.choices import choice_letter, is_choice
 from s1_tasks.answers.compare import Comparer
 from s1_tasks.answers.extract import extract
+from s1_tasks.answers.letters import choice_letter, is_choice
 from s1_tasks.answers.nodes import Sequence
 from s1_tasks.answers.normalise import words_form
 from s1_tasks.answers.pool import shared_pool
 from s1_tasks.answers.reading import MAX_ANSWER_CHARS, needs_calculus, readings, unreadable
 from s1_tasks.answers.scalars import decide
+from s1_tasks.answers.stated import result_of_series
 from s1_tasks.answers.verdict import BrokenReference, Kind, Outcome, Verdict
 from s1_tasks.answers.votes import value_key
 
@@ -30,19 +31,23 @@ def judge(
     unreadable answer never raises; an unreadable `reference` raises BrokenReference.
     """
     check_reference(reference, kind)
-    found = extract(text, kind, items=_count(reference) if kind == "math" else 1)
     if kind == "math" and is_choice(reference) and (letter := extract(text, "choice")) is not None:
+        # a letter that the text chooses is its answer: what else it says gets no second try
         outcome, reason = _compare(letter.answer, reference, "choice", timeout_seconds, symmetric=False)
-        if outcome is Outcome.CORRECT:
-            return Verdict(outcome, letter.answer, reason, letter.rule)
+        return Verdict(outcome, letter.answer, reason, letter.rule)
+    found = extract(text, kind, items=_count(reference) if kind == "math" else 1)
+    if found is not None and kind == "math" and is_choice(reference) and found.rule not in _EXPLICIT:
+        found = None  # a letter in a sentence that chooses nothing is a name
     if found is None:
         return Verdict(Outcome.NO_ANSWER, None, "no final answer in the text")
     if len(found.answer) > MAX_ANSWER_CHARS:
         reason = f"the answer has {len(found.answer)} characters, at most {MAX_ANSWER_CHARS} are read"
         return Verdict(Outcome.UNREADABLE, found.answer[:200], reason, found.rule)
     answer = found.answer
-    if kind == "integer" and "=" in answer:
-        answer = answer.rsplit("=", 1)[1]  # "m + n = 25"
+    if "=" not in reference:
+        answer = result_of_series(answer) or answer
+    if kind == "integer" and "=" in answer and not _SEVERAL.search(answer):
+        answer = answer.rsplit("=", 1)[1]  # "m + n = 25", but not "m = 10, n = 15"
     outcome, reason = _compare(answer, reference, kind, timeout_seconds, symmetric=False)
     return Verdict(outcome, found.answer, reason, found.rule)
 
@@ -141,6 +146,8 @@ def _outcome(same: bool) -> Outcome:
     return Outcome.CORRECT if same else Outcome.INCORRECT
 
 
+_EXPLICIT = ("boxed", "boxed list", "tag", "final answer", "whole text", "answer:", "heading")
+_SEVERAL = re.compile(r"[,;](?!\d{3}(?!\d))|\b(?:and|or)\b|\\(?:lor|land|vee|wedge|quad|qquad)\b|\n")
 _WORD = re.compile(r"[a-z]{3,}")
 
 
