@@ -24,8 +24,8 @@ _QED = re.compile(
 )
 _RULE = re.compile(r"\n[-*_]{3,20}$")
 _SENTENCE_END = re.compile(
-    r"(?<=[.?])(?<!\bi\.e\.)(?<!\be\.g\.)(?<!\b[Nn]o\.)(?<!\bapprox\.)[ \t]+(?=[A-Z\\$<*(\[])|"
-    r"(?<=!)[ \t]+(?=[A-Z*])|(?<=[.?!])\s*\n+|\n\s*\n"
+    r"(?<=[.?])(?<!\bi\.e\.)(?<!\be\.g\.)(?<!\b[Nn]o\.)(?<!\bapprox\.)(?<!\b[DM]r\.)(?<!\bM[rs]s\.)"
+    r"[ \t]+(?=[A-Z\\$<*(\[])|(?<=!)[ \t]+(?=[A-Z*])|(?<=[.?!])\s*\n+|\n\s*\n"
 )
 _CHAT = re.compile(
     r"\b(?:hope|let me know|feel free|good luck|happy (?:to|learning)|glad to|anything else|"
@@ -51,8 +51,9 @@ COMMENT = re.compile(
     re.IGNORECASE,
 )
 """What is said about an answer instead of the answer; numbers that follow at once make it a statement after all."""
+_REMARK = re.compile(r"^\s*\([^()]{12,}\)\s*$")
 _COMMENTS = re.compile(
-    r"[\s#*_>(]{0,8}(?:(?:so|and|thus|therefore),? )?(?:the|this|that|our|my) (?:final )?"
+    r"^[\s#*_>(]{0,8}(?:(?:so|and|thus|therefore),? )?(?:the|this|that|our|my) (?:final )?"
     rf"(?:answer|result|solution|value)s? (?:is|are|was)\s{{1,3}}(?:{COMMENT.pattern})",
     re.IGNORECASE,
 )
@@ -65,6 +66,7 @@ _SUPPOSES = re.compile(
     re.IGNORECASE,
 )
 _MATHEMATICS = re.compile(r"[\d$\\=]")
+_OPEN_FORMULA = re.compile(r"(?:^|\s)\$(?=[^\s\d])[^$]*$")
 _OPEN_END = re.compile(
     r"(?:[=+/^,(<:\\&-]|\ban?|"
     r"\b(?i:then|so|the|and|or|is|are|of|to|with|that|by|for|we|which|where|if|as|at|from|than|has|have|be|"
@@ -131,9 +133,9 @@ def without_afterwords(part: str) -> str:
 
 
 def _is_afterword(sentence: str) -> bool:
-    if _COMMENTS.match(sentence):
-        return not _MATHEMATICS.search(sentence)
-    return _CHAT.search(sentence) is not None and not _MATHEMATICS.search(sentence)
+    if _MATHEMATICS.search(sentence):
+        return False
+    return any(pattern.search(sentence) for pattern in (_CHAT, _COMMENTS, _REMARK))
 
 
 def supposes(sentence: str) -> bool:
@@ -147,7 +149,6 @@ def breaks_off(part: str) -> bool:
     if end[-1:] in ".!?" or not end:
         return False
     paragraph = end[end.rfind("\n\n") + 1 :][-2_000:]
-    dollars = paragraph.replace(r"\$", "").count("$")
-    if dollars % 2 and "$" in paragraph[-200:] and not re.search(r"\$\d", paragraph):
+    if paragraph.replace(r"\$", "").count("$") % 2 and _OPEN_FORMULA.search(paragraph):
         return True
     return _OPEN_END.search(end[-20:]) is not None

@@ -22,11 +22,12 @@ _NOT_BUT = re.compile(r"not\s[^,.;]{1,60}?,?\sbut(?:\srather)?\s", re.IGNORECASE
 _THAT_IS = re.compile(r"\b(?:i\.e\.|that is,|in other words,|namely,?)\s{1,3}", re.IGNORECASE)
 _CONSEQUENCE = re.compile(r"\b(?:so|then|thus|giving|hence|therefore)\b", re.IGNORECASE)
 _SERIES = re.compile(r"\\(?:sum|prod|int|iint|lim|[lc]?dots)(?![a-zA-Z])|\.\.\.|…")
-_FORMULA = re.compile(r"\$([^$]+)\$|\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL)
+_FORMULA = re.compile(r"\$((?:\\.|[^$\\])+)\$|\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL)
 _RESULT = re.compile(r"\s{0,3}(\$?-?\d[\d,]*(?:\.\d+)?%?)(?=[\s.!]|$)")
+_THERE = r"there\s(?:is|are)\s(?:exactly\s|only\s|a\stotal\sof\s)?"
 _COUNTED = re.compile(
-    r"^\W{0,4}(?:so|thus|hence|therefore),?\sthere\s(?:is|are)\s(?:exactly\s|only\s|a\stotal\sof\s)?(\d[\d,]*)"
-    r"(?=\s[a-z])(?!\s(?:and|or|to)\b)",
+    rf"^\W{{0,4}}(?:(?:so|thus|hence|therefore),?\s{_THERE}(\d[\d,]*)(?=\s[a-z])|{_THERE}\$(\d[\d,]*)\$(?=\s[a-z]))"
+    r"(?!\s(?:and|or|to)\b)",
     re.IGNORECASE,
 )
 _ASIDE = re.compile(
@@ -115,7 +116,7 @@ def value_in(stated: str, *, plain: bool = True) -> str:
     consequence = _CONSEQUENCE.search(stated, 1)
     if consequence and FIGURES.search(stated, consequence.end()):
         phrase = stated[consequence.end() :]
-    return answer_in_prose(phrase) or _calculated(phrase) or (only_number(phrase) if plain else "")
+    return _in_prose(phrase) or _calculated(phrase) or (only_number(phrase) if plain else "")
 
 
 def _stated_once(stated: str) -> str:
@@ -144,16 +145,25 @@ def conclusion(sentence: str) -> str:
     if "$" not in sentence:
         sentence = _EXCLAIMED.sub("", sentence)
     if counted := _COUNTED.search(sentence):
-        return counted.group(1)
+        return counted[1] or counted[2]
     if not _FORMULA.search(sentence):
         sentence = _LEAD_IN.sub("", sentence)
-    elif answer := answer_in_prose(sentence):
+    elif answer := _in_prose(sentence):
         return answer
     concludes = _CONCLUDING.search(sentence) is not None
     sentence = sentence.strip().rstrip(" .!")
     clause = _CLAUSE_START.split(sentence)[-1]  # "so x - 9 = 31, and x = 40"
-    found = value_in(sentence, plain=concludes) or answer_in_prose(sentence)
+    found = value_in(sentence, plain=concludes) or _in_prose(sentence)
     return found or (clause if is_formula(clause) else "")
+
+
+def _in_prose(phrase: str) -> str:
+    """The answer in a phrase; its one formula rather than the words around it."""
+    found = answer_in_prose(phrase) or ""
+    formulas = ["".join(groups) for groups in _FORMULA.findall(phrase)]
+    if len(formulas) == 1 and not is_formula(found) and is_formula(formulas[0]) and not _DENIAL.search(phrase):
+        return formulas[0]
+    return found
 
 
 def _calculated(sentence: str) -> str:
@@ -165,7 +175,11 @@ def _calculated(sentence: str) -> str:
     before = calculation.rstrip(" 0123456789+*/x×÷.,$()%-")
     figures = calculation[len(before) :].strip()
     subject_is_a_name = before[-1:].isalpha() and not before[-2:-1].isalpha()
-    return "" if subject_is_a_name or not figures[:1].isdigit() or before[-1:] in ("=", "\\", "^") else result.group(1)
+    return (
+        ""
+        if subject_is_a_name or not figures.lstrip("$(")[:1].isdigit() or before[-1:] in ("=", "\\", "^")
+        else result.group(1)
+    )
 
 
 def only_number(phrase: str) -> str:
