@@ -218,7 +218,7 @@ def test_two_processes_copied_or_sharded_train_as_one_and_resume(rows: Path, tmp
 @pytest.mark.slow
 def test_ctrl_c_on_the_command_line_saves_and_the_same_command_goes_on(rows: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "training.sft", "run", "--recipe", "nano", "--data", str(rows), "--out"]
-    command += [str(tmp_path / "run"), "--set", "epochs=60"]
+    command += [str(tmp_path / "run"), "--set", "epochs=30"]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True)
     deadline = time.monotonic() + 120
     while not list((tmp_path / "run" / "checkpoints").glob("checkpoint-*")) and time.monotonic() < deadline:
