@@ -11,7 +11,7 @@ final part, in this order:
 5. "conclusion": the value that the last sentence states;
 6. "display math": the last displayed formula;
 7. "bold": the words set in bold in the last sentence;
-8. "last line": the last line as it stands.
+8. "last line": the last line as it stands, if it is words.
 
 For rules 3 to 8, closing words, notes and checks that follow the answer are left out, and from rule 5 on a text that
 breaks off has no answer.
@@ -27,7 +27,7 @@ from s1_tasks.answers.claims import COLON, IS, claims, goes_on, is_meant, is_sta
 from s1_tasks.answers.framing import breaks_off, sentences, supposes, unframed, without_afterwords, without_ornaments
 from s1_tasks.answers.languages import in_english
 from s1_tasks.answers.reading import emphasised, is_formula
-from s1_tasks.answers.stated import MAX_STATED_CHARS, conclusion, what_follows
+from s1_tasks.answers.stated import FIGURES, MAX_STATED_CHARS, conclusion, what_follows
 from s1_tasks.answers.thinking import final_part
 from s1_tasks.answers.verdict import Kind
 
@@ -160,7 +160,10 @@ def _concluded(part: str) -> Extraction | None:
     if bold:
         return Extraction(bold, "bold")
     lines = [line for line in (listed[-1] if listed else whole).splitlines() if line.strip()]
-    return Extraction(lines[-1].strip().strip("*_`").strip().rstrip("."), "last line") if lines else None
+    last = lines[-1].strip().strip("*_`").strip().rstrip(".") if lines else ""
+    if not last or (FIGURES.search(last) and not is_formula(last)):  # figures that the sentence does not state
+        return None
+    return Extraction(last, "last line")
 
 
 def _last_display(part: str) -> str:

@@ -27,14 +27,29 @@ _RESULT = re.compile(r"\s{0,3}(\$?-?\d[\d,]*(?:\.\d+)?%?)(?=[\s.!]|$)")
 _THERE = r"there\s(?:is|are)\s(?:exactly\s|only\s|a\stotal\sof\s)?"
 _COUNTED = re.compile(
     rf"^\W{{0,4}}(?:(?:so|thus|hence|therefore),?\s{_THERE}(\d[\d,]*)(?=\s[a-z])|{_THERE}\$(\d[\d,]*)\$(?=\s[a-z]))"
-    r"(?!\s(?:and|or|to)\b)",
+    r"(?![^:.]{0,60}\b(?:and|or|to)\s\$?\d)",
     re.IGNORECASE,
 )
 _ASIDE = re.compile(
     r"\s\((?:namely|i\.e\.|e\.g\.|since|because|as|for|where|with|when|and)\b[^()]{0,200}\)(?=\W{0,3}$)", re.IGNORECASE
 )
+_EQUATED = re.compile(r"\$\s?=\s?\**([^$=*\n]{1,60})\**[.\s]*$")
+"""$x + y$ = 12"""
 _CLAUSE_START = re.compile(r"[,;]\s(?:and|so|then|thus)\s", re.IGNORECASE)
 _LEAD_IN = re.compile(r"^[^\n]*[a-zA-Z*]\s?:\s(?=\S)")
+_RELATION = (
+    r"(?:\b(?:twice|half|double|triple|squares?|cubes?|root|multiples?|power|factors?)(?:\sof)?|"
+    r"\b(?:less|fewer|more|greater|larger|smaller|higher|lower|other)\sthan|\bat\s(?:least|most)|"
+    r"\b(?:divisible|divided|multiplied|increased|decreased|reduced)\sby|"
+    r"\b(?:theorem|lemma|equation|formula|figure|table|step|case|part|rule|section|example|problem|question)|"
+    r"(?:\bnot|n't|\bcannot|\bcould|\bmight|\bmay)(?:\sbe)?|[<>≤≥≠])"
+)
+_RELATED = re.compile(rf"{_RELATION}\s?[$(]{{0,2}}-?\d", re.IGNORECASE)
+_RELATED_TO = re.compile(rf"{_RELATION}\s?[$(]{{0,2}}\s?$", re.IGNORECASE)
+_CONNECTIVE = re.compile(
+    r"^\W{0,4}(?:so|thus|hence|therefore|then),?\s(?:(?:we|this)\s(?:have|get|find|gives?)\s(?:that\s)?)?",
+    re.IGNORECASE,
+)
 _PREMISE = re.compile(r"^\W{0,4}(?:since|because|as|when|if)\b[^,]{1,200},\s", re.IGNORECASE)
 _CONCLUDING = re.compile(
     r"\b(?:so|thus|hence|therefore|consequently|total|altogether|giving|leaving|there (?:is|are)|"
@@ -61,7 +76,8 @@ def what_follows(rest: str, rule: str) -> str:
     stated = _tidy(sentences(_HOPE.sub("", line))[0])
     if rule == "answer is" and "$" not in stated:
         stated = _EXCLAIMED.sub("", stated)
-    return value_in(stated) or stated
+    value = value_in(stated)
+    return "" if _is_related(stated, value) else value or stated
 
 
 def _line_with_display(rest: str) -> str:
@@ -139,13 +155,32 @@ def result_of_series(formula: str) -> str:
     return result if equals and _SERIES.search(calculation) and is_formula(result) else ""
 
 
+def _is_related(phrase: str, value: str) -> bool:
+    """Whether a phrase only compares or relates to a value: "at most 5", "divisible by 5", "Theorem 5", "not 5"."""
+    if not value or is_formula(phrase):
+        return False
+    inside = _RELATED.search(value) is not None and not is_formula(value)
+    return inside or _RELATED_TO.search(phrase[: max(phrase.rfind(value), 0)]) is not None
+
+
 def conclusion(sentence: str) -> str:
     """The value that a closing sentence states; a plain number counts only where a word says that it concludes."""
+    value = _concluded(sentence)
+    return "" if _is_related(sentence, value) else value
+
+
+def _concluded(sentence: str) -> str:
     sentence = _ASIDE.sub("", _PREMISE.sub("", sentence))
     if "$" not in sentence:
         sentence = _EXCLAIMED.sub("", sentence)
     if counted := _COUNTED.search(sentence):
         return counted[1] or counted[2]
+    inequality = _CONNECTIVE.sub("", sentence)
+    if "=" not in inequality and re.search(r"[<>≤≥]", inequality) and is_formula(inequality):
+        return inequality
+    equated = _EQUATED.search(sentence)
+    if equated and is_formula(equated[1]):
+        return equated[1]
     if not _FORMULA.search(sentence):
         sentence = _LEAD_IN.sub("", sentence)
     elif answer := _in_prose(sentence):
