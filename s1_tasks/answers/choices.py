@@ -9,7 +9,7 @@ import re
 
 from s1_tasks.answers.boxes import boxes
 from s1_tasks.answers.claims import is_meant
-from s1_tasks.answers.framing import breaks_off, sentences, unframed, without_afterwords, without_ornaments
+from s1_tasks.answers.framing import breaks_off, sentences, supposes, unframed, without_afterwords, without_ornaments
 from s1_tasks.answers.languages import in_english
 from s1_tasks.answers.letters import LETTERS, OPEN, bare_letter, choice_letter, leading_letter, mentions, plain
 
@@ -42,7 +42,7 @@ _CORRECT = r"(?:correct|right|best|better|true|answer|appropriate|valid|likely|r
 _IS_CORRECT = re.compile(
     rf"(?<![\w'])\(?([{LETTERS}])\)?[)}}*_$]{{0,6}}\s(?:(?:is|must\sbe|would\sbe|seems|appears|looks)\s"
     rf"(?:the\s|my\s)?(?:most\s|only\s|final\s)?{_CORRECT}|matches|works|fits|holds)\b"
-    r"(?!\s(?:in|only|if|when|for|about|but)\b|(?:(?<=correct)|(?<=right)|(?<=true))\sthat\b)"
+    r"(?!\s*\?|\s(?:in|only|if|when|for|about|but)\b|(?:(?<=correct)|(?<=right)|(?<=true))\sthat\b)"
 )
 _LABEL_START = rf"^[\s*_>•-]{{0,6}}(?:(?i:option|choice|statement)\s)?\(?([{LETTERS}])"
 _LABEL = re.compile(rf"{_LABEL_START}(?:[).:*]{{1,4}}|\s[-–—:])", re.MULTILINE)
@@ -64,7 +64,7 @@ _REVIEW = re.compile(
 _DENIES = re.compile(
     r"\b(?:not|cannot|can't|isn't|never|neither|nor|wrong|incorrect|false|impossible|eliminat\w*|exclud\w*|discard\w*|"
     r"reject\w*|unless|rul(?:e|es|ed|ing)\sout|consider(?:ed|ing)?|contradicts?|fails?|if|whether|suppose|"
-    r"assum\w*|too|negative|tempting)\b|\?",
+    r"assum\w*|too|negative|tempting|violat\w*|unlike|compared?)\b|\?",
     re.IGNORECASE,
 )
 _NOT_BUT = re.compile(rf"{OPEN}not\s{OPEN}[{LETTERS}]\W{{1,4}}but(?:\srather)?\s", re.IGNORECASE)
@@ -183,6 +183,8 @@ def _mentioned(line: str) -> tuple[str, str] | None:
             named = set(_BRACKETED.findall(sentence))
         elif not named and _CLOSING.search(". " + sentence):
             named = mentions(sentence)
-        if named and not _DENIES.search(sentence):  # "option B cannot be right" says what the answer is not
+        if (
+            named and not _DENIES.search(sentence) and not supposes(sentence)
+        ):  # "option B cannot be right" says what the answer is not
             return (named.pop(), "option") if len(named) == 1 else None
     return None

@@ -27,7 +27,7 @@ from s1_tasks.answers.claims import COLON, IS, claims, goes_on, is_meant, is_sta
 from s1_tasks.answers.framing import breaks_off, sentences, supposes, unframed, without_afterwords, without_ornaments
 from s1_tasks.answers.languages import in_english
 from s1_tasks.answers.reading import emphasised, is_formula
-from s1_tasks.answers.stated import FIGURES, MAX_STATED_CHARS, conclusion, what_follows
+from s1_tasks.answers.stated import MAX_STATED_CHARS, conclusion, what_follows
 from s1_tasks.answers.thinking import final_part
 from s1_tasks.answers.verdict import Kind
 
@@ -161,7 +161,7 @@ def _concluded(part: str) -> Extraction | None:
         return Extraction(bold, "bold")
     lines = [line for line in (listed[-1] if listed else whole).splitlines() if line.strip()]
     last = lines[-1].strip().strip("*_`").strip().rstrip(".") if lines else ""
-    if not last or (FIGURES.search(last) and not is_formula(last)):  # figures that the sentence does not state
+    if not last or (re.search(r"\d", last) and not is_formula(last)):  # figures that the sentence does not state
         return None
     return Extraction(last, "last line")
 

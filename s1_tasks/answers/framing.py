@@ -68,7 +68,7 @@ _SUPPOSES = re.compile(
 _MATHEMATICS = re.compile(r"[\d$\\=]")
 _OPEN_FORMULA = re.compile(r"(?:^|\s)\$(?=[^\s\d])[^$]*$")
 _OPEN_END = re.compile(
-    r"(?:[=+/^,(<:\\&-]|\ban?|"
+    r"(?:[=+/^,(<:&-]|\ban?|"
     r"\b(?i:then|so|the|and|or|is|are|of|to|with|that|by|for|we|which|where|if|as|at|from|than|has|have|be|"
     r"this|since|because|thus|therefore|hence|when|would|gives?|get|require|into))\s*$"
 )
