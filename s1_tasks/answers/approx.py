@@ -15,6 +15,7 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping
 
 from s1_tasks.answers.nodes import (
+    MINUS_ONE,
     Call,
     Constant,
     Node,
@@ -138,8 +139,8 @@ class Evaluator:
     def _call(self, node: Call) -> tuple[Value, float]:
         if node.name == "root" and len(node.arguments) == 2:
             index = node.arguments[1]
-            if isinstance(index, Number) and index.value:
-                return self._power(Power(node.arguments[0], Number(1 / index.value)))
+            exponent = Number(1 / index.value) if isinstance(index, Number) and index.value else Power(index, MINUS_ONE)
+            return self._power(Power(node.arguments[0], exponent))
         parts = [self._evaluate(argument) for argument in node.arguments]
         if node.name == "log" and len(parts) == 2:
             top = self._apply("ln", _KNOWN["ln"], *parts[0])

@@ -12,12 +12,14 @@ from s1_tasks.answers.nodes import (
     Based,
     Call,
     Constant,
+    Matrix,
     NamedSet,
     Node,
     Number,
     Power,
     Product,
     Quantity,
+    Sequence,
     Symbol,
     Unreadable,
     Words,
@@ -97,6 +99,8 @@ class AtomReader(CallReader):
         exponent = self.exponent()
         if isinstance(exponent, Words):
             return Quantity(node, exponent.text)
+        if exponent == Symbol("T") and isinstance(node, Sequence | Matrix):
+            return _transposed(node)
         if isinstance(node, Quantity):
             return Quantity(Power(node.value, exponent), node.unit)
         return Power(node, exponent)
@@ -289,7 +293,7 @@ class AtomReader(CallReader):
             return Symbol(f"vector {self._subscript_name()}")
         if text in (r"\overline", r"\bar"):
             argument = self._argument()
-            return argument if _is_segment(argument) else Call("conjugate", (argument,))
+            return argument if _is_run_of_letters(argument) else Call("conjugate", (argument,))
         if text in (r"\angle", r"\triangle", r"\odot", r"\square"):
             points = ""
             while self.kind == "letter" and self.text.isupper():
@@ -298,8 +302,10 @@ class AtomReader(CallReader):
             return Symbol(f"{name} {points}")
         return Symbol(name)
 
-    def _named_set(self) -> NamedSet:
+    def _named_set(self) -> NamedSet | Symbol:
         letter = self._subscript_name()
+        if letter in ("E", "P"):
+            return Symbol(letter)  # expectation, probability
         if letter not in _NAMED_SETS:
             raise Unreadable(f"unknown set {letter!r}")
         name = _NAMED_SETS[letter]
@@ -326,9 +332,18 @@ def _with_period(text: str, block: str) -> Number:
     return Number(Fraction(text) + Fraction(int(block), (10 ** len(block) - 1) * 10**decimals))
 
 
-def _is_segment(node: Node) -> bool:
-    """AB under a bar is a segment or its length."""
-    return isinstance(node, Product) and all(isinstance(end, Symbol) and end.name.isupper() for end in node.factors)
+def _transposed(node: Sequence | Matrix) -> Node:
+    """A vector stays as it is: rows and columns are the same here."""
+    if isinstance(node, Sequence) or len({len(row) for row in node.rows}) > 1:
+        return node
+    return Matrix(tuple(zip(*node.rows, strict=True)))
+
+
+def _is_run_of_letters(node: Node) -> bool:
+    """AB under a bar is a segment or its length, abc a number with these digits."""
+    if not isinstance(node, Product) or not all(isinstance(factor, Symbol) for factor in node.factors):
+        return False
+    return len(node.factors) > 2 or all(factor.name.isupper() for factor in node.factors if isinstance(factor, Symbol))
 
 
 def _is_function(node: Node) -> bool:

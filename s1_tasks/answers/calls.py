@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from s1_tasks.answers.brackets import CLOSERS, BracketReader
-from s1_tasks.answers.nodes import Call, Constant, Node, Power, Product, Sequence, Sum, Unreadable, integer
+from s1_tasks.answers.matrices import determinant
+from s1_tasks.answers.nodes import Call, Constant, Matrix, Node, Power, Product, Sequence, Sum, Unreadable, integer
 from s1_tasks.answers.tokens import FUNCTIONS, Token
 
 _SAME_FUNCTION = {"asin": "arcsin", "acos": "arccos", "atan": "arctan", "acot": "arccot", "tg": "tan", "ctg": "cot",
@@ -37,6 +38,10 @@ class CallReader(BracketReader):
         if name == "log" and base is None and self.kind == "number" and self.peek_text(1) == "(" and not self.spaced:
             base = self.number()  # log2(8)
         arguments = self._function_arguments()
+        if name in ("gcd", "lcm", "max", "min"):
+            arguments = tuple(sorted(arguments, key=repr))
+        if name == "det" and len(arguments) == 1 and isinstance(arguments[0], Matrix):
+            return determinant(arguments[0].rows)
         if name == "lg":
             name, base = "log", integer(10)
         if base is not None:
@@ -70,7 +75,7 @@ class CallReader(BracketReader):
         return Call("root", (self._argument(whole_numbers=True), index))
 
     def _function_arguments(self) -> tuple[Node, ...]:
-        if self.text in ("(", "{", "["):
+        if self.text in ("(", "{", "[", r"\{"):
             return self._bracketed_arguments()
         with self.deeper():
             if self.text == "-":

@@ -10,6 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from s1_tasks.answers import pieces, realsets
+from s1_tasks.answers.assignments import labelled_point
+from s1_tasks.answers.constants import same_up_to_constants
+from s1_tasks.answers.equations import PartComparer
 from s1_tasks.answers.families import same_family
 from s1_tasks.answers.labels import (
     Named,
@@ -34,7 +37,6 @@ from s1_tasks.answers.members import (
     is_tuple,
     items_of,
     joined_alike,
-    matrix_rows,
     same_digits,
     set_variable,
     unit_vector_components,
@@ -45,26 +47,17 @@ from s1_tasks.answers.nodes import (
     Builder,
     NamedSet,
     Node,
-    Number,
     Piecewise,
-    Power,
-    Product,
-    Quantity,
     Ratio,
     Relation,
     Sequence,
     SetOperation,
     Symbol,
     Words,
-    integer,
     symbols,
-    walk,
 )
-from s1_tasks.answers.scalars import Scalars, Truth, both, difference, either, proportional
+from s1_tasks.answers.scalars import Scalars, Truth, both, either
 
-_MIRRORED = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "=": "=", "!=": "!=", "~": "~", "similar": "similar",
-             "congruent": "congruent"}  # fmt: skip
-_SCALED = frozenset({"<", ">", "<=", ">=", "=", "!="})
 MAX_ITEMS = 200
 
 
@@ -72,7 +65,12 @@ def _no_solver(relation: Relation, name: str) -> list[pieces.Piece]:
     raise realsets.NeedsSolving
 
 
-class Comparer:
+def _is_statement(node: Node) -> bool:
+    """A letter of logic, or an equation in several variables: what is joined, and not listed, by "and" and "or"."""
+    return isinstance(node, Symbol) or (len(symbols(node)) > 1 and unlabel(node) == Named(None, node))
+
+
+class Comparer(PartComparer):
     """Compares trees; `decide` compares plain expressions, `solver` solves inequalities (by default: undecided)."""
 
     def __init__(
@@ -82,7 +80,7 @@ class Comparer:
         symmetric: bool = False,
         solver: realsets.Solver = _no_solver,
     ) -> None:
-        self._decide = decide
+        super().__init__(decide)
         self._symmetric = symmetric
         self._scalars = Scalars(decide, symmetric=symmetric)
         self._solver = solver
@@ -116,6 +114,10 @@ class Comparer:
             first = value_of_combination(first)
         if self._symmetric and second.label is None and isinstance(given, SCALAR_TYPES) and not symbols(given):
             second = value_of_combination(second)
+        if isinstance(first.label, Sequence):
+            second = labelled_point(second.body) or second
+        elif isinstance(second.label, Sequence):
+            first = labelled_point(first.body) or first
         if first.label is not None and second.label is not None:
             if not may_agree(first.label, second.label, second.body):
                 return False
@@ -129,7 +131,9 @@ class Comparer:
         one, other = align_variable(first, second)
         result = self._same_bodies(one, other)
         if result is not True and isinstance(given, Relation) and isinstance(wanted, Relation):
-            return either(result, self._same_relations(given, wanted))
+            result = either(result, self._same_relations(given, wanted))
+        if result is not True and any_plus_minus(given, wanted):
+            result = either(result, self._same_signed_equations(given, wanted))
         return result
 
     def _same_by_label(self, first: Named, second: Named) -> Truth:
@@ -172,13 +176,17 @@ class Comparer:
 
     def _scalar(self, given: Node, wanted: Node) -> Truth:
         result = self._scalars.same(given, wanted)
-        return either(result, same_family(given, wanted, self._decide)) if result is not True else True
+        if result is True:
+            return True
+        return either(
+            result, same_family(given, wanted, self._decide), same_up_to_constants(given, wanted, self._decide)
+        )
 
     # -- collections ----------------------------------------------------------------------------------------------
     def _same_collections(self, given: Node, wanted: Node) -> Truth:
         if is_tuple(given) and is_tuple(wanted):
             return self._same_tuples(given, wanted)
-        if not joined_alike(given, wanted) and all(isinstance(item, Symbol) for item in items_of(given)):
+        if not joined_alike(given, wanted) and all(map(_is_statement, items_of(given) + items_of(wanted))):
             return False  # p and q, p or q
         if is_tuple(given) and has_bare_items(wanted):
             return self._in_order(items_of(given), items_of(wanted))
@@ -193,6 +201,8 @@ class Comparer:
             if components is not None:
                 return self._in_order(components, items_of(other))
         first, second = elements_of(given), elements_of(wanted)
+        if len(first) != len(second):
+            first, second = self._written_once(given, first), self._written_once(wanted, second)
         if len(first) != len(second) or len(first) > MAX_ITEMS:
             return False
         if first == [given] and second == [wanted]:
@@ -208,6 +218,11 @@ class Comparer:
             return self._in_order([name.body for name in named], [other.body for other in others])
         return self._in_any_order(first, second)
 
+    def _written_once(self, node: Node, elements: list[Node]) -> list[Node]:
+        """`9/2 or 4.5` is one value, written twice."""
+        twice = isinstance(node, Sequence) and node.joiner == "or" and len(elements) == 2
+        return elements[:1] if twice and self._scalar(*elements) is True else elements
+
     def _same_tuples(self, given: Node, wanted: Node) -> Truth:
         if not isinstance(given, Sequence) or not isinstance(wanted, Sequence):
             return False
@@ -220,34 +235,6 @@ class Comparer:
         if len(first) > 1:
             return self._in_any_order(first, second)
         return self._in_order(list(given.items), list(wanted.items))
-
-    def _in_order(self, given: list[Node], wanted: list[Node]) -> Truth:
-        if len(given) != len(wanted):
-            return False
-        truth: Truth = True
-        for one, other in zip(given, wanted, strict=True):
-            truth = both(truth, self.same(one, other))
-            if truth is False:
-                return False
-        return truth
-
-    def _in_any_order(self, given: list[Node], wanted: list[Node]) -> Truth:
-        """A one-to-one matching; agreement is taken to be transitive, so the first match is as good as any."""
-        left = list(given)
-        open_question = False
-        for other in wanted:
-            undecided = False
-            for index, one in enumerate(left):
-                result = self.same(one, other)
-                if result is True:
-                    del left[index]
-                    break
-                undecided = undecided or result is None
-            else:
-                if not undecided:
-                    return False
-                open_question = True
-        return None if open_question else True
 
     # -- other kinds ----------------------------------------------------------------------------------------------
     def _same_sets(self, given: Node, wanted: Node) -> Truth:
@@ -297,43 +284,6 @@ class Comparer:
             return both(self._scalar(first[0], second[0]), self._scalar(first[1], second[1]))
         return False
 
-    def _same_relations(self, given: Relation, wanted: Relation) -> Truth:
-        if len(given.operators) != len(wanted.operators):
-            return False
-        mirrored = tuple(_MIRRORED.get(operator, "") for operator in reversed(given.operators))
-        truth: Truth = False
-        if given.operators == wanted.operators:
-            truth = self._in_order(list(given.sides), list(wanted.sides))
-        if truth is not True and mirrored == wanted.operators:
-            truth = either(truth, self._in_order(list(reversed(given.sides)), list(wanted.sides)))
-        if (
-            truth is True
-            or len(given.operators) > 1
-            or any(is_collection(side) for side in (*given.sides, *wanted.sides))
-            or any(isinstance(part, Quantity) for side in (given, wanted) for part in walk(side))  # units do not cancel
-        ):
-            return truth
-        given_sign = 1 if given.operators == wanted.operators else -1 if mirrored == wanted.operators else 0
-        if not given_sign or given.operators[0] not in _SCALED:
-            return truth
-        names = symbols(given) | symbols(wanted)
-        if not names or symbols(given) != symbols(wanted):
-            return truth
-        same, sign = proportional(difference(*given.sides), difference(*wanted.sides), names, self._decide)
-        if given.operators[0] in ("=", "!=") or sign == given_sign:
-            return either(truth, same)
-        return truth
-
-    def _same_matrices(self, given: Node, wanted: Node) -> Truth:
-        first, second = matrix_rows(given), matrix_rows(wanted)
-        if first is None or second is None:
-            return given == wanted
-        if len(first) != len(second) and 1 in (len(first), len(first[0])) and 1 in (len(second), len(second[0])):
-            first, second = [[cell for row in first for cell in row]], [[cell for row in second for cell in row]]
-        if [len(row) for row in first] != [len(row) for row in second]:
-            return False
-        return both(*(self._in_order(one, other) for one, other in zip(first, second, strict=True)))
-
     def _same_pieces(self, given: Node, wanted: Node) -> Truth:
         if not isinstance(given, Piecewise) or not isinstance(wanted, Piecewise):
             return False
@@ -341,25 +291,3 @@ class Comparer:
         if len(rows[0]) != len(rows[1]):
             return False
         return self._in_any_order(list(rows[0]), list(rows[1]))
-
-    def _same_ratios(self, given: Node, wanted: Node) -> Truth:
-        first, second = (side.parts if isinstance(side, Ratio) else None for side in (given, wanted))
-        if first is None or second is None:
-            parts = first or second or ()
-            if len(parts) != 2 or (isinstance(parts[1], Number) and not parts[1].value):
-                return False
-            quotient = Product((parts[0], Power(parts[1], integer(-1))))
-            return self.same(quotient, wanted) if first else self.same(given, quotient)
-        straight = self._in_order(list(first), list(second))
-        parts = (*first, *second)
-        if (
-            straight is True
-            or len(first) != len(second)
-            or any(part == integer(0) or isinstance(part, Quantity) for part in parts)
-        ):
-            return straight
-        crossed = [
-            self._decide(Product((first[0], two)), Product((second[0], one)))
-            for one, two in zip(first[1:], second[1:], strict=True)
-        ]
-        return either(straight, both(*crossed))

@@ -3,9 +3,22 @@ r"""General solutions: `\frac{\pi}{6} + 2k\pi` in another letter, or counted fro
 from __future__ import annotations
 
 from collections.abc import Callable
+from fractions import Fraction
 
 from s1_tasks.answers import approx
-from s1_tasks.answers.nodes import Constant, Node, Product, Sum, Symbol, integer, rewrite, symbols, walk
+from s1_tasks.answers.nodes import (
+    Constant,
+    Node,
+    Number,
+    Product,
+    Quantity,
+    Sum,
+    Symbol,
+    integer,
+    rewrite,
+    symbols,
+    walk,
+)
 from s1_tasks.answers.scalars import Truth, both
 
 _PARAMETERS = frozenset("knmlztpqsN")
@@ -13,9 +26,12 @@ _PARAMETERS = frozenset("knmlztpqsN")
 
 def same_family(given: Node, wanted: Node, decide: Callable[[Node, Node], Truth]) -> Truth:
     """Whether two expressions, linear in an integer parameter and with pi in them, run through the same values."""
+    given, wanted = in_radians(given), in_radians(wanted)
     first, second = _parameter(given), _parameter(wanted)
     if first is None or second is None:
         return False
+    if first != second and decide(rewrite(given, Symbol(first), Symbol(second)), wanted) is True:
+        return True
     start, step = _progression(given, first)
     other_start, other_step = _progression(wanted, second)
     if not (_is_linear(given, first) and _is_linear(wanted, second)):
@@ -28,6 +44,13 @@ def same_family(given: Node, wanted: Node, decide: Callable[[Node, Node], Truth]
     if same_steps is False:
         same_steps = decide(step, Product((integer(-1), other_step)))
     return both(same_steps, decide(start, Sum((other_start, Product((integer(count), step))))))
+
+
+def in_radians(node: Node) -> Node:
+    """30 degrees + 180 degrees k in terms of pi."""
+    if isinstance(node, Quantity) and node.unit == "degree":
+        return Product((node.value, Constant("pi"), Number(Fraction(1, 180))))
+    return node
 
 
 def _parameter(node: Node) -> str | None:

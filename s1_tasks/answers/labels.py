@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -105,7 +106,9 @@ def _is_calculation(node: Relation) -> bool:
         return False
     if not all(isinstance(side, (*SCALAR_TYPES, Quantity)) for side in node.sides):
         return False
-    last = node.sides[-1].value if isinstance(node.sides[-1], Quantity) else node.sides[-1]
+    last = node.sides[-1]
+    if isinstance(last, Quantity) and last.unit != "%":
+        last = last.value
     if any(approx.value_of(side) is None for side in node.sides):
         steps = node.sides[1:-1] if len(node.sides) > 2 else node.sides[:1]
         return all(exact.proved_equal(side, last) is True for side in steps[-1:])
@@ -166,10 +169,12 @@ def may_agree(left: Node, right: Node, body: Node) -> bool:
     """
     if left == right or _is_quotient(left) or _is_quotient(right):
         return True
-    if _primes(left) != _primes(right):
+    if _primes(left) != _primes(right) or _is_inverse(left) != _is_inverse(right):
         return False
     if symbols(body) or (isinstance(left, Sequence) and isinstance(right, Sequence)):
         return True
+    if isinstance(left, Symbol) and isinstance(right, Symbol) and left.name.split("_")[0] == right.name.split("_")[0]:
+        return "_" not in left.name or "_" not in right.name or left.name == right.name  # x, and one x of several
     return _spelled(left) == _spelled(right) or _is_value_of(left, right) or _is_value_of(right, left)
 
 
@@ -177,6 +182,10 @@ def _is_quotient(label: Node) -> bool:
     """dy/dx, which y' names, too."""
     powers = isinstance(label, Product) and any(isinstance(factor, Power) for factor in label.factors)
     return powers and "d" in symbols(label)
+
+
+def _is_inverse(label: Node) -> bool:
+    return isinstance(label, Call) and label.name.endswith("^-1")
 
 
 def _primes(label: Node) -> int:
@@ -204,7 +213,14 @@ def align_variable(left: Named, right: Named) -> tuple[Node, Node]:
     """Bodies with the variable of f(m) = 2m + 1 renamed to that of f(n) = 2n + 1."""
     first, second = _function_variable(left.label), _function_variable(right.label)
     body = left.body
-    if first and second and first != second and first not in symbols(right.body) and second not in symbols(body):
+    several, others = _variables(left.label), _variables(right.label)
+    if len(several) == len(others) > 1 and not (symbols(body) - set(several)) & set(others):
+        for index, old in enumerate(several):
+            body = rewrite(body, Symbol(old), Symbol(f"argument {index}"))  # y may become x while x becomes y
+        for index, new in enumerate(others):
+            body = rewrite(body, Symbol(f"argument {index}"), Symbol(new))
+    if first and second and first != second:
+        body = rewrite(body, Symbol(second), Symbol(f"another {second}"))  # f(c) = cx is no f(x) = cx
         body = rewrite(body, Symbol(first), Symbol(second))
     if first and second:
         # an arbitrary constant: f(x) = cx and f(x) = kx
@@ -217,9 +233,17 @@ def align_variable(left: Named, right: Named) -> tuple[Node, Node]:
 _ARBITRARY = frozenset({"c", "C", "k", "K", "a", "b", "m", "C_1", "c_1", "lambda", "alpha"})
 
 
+def _variables(label: Node | None) -> list[str]:
+    """x and y of f(x, y)"""
+    arguments = label.arguments if isinstance(label, Call) else ()
+    return [part.name for part in arguments if isinstance(part, Symbol)]
+
+
 def _function_variable(label: Node | None) -> str | None:
     if isinstance(label, Call) and len(label.arguments) == 1 and isinstance(label.arguments[0], Symbol):
         return label.arguments[0].name
+    if isinstance(label, Symbol) and re.fullmatch(r"[a-zA-Z]_[a-z]", label.name):
+        return label.name[-1]  # a_n
     if isinstance(label, Product) and len(label.factors) == 2 and isinstance(label.factors[1], Symbol):
         return label.factors[1].name
     return None

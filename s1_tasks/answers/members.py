@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from s1_tasks.answers.assignments import solutions, written_out
 from s1_tasks.answers.labels import Named, signed_variants
 from s1_tasks.answers.matrices import combined_rows, holds_matrix
 from s1_tasks.answers.nodes import (
@@ -62,7 +63,7 @@ def elements_of(node: Node) -> list[Node]:
             return list(node.items)
         return signed_variants(node)
     elements: list[Node] = []
-    for item in node.items:
+    for item in solutions(written_out(list(node.items))):
         if isinstance(item, Relation) and item.operators == ("in",) and isinstance(item.sides[1], NamedSet):
             continue
         if isinstance(item, Relation) and isinstance(item.sides[-1], Sequence) and item.sides[-1].opening in ("", "{"):

@@ -7,7 +7,7 @@ length. The result is still text; `tokens` and `grammar` read it.
 import re
 import unicodedata
 
-from s1_tasks.answers.markup import meaningful, separate_rows
+from s1_tasks.answers.markup import currency_first, meaningful, separate_rows
 
 _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ⁿⁱᵏᵐˣᵗ", "0123456789+-=()nikmxt")
 _SUBSCRIPTS = str.maketrans("₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎ₐₑₙₖₘₓᵢⱼ", "0123456789+-=()aenkmxij")
@@ -63,6 +63,7 @@ _TEXTS = re.compile(
     r"\\(?:text|textbf|textit|textrm|textsf|texttt|textnormal|textmd|textup|mbox|hbox|mathrm|operatorname\*?|emph|"
     r"textsc|rm)\s*\{([^{}]*)\}"
 )
+_LETTERS = re.compile(r"[A-Z](?:\s*(?:,|&|\band\b)\s*[A-Z])*")
 _MATHEMATICS = re.compile(r"[\d$\\^_+*/=<>()\[\]-]")
 _SPELLINGS = {
     "dfrac": r"\frac", "tfrac": r"\frac", "cfrac": r"\frac", "dbinom": r"\binom", "tbinom": r"\binom", "leq": r"\le ",
@@ -79,7 +80,7 @@ _SPELLINGS = {
     "lvert": r"\lvert ", "rvert": r"\rvert ", "Vert": r"\Vert ", "lVert": r"\lvert ", "rVert": r"\rvert ",
     "textdollar": r"\$", "newline": r"\\", "cr": r"\\", "smallsetminus": r"\setminus ", "bigcup": r"\cup ",
     "bigcap": r"\cap ", "uplus": r"\cup ", "sqcup": r"\cup ", "lang": r"\langle ", "rang": r"\rangle ",
-    "infin": r"\infty ", "therefore": " ",
+    "infin": r"\infty ", "therefore": " ", "top": "T", "intercal": "T", "pounds": r"\pound ",
     "R": r"\mathbb{R}", "N": r"\mathbb{N}", "Z": r"\mathbb{Z}", "Q": r"\mathbb{Q}", "reals": r"\mathbb{R}",
 }  # fmt: skip
 _COMMAND = re.compile(r"\\([a-zA-Z]+)")
@@ -115,6 +116,7 @@ def clean(text: str) -> str:
     text = ascii_text(text)
     if "\\\\" in text:
         text = _single_backslashes(separate_rows(_ROW_GAPS.sub(r"\\\\ ", text)))
+    text = currency_first(text)
     if "\\" in text:
         text = meaningful(text)
     text = _NO_DELIMITER.sub(" ", _DELIMITERS.sub(" ", text))
@@ -221,7 +223,7 @@ def _text_content(match: re.Match[str]) -> str:
     """The content of \\text{...}: prose becomes a \\word token, mathematics stays mathematics."""
     content = match.group(1)
     bare = content.strip(" .,:;*'\"\n")
-    if not bare or bare in ("e", "i", "d", "x") or (len(bare) == 1 and bare.isupper()) or _MATHEMATICS.search(content):
+    if not bare or bare in ("e", "i", "d", "x") or _LETTERS.fullmatch(bare) or _MATHEMATICS.search(content):
         return f" {content} "
     return "".join(
         rf" \word{{{piece}}} " if piece[:1].isalpha() else piece

@@ -11,7 +11,7 @@ from mpmath import mp
 
 from s1_tasks.answers.approx import NoValue
 from s1_tasks.answers.forms import TooBig, Undefined
-from s1_tasks.answers.nodes import Call, Constant, Node, Number, Power, Product, Quantity, Sum, Symbol
+from s1_tasks.answers.nodes import MINUS_ONE, Call, Constant, Node, Number, Power, Product, Quantity, Sum, Symbol
 
 MAX_EXPONENT_BITS = 10_000_000
 MAX_PROOF_BITS = 30_000
@@ -80,8 +80,8 @@ class PreciseEvaluator:
     def _call(self, node: Call) -> Any:
         if node.name == "root" and len(node.arguments) == 2:
             index = node.arguments[1]
-            if isinstance(index, Number) and index.value:
-                return self._power(self._evaluate(node.arguments[0]), Number(1 / index.value))
+            exponent = Number(1 / index.value) if isinstance(index, Number) and index.value else Power(index, MINUS_ONE)
+            return self._power(self._evaluate(node.arguments[0]), exponent)
         values = [self._evaluate(argument) for argument in node.arguments]
         if node.name == "log" and len(values) == 2:
             return self._function("ln", values[:1]) / self._function("ln", values[1:])

@@ -26,6 +26,7 @@ from s1_tasks.answers.nodes import (
 )
 from s1_tasks.answers.normalise import clean, has_thousands, lists_no_numbers, merge_thousands, words_form
 from s1_tasks.answers.numerals import number_in_words
+from s1_tasks.answers.phrases import in_symbols, list_in_words
 from s1_tasks.answers.statements import read_statement
 
 MAX_ANSWER_CHARS = 10_000
@@ -53,6 +54,9 @@ _PHRASES: dict[str, Node] = {
     **dict.fromkeys(("dne", "does not exist", "limit does not exist", "it does not exist"), Words("does not exist")),
     **dict.fromkeys(("infinitely many", "infinite number", "infinite", "infinitely many solutions",
                      "infinite solutions", "infinitely many values"), Words("infinitely many")),
+    **dict.fromkeys(("x axis", "horizontal axis"), Relation(("=",), (Symbol("y"), integer(0)))),
+    "y axis": Relation(("=",), (Symbol("x"), integer(0))),
+    "origin": Sequence((integer(0), integer(0)), "(", ")"),
     **dict.fromkeys(("yes", "true"), Words("yes")),
     **dict.fromkeys(("no", "false"), Words("no")),
 }  # fmt: skip
@@ -62,19 +66,23 @@ _BASE = re.compile(
     r"\}?\s*\}?|\(?(?:\\word\{)?\s*(?:in\s+)?base[\s-]*\}?\s*\$?(\d{1,2})\s*\)?)"
 )
 # Lower-case digits only where they cannot be a symbol with an index: two at least, base 16.
-_HEXADECIMAL = re.compile(r"(?=\S*\d|\(?[a-f]{2})(\(?[0-9a-f]{2,}\)?)(?=\s*_\s*\{?\s*(?:16\b|\\word\{sixteen))")
+_HEXADECIMAL = re.compile(r"(?=\S*\d|\(?[a-f]{2})(\(?[0-9a-f]{2,}\)?)(?=\s*_\s*\{?\s*(?:1[1-6]\b|\\word\{sixteen))")
+_DIGIT_LETTERS = re.compile(r"^\\word\{([A-F]{1,9})\}(?=\s*_)")
 _BASE_NAMES = {"two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
                "twelve": 12, "sixteen": 16}  # fmt: skip
 _COUNT = r"(?:\{(\d{1,6}|[a-z])\}|(\d{1,6}|[a-z]))"
 _CHOICES = re.compile(rf"(?:\{{\}})?\s*[\^_]\s*{_COUNT}\s*C\s*_\s*{_COUNT}")
 """_5C_2 and ^5C_2"""
+_ARRANGED = re.compile(r"(?<![a-zA-Z\\])([CA])_(?:\{(\d{1,3})\}|(\d))\^(?:\{(\d{1,3})\}|(\d))(?!\d)")
+"""C_5^2 and A_5^2: choices and arrangements of 2 out of 5"""
 _CHOICES_OR_POINT = re.compile(
     r"\b(?:nCr\s*|C)\((\d{1,6}),\s*(\d{1,6})\)|(?<![\w.^_{])(\d{1,6})\s?C\s?(\d{1,6})(?![\w.])"
 )
 """C(5, 2), which may also be a point, nCr(5, 2) and 5C2"""
+_COMPARES = re.compile(r"\b(?:real|than|least|most)\b")
 _ROMAN = re.compile(r"(?=[IVX]{2})X{0,3}(?:IX|IV|V?I{0,3})")
 _ONE = re.compile(r"^a (?=(?:dozen|hundred|thousand|million|billion)\b)")
-_RATIO = re.compile(r"(?<!\d)(\d{1,9}) (?:\\word\{)?to\}? (\d{1,9})(?!\d)")
+_RATIO = re.compile(r"(?<!\d)(\d{1,9})\s{1,3}(?:\\word\{)?to\}?\s{1,3}(\d{1,9})(?!\d)")
 _OUTWARD = re.compile(
     r"(\])([^\[\]()]{1,80}[,;][^\[\]()]{1,80})([\[\]])|(?<!\S)(\[)([^\[\]()]{1,80}[,;][^\[\]()]{1,80})(\[)"
 )
@@ -84,6 +92,7 @@ _INTEGER_DECLARATION = re.compile(
     r"(?:(?:\\word\{)?(?:is|any|an|integer)\}?\s*)+)\s*\)?\s*$"
 )
 _FOR_ALL = re.compile(
+    r"\s*,?\s*\\forall(?![a-zA-Z]).*$|"
     r"\s*,?\s*(?:\\word\{)?\b(?:for|where|with)\b\}?\s*(?:(?:\\word\{)?\b(?:all|any|every|some|each|integers?)\b\}?|[a-z]\s*\\).*$",
     re.DOTALL,
 )
@@ -108,7 +117,7 @@ _IS_THE_ANSWER = re.compile(
     re.IGNORECASE,
 )
 _ONE_LABEL = re.compile(
-    r"(?:^|[,;:.]|(?<![a-zA-Z])(?!(?:when|if|at|for|since|where|with|because|as|let|that|and)\b)[a-zA-Z]{2,})\s{0,3}"
+    r"(?:^|[,;:.]|(?<![a-zA-Z])(?!(?:when|if|at|for|since|where|with|because|as|let|that)\b)[a-zA-Z]{2,})\s{0,3}"
     r"(?:\b[a-zA-Z](?:_\{?\w{1,3}\}?)?(?:\([^()=<>]{1,20}\))?|(?<=[a-zA-Z]{2}))\s{0,3}\Z"
 )
 """What may stand before an equals sign that states a value: one name, and no rest of an equation or a condition."""
@@ -139,7 +148,9 @@ def readings(text: str) -> tuple[Node, ...]:
         found = _parses(clean(candidate))
         if found:
             return found
-    return (_PHRASES.get(form) or Words("" if form in _NO_ANSWERS else form),)
+    if form in _NO_ANSWERS:
+        return (Words(""),)
+    return (_PHRASES.get(form) or Words((list_in_words(cleaned) if form else None) or form),)
 
 
 def unreadable(found: tuple[Node, ...]) -> bool:
@@ -160,11 +171,13 @@ def _parses(cleaned: str) -> tuple[Node, ...]:
     )
     if phrase is not None:
         return (phrase,)
+    in_words = in_symbols(cleaned) if " " in cleaned and _COMPARES.search(cleaned) else None
+    cleaned = cleaned if in_words is None else in_words
     if _ROMAN.fullmatch(cleaned):
         return (Words(cleaned),)
     cleaned = _ONE.sub("", cleaned)
     cleaned = _HEXADECIMAL.sub(lambda digits: digits.group().upper(), cleaned, count=1)
-    base = _BASE.fullmatch(cleaned)
+    base = _BASE.fullmatch(_DIGIT_LETTERS.sub(r"\1", cleaned))
     if base is not None:
         sign, digits, subscript, spelled = base.groups()
         name = subscript or spelled
@@ -189,6 +202,8 @@ def _parses(cleaned: str) -> tuple[Node, ...]:
         texts.append(_FOR_ALL.sub("", cleaned))
         if "C" in cleaned:
             texts.insert(-1, _CHOICES_OR_POINT.sub(_binomial, cleaned))
+        if "_" in cleaned:
+            texts.insert(-1, _ARRANGED.sub(_arranged, cleaned))
     found: list[Node] = []
     for text in dict.fromkeys(texts):
         if found and text is texts[-1]:
@@ -224,6 +239,14 @@ def _common_logarithms(tree: Node) -> list[Node]:
 def _binomial(match: re.Match[str]) -> str:
     top, bottom = (group for group in match.groups() if group is not None)
     return rf"\binom{{{top}}}{{{bottom}}}"
+
+
+def _arranged(match: re.Match[str]) -> str:
+    kind, *groups = match.groups()
+    count, chosen = (int(group) for group in groups if group is not None)
+    if chosen > count:
+        return match.group()
+    return rf"\binom{{{count}}}{{{chosen}}}" + (f" * ({chosen})!" if kind == "A" else "")
 
 
 def _inward(match: re.Match[str]) -> str:

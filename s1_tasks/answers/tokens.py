@@ -72,7 +72,9 @@ def tokenise(text: str) -> list[Token]:
         piece = match.group(kind)
         spaced = match.start(kind) > position and kind != "word"
         position = match.end()
-        if kind == "letters" or (kind == "word" and piece in _NAMES):
+        if kind == "letters" and len(piece) == 2 and piece.istitle() and text[position : position + 1] == "^":
+            tokens += [Token("letter", piece[0], spaced), Token("letter", piece[1])]  # Be^x
+        elif kind == "letters" or (kind == "word" and piece in _NAMES):
             tokens.extend(_split_letters(piece, spaced))
         elif kind == "command" and len(piece) > 3 and piece[1:] not in _NAMES and (glued := _SPLIT.match(piece, 1)):
             # a command run together with what follows: \pir, \cotx
