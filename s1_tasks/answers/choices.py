@@ -50,7 +50,9 @@ _LABELLED_CORRECT = re.compile(
     rf"{_LABEL_START}[).:*]{{1,4}}\s(?i:this\s(?:option\s|one\s)?is\s)?(?i:correct|right|matches)\b", re.MULTILINE
 )
 _INLINE_LABEL = re.compile(rf"\b(?i:option|choice|statement)\s([{LETTERS}])[):]")
-_OPTION = re.compile(rf"\b(?i:option|choice|answer)[\s*_]{{0,4}}\(?([{LETTERS}])\b\)?(?![*_]{{0,3}}[:–])")
+_OPTION = re.compile(
+    rf"\b(?<!would )(?<!could )(?i:option|choice|answer)[\s*_]{{0,4}}\(?([{LETTERS}])\b\)?(?![*_]{{0,3}}[:–])"
+)
 _BRACKETED = re.compile(rf"(?<!\w)\(([{LETTERS}])\)(?!\w)")
 _PARENTHESISED = re.compile(
     r"(?:^|[.,;:*]\s?|\b(?i:so|thus|hence|therefore|then|is|be|are|leaves|leaving|only|with|to|by|gives|matches|"

@@ -13,7 +13,7 @@ _QUALIFIER = re.compile(
     r"\s{0,3}[,;(]?\s{0,3}\b(?:because|since|as|which|so|when|after|due|given|where|i\.e\.|e\.g\.|that is|namely|"
     r"in other words|out of|(?:of|for)(?=\s(?:the\s)?\d))(?!\w)|"
     r"\s{0,3}[,;(]\s{0,3}(?:(?:and|but)\s)?not\b|\s(?:and|but) not\b|"
-    r"\s{0,3}[,;]\s{0,3}or\b|\s{0,3}[,;—–]\s{0,3}(?:and|with|for|plus|while|but)\b(?!\s?[-\d$\\(]|\s\w\s?=)|"
+    r"\s{0,3}[,;]\s{0,3}or\b|\s{0,3}[,;—–]\s{0,3}(?:with|for|while|but|(?:and|plus)(?!\s?[-\d$\\(]|\s\w\s?=))\b|"
     r"\s{0,3}\(\s{0,3}mod\b|\s{1,3}\((?=[^()]{0,200}\)\W{0,3}$)",
     re.IGNORECASE,
 )
