@@ -150,6 +150,8 @@ class Comparer(PartComparer):
         return both(*(self.same(given[name], wanted[name]) for name in wanted))
 
     def _same_bodies(self, given: Node, wanted: Node) -> Truth:
+        if isinstance(given, Builder) or isinstance(wanted, Builder):
+            given, wanted = self._written_out(given), self._written_out(wanted)
         if isinstance(given, Based) or isinstance(wanted, Based):
             return same_digits(given, wanted)
         if holds_matrix(given) or holds_matrix(wanted):
@@ -251,6 +253,12 @@ class Comparer(PartComparer):
         if first is None or second is None:
             return None
         return pieces.same_pieces(first, second, self._scalars.same)
+
+    def _written_out(self, node: Node) -> Node:
+        try:
+            return realsets.whole_numbers(node, self._solver)
+        except (pieces.NotReal, realsets.NeedsSolving):
+            return node
 
     @staticmethod
     def _pieces(node: Node, solver: realsets.Solver) -> list[pieces.Piece] | None:

@@ -125,6 +125,8 @@ class PartComparer:
             parts = first or second or ()
             if len(parts) != 2 or (isinstance(parts[1], Number) and not parts[1].value):
                 return False
+            if any(isinstance(part, Quantity) for part in parts):
+                return False  # 10:30 a.m. is no third
             quotient = Product((parts[0], Power(parts[1], integer(-1))))
             return self.same(quotient, wanted) if first else self.same(given, quotient)
         straight = self._in_order(list(first), list(second))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from s1_tasks.answers import approx, exact
@@ -111,6 +112,41 @@ def real_set(node: Node, solver: Solver) -> list[Piece]:
     if isinstance(node, Sequence):
         return _sequence(node, solver)
     raise NotReal
+
+
+def whole_numbers(node: Node, solver: Solver) -> Node:
+    """{ x in Z | 1 <= x <= 3 } as {1, 2, 3}; other nodes, and sets without end, as they are.
+
+    Natural numbers begin with 1 here, as in most answers that write N, unless the conditions name another beginning.
+    """
+    if not isinstance(node, Builder):
+        return node
+    members = [part for part in (node.element, *node.conditions) if _kind(part) in _FIRST]
+    conditions = tuple(part for part in node.conditions if part not in members)
+    if len(members) != 1 or not conditions or (node.element not in members and not isinstance(node.element, Symbol)):
+        return node
+    pieces = real_set(Sequence(conditions) if len(conditions) > 1 else conditions[0], solver)
+    first = _FIRST[_kind(members[0])]
+    found: list[Node] = []
+    for piece in pieces:
+        low = max(first, piece.low.value)
+        if math.isinf(low) or math.isinf(piece.high.value) or piece.high.value - low > MAX_WRITTEN_OUT:
+            return node
+        numbers = range(math.ceil(low), math.floor(piece.high.value) + 1)
+        ends = {piece.low.value: piece.low.closed, piece.high.value: piece.high.closed}
+        found += [integer(number) for number in numbers if ends.get(number, True)]
+    return Sequence(tuple(found), "{", "}") if found else NamedSet("empty")
+
+
+_FIRST = {"integers": -math.inf, "naturals": 1, "integers +": 1, "naturals +": 1, "naturals *": 1}
+MAX_WRITTEN_OUT = 200
+
+
+def _kind(node: Node) -> str:
+    """The named set in `x in Z`."""
+    if isinstance(node, Relation) and node.operators == ("in",) and isinstance(node.sides[1], NamedSet):
+        return node.sides[1].name
+    return ""
 
 
 def _sequence(node: Sequence, solver: Solver) -> list[Piece]:
