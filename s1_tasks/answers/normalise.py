@@ -94,6 +94,8 @@ _NO_DELIMITER = re.compile(r"\\(?:left|right|big[lr]?|Big[lr]?|bigg[lr]?|Bigg[lr
 _TIMES = re.compile(r"(?<=\d)\s?[xX]\s?(?=10\s?(?:\^|\*\*))")
 """3 x 10^4"""
 _CLOCK = re.compile(r"(?<=\d:\d\d)\s*([ap])\.?\s?m\b\.?|(?<=\d)\s*([ap])\.\s?m\.", re.IGNORECASE)
+_GAPS = re.compile(r"\s{2,}")
+"""A run of spaces says no more than one, and the patterns that read cleaned text need not be linear in it."""
 _ROW_GAPS = re.compile(r"\\\\\s*\[[\d.]+(?:pt|em|ex|mm|cm)\]")
 
 
@@ -144,7 +146,7 @@ def clean(text: str) -> str:
         text = text.replace("~", " ")
     text = _CLOCK.sub(_half_of_day, text.replace("{,}", ",").replace("{:}", ":"))
     text = _SPACED_DIGITS.sub(lambda digits: digits.group().replace(" ", ""), text)
-    return strip_edges(text)
+    return strip_edges(_GAPS.sub(" ", text))
 
 
 def _half_of_day(match: re.Match[str]) -> str:

@@ -27,7 +27,7 @@ from s1_tasks.answers.nodes import (
 from s1_tasks.answers.normalise import clean, has_thousands, lists_no_numbers, merge_thousands, words_form
 from s1_tasks.answers.numerals import number_in_words
 from s1_tasks.answers.phrases import in_symbols, list_in_words
-from s1_tasks.answers.statements import read_statement
+from s1_tasks.answers.statements import read_parts, read_statement
 
 MAX_ANSWER_CHARS = 10_000
 """A longer answer is unreadable: no benchmark asks for one."""
@@ -134,7 +134,8 @@ def readings(text: str) -> tuple[Node, ...]:
     if len(text) > MAX_ANSWER_CHARS:
         return (Words(""),)
     cleaned = clean(text)
-    found = _parses(cleaned)
+    parts = read_parts(cleaned) if cleaned[:1] == "(" else None
+    found = _parses(cleaned) if parts is None else (parts,)
     if found:
         return found
     form = words_form(text) if len(text) < 2_000 else ""

@@ -89,6 +89,9 @@ class Scalars:
         if result is not True and unit in ("%", "degree"):
             # 33.5% is 0.335, 30 degrees is pi/6
             other = self._same_plain(_in_numbers(given), _in_numbers(wanted))
+            if unit == "degree":  # arctan 2 is 63.43 degrees
+                degrees = [_in_degrees(given, given_unit), _in_degrees(wanted, wanted_unit)]
+                other = either(other, self._same_plain(*degrees))
             return either(result, other)
         return result
 
@@ -158,6 +161,13 @@ def _in_numbers(node: Node) -> Node:
             return Number(node.value.value / 100)
         return Product((node.value, Number(Fraction(1, 100))))
     return Product((node.value, Constant("pi"), Number(Fraction(1, 180))))
+
+
+def _in_degrees(node: Node, unit: str) -> Node:
+    """The number of degrees of an angle; one without a unit is in radians."""
+    if isinstance(node, Quantity):
+        return node.value
+    return node if unit else Product((node, Number(Fraction(180)), Power(Constant("pi"), integer(-1))))
 
 
 def _rounds_to(given: Node, wanted: Node) -> bool:

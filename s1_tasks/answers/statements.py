@@ -4,6 +4,8 @@ Tried on what the plain grammar cannot read, and always on the whole: words befo
 after it its condition, and nothing is cut out of an equation or a ratio.
 """
 
+import re
+
 from s1_tasks.answers.grammar import Grammar
 from s1_tasks.answers.nodes import WORD_LABEL, Node, Piecewise, Relation, Sequence, Symbol, Unreadable, Words
 from s1_tasks.answers.tokens import Token, tokenise
@@ -32,6 +34,28 @@ _REFUSED = (
     | _EXPLANATIONS
 )
 _MAX_WORDS = 12
+
+
+_PART = re.compile(r"\(\s*(i{1,3}|iv|[a-e]|[1-5])\s*\)(?=\s)")
+_NUMBERINGS = (["i", "ii", "iii", "iv"], ["a", "b", "c", "d", "e"], ["1", "2", "3", "4", "5"])
+
+
+def read_parts(cleaned: str) -> Node | None:
+    """`(1) 3; (2) 5`, `(a) 12 (b) 7`: the answers to the parts of a question, in their order; None for other texts."""
+    marks = _PART.findall(cleaned)
+    if len(marks) < 2 or not _PART.match(cleaned) or not any(marks == marked[: len(marks)] for marked in _NUMBERINGS):
+        return None
+    values = [value.strip(" ;,.") for value in _PART.split(cleaned)[2::2]]
+    parts = [read_statement(value) for value in values]
+    if any(part is None or (isinstance(part, Sequence) and not part.opening) for part in parts):
+        return None
+    return Sequence(
+        tuple(
+            Relation(("=",), (Symbol(f"{WORD_LABEL}part{number}"), part))
+            for number, part in enumerate(parts, 1)
+            if part is not None
+        )
+    )
 
 
 def read_statement(cleaned: str) -> Node | None:
