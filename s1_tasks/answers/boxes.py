@@ -12,7 +12,7 @@ _BARE = re.compile(r"-?\$?(?:\\[a-zA-Z]+|[^\s$\\{},;]+)")
 def boxes(text: str) -> list[tuple[str, int, int]]:
     r"""(content, start, end) of every complete box, in order; of nested boxes the innermost that says all.
 
-    `\boxed 5` counts, `\boxed{5` and `\boxed` do not.
+    `\boxed 5` and `\boxed5` count, `\boxed{5` and `\boxed` do not.
     """
     first = _BOX.search(text)
     if first is None:
@@ -23,7 +23,8 @@ def boxes(text: str) -> list[tuple[str, int, int]]:
     while match := _BOX.search(text, position):
         position = match.end()
         if text[position : position + 1] != "{":
-            bare = _BARE.match(text, position) if match.group()[-1].isspace() else None
+            apart = match.group()[-1].isspace() or text[position : position + 1].isdecimal()
+            bare = _BARE.match(text, position) if apart else None
             if bare:
                 found.append((bare.group(), match.start(), bare.end()))
             continue

@@ -8,6 +8,8 @@ _WRAP = r"(?:\\(?:text|textbf|mathrm|mathbf|textrm|textit|mbox|bf|rm|boldsymbol|
 OPEN = r"[\s*_$`\"'({\[\\,:]{0,12}"
 _NOUN = r"(?:(?i:option|choice|answer|letter|statement)\s{1,3})?"
 _WHOLE = re.compile(rf"{OPEN}{_WRAP}{OPEN}{_WRAP}{OPEN}([{LETTERS}a-j])[\s*_$`\"')}}\]\\,.:;!]{{0,12}}")
+_PRIMED = re.compile(rf"[^\w']{{0,12}}[{LETTERS}a-j]'")
+"""A' is a point beside A; 'A' is a letter in quotes."""
 _LED = re.compile(
     rf"{OPEN}{_WRAP}{OPEN}{_WRAP}{OPEN}{_NOUN}{OPEN}([{LETTERS}])"
     rf"(?:[)\].:}}*_$`\"'\\]{{1,12}}(?=\s|$|[^\w])|\s{{1,3}}(?=[-–—(:])|(?=\s*$))",
@@ -60,6 +62,8 @@ def mentions(text: str) -> set[str]:
 def choice_letter(text: str) -> str | None:
     """The letter of an answer that is nothing but a choice: `B`, `(B)`, `\\text{(B) }`, `B.`, `(B) 12`, `b) 12`."""
     text = plain(text.strip())
+    if _PRIMED.match(text):
+        return None
     return bare_letter(text) or leading_letter(text)
 
 
@@ -86,4 +90,6 @@ def leading_letter(text: str, *, loose: bool = False) -> str | None:
 
 def is_choice(reference: str) -> bool:
     """Whether a gold answer is a bare choice letter."""
-    return len(reference) < 40 and _WHOLE.fullmatch(reference.strip()) is not None and not reference.strip().islower()
+    letter = reference.strip()
+    whole = len(reference) < 40 and _WHOLE.fullmatch(letter) is not None
+    return whole and not letter.islower() and not _PRIMED.match(letter)
