@@ -27,7 +27,7 @@ from s1_tasks.answers.claims import COLON, IS, claims, goes_on, is_meant, is_sta
 from s1_tasks.answers.framing import breaks_off, sentences, supposes, unframed, without_afterwords, without_ornaments
 from s1_tasks.answers.languages import in_english
 from s1_tasks.answers.reading import emphasised, is_formula
-from s1_tasks.answers.stated import MAX_STATED_CHARS, conclusion, what_follows
+from s1_tasks.answers.stated import HOPE, MAX_STATED_CHARS, conclusion, what_follows
 from s1_tasks.answers.thinking import final_part
 from s1_tasks.answers.verdict import Kind
 
@@ -49,7 +49,6 @@ _ALIGNED = re.compile(
     r"\\begin\{(?:align|aligned|gather|equation|eqnarray)\*?\}((?:(?!\\begin).)*?)\\end\{\w+\*?\}[\s.$\]\\]*$",
     re.DOTALL,
 )
-_HOPE = re.compile(r"(?<!\s)\s*I hope (?:it|this) is correct[.!]?\s*$", re.IGNORECASE)
 _NO_ANSWERS = frozenset({"", "n/a", "null", "nan", "i don't know", "unknown"})
 
 
@@ -114,7 +113,7 @@ def _without_figures(part: str) -> str:
 
 
 def _stated(part: str) -> Extraction | None:
-    part = without_ornaments(_HOPE.sub("", _without_figures(part).rstrip()))
+    part = without_ornaments(HOPE.sub("", _without_figures(part).rstrip()))
     part = without_afterwords(in_english(part))
     return _claimed(part) or _concluded(part)
 

@@ -58,7 +58,7 @@ _CONCLUDING = re.compile(
 )
 _BULLET = re.compile(r"(?:[-*•]|\d{1,2}[.)])[ \t]+(?=\S)")
 _OPEN_DISPLAY = (("$$", "$$"), (r"\[", r"\]"), (r"\(", r"\)"), (r"\begin{", r"\end{"))
-_HOPE = re.compile(r"(?<!\s)\s*I hope (?:it|this) is correct[.!]?\s*$", re.IGNORECASE)
+HOPE = re.compile(r"(?<!\s)\s*I hope (?:it|this) is correct[.!]?\s*$", re.IGNORECASE)
 _EXCLAIMED = re.compile(r"(?<=\d)(?:\*\*)?!+\s*$")
 _ONE_NUMBER = re.compile(r"(?<![\w.,])-?\$?\d[\d,]*(?:\.\d+)?%?(?!\w)")
 _DENIAL = re.compile(r"\b(?:not|no|cannot|can't|isn't|never|neither|none|unknown|undetermined)\b", re.IGNORECASE)
@@ -73,7 +73,7 @@ def what_follows(rest: str, rule: str) -> str:
     if not first:
         return ""
     line = _line_with_display(first)
-    stated = _tidy(sentences(_HOPE.sub("", line))[0])
+    stated = _tidy(sentences(HOPE.sub("", line))[0])
     if rule == "answer is" and "$" not in stated:
         stated = _EXCLAIMED.sub("", stated)
     value = value_in(stated)
