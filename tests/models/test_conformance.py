@@ -53,7 +53,9 @@ def ray_engine(ray_here: None) -> Iterator[RayEngine]:
 @pytest.fixture(scope="module")
 def openai_engine() -> Iterator[OpenAIEngine]:
     """A scripted completions server over real HTTP; `vllm serve` is in the slow suite."""
-    server = ScriptedServer(random_writer(3, 60, 0.0, [0]), context_window=256)
+    write = random_writer(3, 60, 0.0, [0])
+    # Slow enough that a reply is seen while it comes, on however fast a machine.
+    server = ScriptedServer(write, context_window=256, token_seconds=0.004)
     connection = Connection(server.url)
     connection.start(connection.look(None)).result()
     dialect = Dialect("scripted", True, True, lambda _: (), lambda _: "", known_ids=50)
