@@ -69,6 +69,7 @@ _DENIES = re.compile(
     r"assum\w*|too|negative|tempting|violat\w*|unlike|compared?)\b|\?",
     re.IGNORECASE,
 )
+_ENDED = re.compile(r"[^\w\s,;:-]\s*\Z")
 _NOT_BUT = re.compile(rf"{OPEN}not\s{OPEN}[{LETTERS}]\W{{1,4}}but(?:\srather)?\s", re.IGNORECASE)
 _BECAUSE = re.compile(rf"{OPEN}([{LETTERS}])[)*]{{0,4}},?\s(?:because|since|as|I\s(?:think|believe|guess))\b")
 _BULLET = re.compile(r"^[\s>•*-]{1,6}(?=[\s(*A-J])")
@@ -179,7 +180,9 @@ def _placed(part: str) -> tuple[str, str] | None:
 
 def _mentioned(line: str) -> tuple[str, str] | None:
     """The one option that the last sentence with an option names, if it neither denies nor asks."""
-    for sentence in reversed(sentences(line[-1000:])):
+    said = sentences(line[-1000:])
+    # What comes before a sentence that was never finished was only a step towards it.
+    for sentence in reversed(said if _ENDED.search(line) else said[-1:]):
         named = set(_OPTION.findall(sentence))
         if not named and _PARENTHESISED.search(sentence):
             named = set(_BRACKETED.findall(sentence))

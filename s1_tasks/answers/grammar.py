@@ -233,8 +233,9 @@ class Grammar(AtomReader):
         return self.kind == "command" and self.starts_atom()
 
     def at_modulus(self) -> bool:
-        """`mod 7` and `(mod 7)`"""
-        return (self.text == "mod" and self.kind == "name") or (self.text == "(" and self.peek_text(1) == "mod")
+        r"""`mod 7`, `(mod 7)` and `(\bmod 7)`"""
+        bracketed = self.text == "(" and self.peek_text(1) in ("mod", r"\bmod", r"\mod")
+        return bracketed or (self.text == "mod" and self.kind == "name")
 
     def implicit_factor(self, factors: list[Node]) -> None:
         """Read a factor that stands beside the last one; a fraction after a whole number makes it mixed."""

@@ -6,6 +6,7 @@ length. The result is still text; `tokens` and `grammar` read it.
 
 import re
 import unicodedata
+from fractions import Fraction
 
 from s1_tasks.answers.markup import currency_first, meaningful, separate_rows
 
@@ -94,6 +95,10 @@ _NO_DELIMITER = re.compile(r"\\(?:left|right|big[lr]?|Big[lr]?|bigg[lr]?|Bigg[lr
 _TIMES = re.compile(r"(?<=\d)\s?[xX]\s?(?=10\s?(?:\^|\*\*))")
 """3 x 10^4"""
 _CLOCK = re.compile(r"(?<=\d:\d\d)\s*([ap])\.?\s?m\b\.?|(?<=\d)\s*([ap])\.\s?m\.", re.IGNORECASE)
+_MINUTES = re.compile(
+    r"(?<![\d.])(\d{1,3})\s?\^\s?\{?\\circ\}?\s?(\d{1,2})\s?(?:\^\s?\{?)?'\}?(?:\s?(\d{1,2})\s?(?:\^\s?\{?)?''\}?)?"
+)
+r"""75^{\circ} 30' 36''"""
 _GAPS = re.compile(r"\s{2,}")
 """A run of spaces says no more than one, and the patterns that read cleaned text need not be linear in it."""
 _ROW_GAPS = re.compile(r"\\\\\s*\[[\d.]+(?:pt|em|ex|mm|cm)\]")
@@ -145,8 +150,17 @@ def clean(text: str) -> str:
     else:
         text = text.replace("~", " ")
     text = _CLOCK.sub(_half_of_day, text.replace("{,}", ",").replace("{:}", ":"))
+    text = text.replace("! !", "!!")
+    if "circ" in text and "'" in text:
+        text = _MINUTES.sub(_in_degrees, text)
     text = _SPACED_DIGITS.sub(lambda digits: digits.group().replace(" ", ""), text)
     return strip_edges(_GAPS.sub(" ", text))
+
+
+def _in_degrees(match: re.Match[str]) -> str:
+    degrees, minutes, seconds = (Fraction(part or 0) for part in match.groups())
+    angle = degrees + minutes / 60 + seconds / 3600
+    return rf"\frac{{{angle.numerator}}}{{{angle.denominator}}}^{{\circ}}"
 
 
 def _half_of_day(match: re.Match[str]) -> str:
@@ -246,7 +260,7 @@ def words_form(text: str) -> str:
     A formula that could not be read is no prose: all its symbols count.
     """
     text = re.sub(r"\\word\{([^{}]*)\}", r" \1 ", clean(text))
-    if re.search(r"\\[a-zA-Z]|[=<>^_+*/|\[\]]", text):
+    if re.search(r"\\[a-zA-Z]|!!|[=<>^_+*/|\[\]]", text):
         return re.sub(r"\s+", "", text)
     text = text.lower()
     text = re.sub(r"[^a-z0-9]+", " ", text)

@@ -26,6 +26,7 @@ from s1_tasks.answers.nodes import (
 )
 from s1_tasks.answers.normalise import clean, has_thousands, lists_no_numbers, merge_thousands, words_form
 from s1_tasks.answers.numerals import number_in_words
+from s1_tasks.answers.permutations import permuted, write_out
 from s1_tasks.answers.phrases import in_symbols, list_in_words
 from s1_tasks.answers.statements import read_parts, read_statement
 
@@ -75,6 +76,9 @@ _CHOICES = re.compile(rf"(?:\{{\}})?\s*[\^_]\s*{_COUNT}\s*C\s*_\s*{_COUNT}")
 """_5C_2 and ^5C_2"""
 _ARRANGED = re.compile(r"(?<![a-zA-Z\\])([CA])_(?:\{(\d{1,3})\}|(\d))\^(?:\{(\d{1,3})\}|(\d))(?!\d)")
 """C_5^2 and A_5^2: choices and arrangements of 2 out of 5"""
+_SOME = r"\s*(?:\{([a-z\d+\s-]{1,8})\}|([a-z\d]))"
+_CHOSEN = re.compile(rf"(?<![a-zA-Z\\])C\s?_(?=\s*\{{?[\d+\s-]*[a-z]){_SOME}\s?\^{_SOME}(?!\w)")
+"""C_n^k, which may also be a power of a constant"""
 _CHOICES_OR_POINT = re.compile(
     r"\b(?:nCr\s*|C)\((\d{1,6}),\s*(\d{1,6})\)|(?<![\w.^_{])(\d{1,6})\s?C\s?(\d{1,6})(?![\w.])"
 )
@@ -138,6 +142,8 @@ def readings(text: str) -> tuple[Node, ...]:
     found = _parses(cleaned) if parts is None else (parts,)
     if found:
         return found
+    if permuted(cleaned):
+        return (Words(words_form(cleaned)),)  # too many to write out, and more than the one point that is written
     form = words_form(text) if len(text) < 2_000 else ""
     spelled = number_in_words(form.split())
     if spelled is not None:
@@ -167,6 +173,9 @@ def needs_calculus(text: str) -> bool:
 def _parses(cleaned: str) -> tuple[Node, ...]:
     if not cleaned or (len(cleaned) < 12 and cleaned.lower() in _NO_ANSWERS):
         return ()
+    if described := permuted(cleaned):
+        head, cyclic = described
+        return tuple(filter(None, (write_out(tree, cyclic) for tree in _parses(head))))
     phrase = (
         _PHRASES.get(words_form(cleaned)) if len(cleaned) < 60 and cleaned[0].isalpha() | (cleaned[0] == "\\") else None
     )
@@ -204,7 +213,7 @@ def _parses(cleaned: str) -> tuple[Node, ...]:
         if "C" in cleaned:
             texts.insert(-1, _CHOICES_OR_POINT.sub(_binomial, cleaned))
         if "_" in cleaned:
-            texts.insert(-1, _ARRANGED.sub(_arranged, cleaned))
+            texts.insert(-1, _CHOSEN.sub(_binomial, _ARRANGED.sub(_arranged, cleaned)))
     found: list[Node] = []
     for text in dict.fromkeys(texts):
         if found and text is texts[-1]:
