@@ -105,7 +105,7 @@ def test_a_tenth_of_the_replies_spoiled_changes_nothing(
 ) -> None:
     proxy = FaultProxy(vllm_serve.url, rate=0.1, seed=1)
     try:
-        lm = served(base_url=proxy.url, timeout=5)
+        lm = served(base_url=proxy.url, timeout=5, max_retries=11)
         for waits in range(6):
             assert generate(lm, num_waits=waits) == generate(s1_lm, num_waits=waits)
         assert proxy.injected.total() > 30
