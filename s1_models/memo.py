@@ -234,8 +234,7 @@ class Memo(Engine):
             sampling.pop("seed", None)  # greedy: no draws
         elif sampling.get("seed") is None:
             return None
-        # Numbers that are equal are written alike, 1 and 1.0: they are one key wherever they are compared.
-        values = [(name, float(v) if isinstance(v, int | float) else v) for name, v in sorted(sampling.items())]
+        values = [(name, _spell(value)) for name, value in sorted(sampling.items())]
         how = [values, sorted(request.stop), request.min_tokens]
         return self._model + json.dumps(how, default=repr).encode()
 
@@ -290,6 +289,12 @@ class Memo(Engine):
                 error,
             )
         self._failing = True
+
+
+def _spell(value: Any) -> Any:
+    """Values that are equal are written alike, 1 and 1.0 and True: they are one key wherever they are compared."""
+    whole = isinstance(value, bool) or (isinstance(value, float) and value.is_integer())
+    return int(value) if whole else value
 
 
 def _answer(request: Request, known: Known) -> Reply | None:

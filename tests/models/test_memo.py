@@ -357,3 +357,10 @@ def test_numbers_that_are_equal_are_one_key_in_whatever_order_they_are_asked(pat
         assert ask_for(0, 0.9) == 0
         assert ask_for(0.7, 0.5) == 30
         assert ask_for(0.0, 0.9) == 30
+
+
+def test_seeds_too_large_for_a_float_are_seeds_of_their_own(path: Path) -> None:
+    with Memo(engine(stop_rate=0.0), path, MODEL) as memo:
+        for seed in (2**60, 2**60 + 1):
+            ask(memo, request(30, sampling=(("seed", seed), ("temperature", 0.7))))
+        assert memo.reused_tokens == 0
