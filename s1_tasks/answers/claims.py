@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from s1_tasks.answers.framing import COMMENT, sentences
 from s1_tasks.answers.reading import is_formula
-from s1_tasks.answers.stated import FIGURES, MAX_STATED_CHARS
+from s1_tasks.answers.stated import CONSEQUENCE, FIGURES, MAX_STATED_CHARS
 
 _GAP = r"[\s*_`#]{0,8}"
 _NOUN = r"(?<![a-zA-Z])(?P<noun>answers?|ans|results?|solutions?)(?![a-zA-Z])"
@@ -42,7 +42,6 @@ _OF_ANOTHER = re.compile(
     re.IGNORECASE,
 )
 _STEP_END = re.compile(r"[.?!]\s|\n")
-_CONSEQUENCE = re.compile(r"\b(?:so|then|thus|giving|hence|therefore)\b", re.IGNORECASE)
 _EXPLAINS = re.compile(r"\W{0,4}(?:which|where|for|with|note|here)\b", re.IGNORECASE)
 
 
@@ -90,7 +89,7 @@ def goes_on(part: str, claim: Claim) -> bool:
     """Whether figures follow the sentence of a claim, or a consequence in it: then it was a step on the way."""
     rest = part[claim.end : claim.end + MAX_STATED_CHARS].lstrip(" \t\r\n*_`")
     first, *later = _STEP_END.split(rest)
-    consequence = _CONSEQUENCE.search(first)
+    consequence = CONSEQUENCE.search(first)
     if consequence and FIGURES.search(first, consequence.end()):
         return True
     return any(FIGURES.search(step) and not _EXPLAINS.match(step) for step in later)

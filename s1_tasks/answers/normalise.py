@@ -247,10 +247,18 @@ def _text_content(match: re.Match[str]) -> str:
     )
 
 
+_WORD = re.compile(r"\\word\{([^{}]*)\}")
+
+
+def in_plain_words(cleaned: str) -> str:
+    """A cleaned text with its words as words again, single spaces between them."""
+    return re.sub(r"\s+", " ", _WORD.sub(r" \1 ", cleaned)).strip()
+
+
 def plain_form(text: str) -> str:
     """What remains of a text when only its letters, digits and operators count: equal forms, equal answers."""
     text = clean(text)
-    text = re.sub(r"\\word\{([^{}]*)\}", r"\1", text)
+    text = _WORD.sub(r"\1", text)
     return re.sub(r"[\s{}\\]+", "", text)
 
 
@@ -259,7 +267,7 @@ def words_form(text: str) -> str:
 
     A formula that could not be read is no prose: all its symbols count.
     """
-    text = re.sub(r"\\word\{([^{}]*)\}", r" \1 ", clean(text))
+    text = _WORD.sub(r" \1 ", clean(text))
     if re.search(r"\\[a-zA-Z]|!!|[=<>^_+*/|\[\]]", text):
         return re.sub(r"\s+", "", text)
     text = text.lower()

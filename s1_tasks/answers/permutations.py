@@ -4,10 +4,10 @@ import itertools
 import re
 
 from s1_tasks.answers.nodes import Node, Relation, Sequence
+from s1_tasks.answers.normalise import in_plain_words
 
 _MAX_COORDINATES = 4
 _MAX_CHARS = 300
-_WORD = re.compile(r"\\word\{([^{}]*)\}")
 _PERMUTED = re.compile(
     r"(.{3,200}?)[\s,;]{0,4}\b(?:and|with|or|plus|up to|along with|together with) (?:any |all )?(?:of )?"
     r"(?:its |their |the )?(?:other )?(cyclic )?permutations?(?: thereof| of (?:it|this|these|them|those))?",
@@ -19,7 +19,7 @@ def permuted(cleaned: str) -> tuple[str, bool] | None:
     """The text before "and permutations", and whether only cyclic ones are meant; None for other texts."""
     if len(cleaned) > _MAX_CHARS or "ermutation" not in cleaned:
         return None
-    match = _PERMUTED.fullmatch(re.sub(r"\s+", " ", _WORD.sub(r" \1 ", cleaned)).strip())
+    match = _PERMUTED.fullmatch(in_plain_words(cleaned))
     return (match[1], match[2] is not None) if match else None
 
 

@@ -2,10 +2,9 @@
 
 import re
 
-from s1_tasks.answers.normalise import words_form
+from s1_tasks.answers.normalise import in_plain_words, words_form
 
 MAX_PHRASE_CHARS = 200
-_WORD = re.compile(r"\\word\{([^{}]*)\}")
 _ALL_REALS = r"(?:the set of )?(?:all|any|every) real(?: numbers?| values?)?(?: of)?(?: [a-z])?"
 _EXCEPT = re.compile(
     rf"{_ALL_REALS},? (?:except|other than|but|excluding|not equal to|besides)(?: for)?:? (?:[a-z] ?= ?)?(.+)"
@@ -29,7 +28,7 @@ def in_symbols(cleaned: str) -> str | None:
     """A set of reals that a cleaned text describes in words, in symbols; None for other texts."""
     if len(cleaned) > MAX_PHRASE_CHARS:
         return None
-    text = re.sub(r"\s+", " ", _WORD.sub(r" \1 ", cleaned)).strip()
+    text = in_plain_words(cleaned)
     text = text[:1].lower() + text[1:]
     if match := _EXCEPT.fullmatch(text):
         return rf"\mathbb{{R}} \setminus \{{ {match[1]} \}}"
@@ -48,7 +47,7 @@ def list_in_words(cleaned: str) -> str | None:
 
     Three names with commas only may be a ranking, so their order counts.
     """
-    text = _WORD.sub(r" \1 ", cleaned).strip().removesuffix(" only").strip()
+    text = in_plain_words(cleaned).removesuffix(" only").strip()
     parts = [words_form(part) for part in _JOINER.split(text)]
     if len(parts) < 2 or (len(parts) > 2 and not re.search(r"\band\b|&", text)):
         return None

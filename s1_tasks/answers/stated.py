@@ -20,7 +20,7 @@ _QUALIFIER = re.compile(
 _FORM = re.compile(r"\s{1,3}in\s(?:\w{1,12}\s){1,2}(?:notation|form)\W{0,3}$", re.IGNORECASE)
 _NOT_BUT = re.compile(r"not\s[^,.;]{1,60}?,?\sbut(?:\srather)?\s", re.IGNORECASE)
 _THAT_IS = re.compile(r"\b(?:i\.e\.|that is,|in other words,|namely,?)\s{1,3}", re.IGNORECASE)
-_CONSEQUENCE = re.compile(r"\b(?:so|then|thus|giving|hence|therefore)\b", re.IGNORECASE)
+CONSEQUENCE = re.compile(r"\b(?:so|then|thus|giving|hence|therefore)\b", re.IGNORECASE)
 _SERIES = re.compile(r"\\(?:sum|prod|int|iint|lim|[lc]?dots)(?![a-zA-Z])|\.\.\.|…")
 _FORMULA = re.compile(r"\$((?:\\.|[^$\\])+)\$|\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL)
 _RESULT = re.compile(r"\s{0,3}(\$?-?\d[\d,]*(?:\.\d+)?%?)(?=[\s.!]|$)")
@@ -129,7 +129,7 @@ def value_in(stated: str, *, plain: bool = True) -> str:
     formulas = _FORMULA.findall(phrase)
     if len(formulas) == 1 and (result := result_of_series("".join(formulas[0]))):
         return result
-    consequence = _CONSEQUENCE.search(stated, 1)
+    consequence = CONSEQUENCE.search(stated, 1)
     if consequence and FIGURES.search(stated, consequence.end()):
         phrase = stated[consequence.end() :]
     return _in_prose(phrase) or _calculated(phrase) or (only_number(phrase) if plain else "")
