@@ -33,7 +33,7 @@ from typing import Any
 from benchmarks.report import write_report
 from s1_models.driver import Engine, Job, run_jobs
 from s1_models.forcing import Budget, BudgetForcing, Marks, Reply, Request, Session, Tokens
-from s1_models.memo import Memo
+from s1_models.memo.memo import Memo
 
 ROOT = Path(__file__).parents[1]
 LOG_EVERY_SECONDS = 0.05
@@ -130,7 +130,7 @@ def make_engine(plan: Plan) -> tuple[Engine, list[Job]]:
         return ScriptedEngine(write, 600, at_a_time=1000, seconds_per_token=plan.seconds_per_token), jobs
 
     from benchmarks.bench_forcing import NANO, ImposedLengths
-    from s1_models.engine_vllm import S1VLLM
+    from s1_models.engines.vllm.lm import S1VLLM
     from s1_models.formats import S1, mark
     from s1_tasks.nano_problems import held_out
 

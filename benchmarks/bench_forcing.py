@@ -134,7 +134,7 @@ def main() -> None:
     parser.add_argument("--repetitions", type=int, default=5)
     options = parser.parse_args()
 
-    from s1_models.engine_vllm import S1VLLM
+    from s1_models.engines.vllm.lm import S1VLLM
 
     lm = S1VLLM(pretrained=options.model, dtype="float32", max_model_len=4096)
     draw = random.Random(0)

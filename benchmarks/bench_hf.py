@@ -112,7 +112,7 @@ def main() -> None:
 
     import torch
 
-    from s1_models.engine_hf import S1HF
+    from s1_models.engines.hf.lm import S1HF
 
     torch.set_num_threads(1)
     path = {"nano": str(NANO), "smollm2": str(convert(CACHE)) if options.model == "smollm2" else ""}

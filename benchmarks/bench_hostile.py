@@ -17,7 +17,7 @@ from pathlib import Path
 
 from benchmarks.report import write_report
 from s1_tasks.answers import CHECKER_VERSION, Outcome, equivalent, judge
-from s1_tasks.answers.pool import close_shared_pool
+from s1_tasks.answers.workers.pool import close_shared_pool
 from tests.tasks.hostile_answers import HOSTILE
 
 REFERENCE = r"\sqrt{26}"

@@ -27,7 +27,7 @@ from benchmarks.report import write_report
 from s1_models.driver import Engine, Job, run_jobs
 from s1_models.forcing import Budget, BudgetForcing, Finish, Marks, Reply, Request, Tokens
 from s1_models.formats import S1, mark
-from s1_models.memo import Memo
+from s1_models.memo.memo import Memo
 from s1_tasks.nano_problems import held_out
 
 NANO = Path(__file__).parents[1] / "training/nano/checkpoints/tuned"
@@ -122,7 +122,7 @@ def measure_growth(folder: Path) -> dict[str, float]:
 
 def bench_vllm(questions: int, waits: int, repetitions: int, folder: Path) -> dict[str, Any]:
     """Wall time with a memo over the bare engine's, pair by pair; the share of time inside it; bytes per token."""
-    from s1_models.engine_vllm import S1VLLM
+    from s1_models.engines.vllm.lm import S1VLLM
 
     lm = S1VLLM(pretrained=str(NANO), dtype="float32", max_model_len=1024)
     budget = Budget(num_waits=waits, max_answer_tokens=64)

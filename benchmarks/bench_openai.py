@@ -75,8 +75,8 @@ def main() -> None:
     if options.threads:  # of both engines, before either starts
         os.environ |= {"VLLM_CPU_OMP_THREADS_BIND": "nobind", "OMP_NUM_THREADS": str(options.threads)}
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # or the server would outlive a benchmark that is stopped
-    from s1_models.engine_openai import S1OpenAI
-    from s1_models.engine_vllm import CPU_DEFAULTS, S1VLLM
+    from s1_models.engines.openai.lm import S1OpenAI
+    from s1_models.engines.vllm.lm import CPU_DEFAULTS, S1VLLM
     from tests.vllm_serve import VllmServe
 
     same = ["--dtype", "float32", "--max-model-len", str(CONTEXT), "--disable-uvicorn-access-log", "--enforce-eager"]

@@ -1,6 +1,6 @@
 """What does a delimiter cost that is text instead of one token?
 
-The thinking of 30 questions is asked for in chunks, decoded, and searched for a delimiter (`s1_models.stop_texts`),
+The thinking of 30 questions is asked for in chunks, decoded, and searched for a delimiter (`policies/stop_texts.py`),
 beside the same tokens asked for in one go. Lengths are imposed (log-normal, heavy-tailed), so all ways sample the same
 kept tokens. Two costs are reported for each chunk size: wall time of the same kept tokens, as a ratio to asking in one
 go, and the share of sampled tokens that would be thrown away because they come after the delimiter in its chunk.
@@ -24,7 +24,7 @@ from benchmarks.report import write_report
 from s1_models.driver import Job, run_jobs
 from s1_models.forcing import Budget, BudgetForcing, Policy, Tokens
 from s1_models.formats import S1, encode, mark
-from s1_models.stop_texts import CHUNK_TOKENS, StopAtTexts
+from s1_models.policies.stop_texts import CHUNK_TOKENS, StopAtTexts
 
 ABSENT = "a delimiter that is never written"
 
@@ -41,7 +41,7 @@ def main() -> None:
     options = parser.parse_args()
     chunks = [int(chunk) for chunk in options.chunks.split(",")]
 
-    from s1_models.engine_vllm import S1VLLM
+    from s1_models.engines.vllm.lm import S1VLLM
 
     lm = S1VLLM(pretrained=options.model, dtype="float32", max_model_len=4096)
     draw = random.Random(0)

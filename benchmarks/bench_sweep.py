@@ -34,9 +34,9 @@ from lm_eval.tasks import TaskManager
 
 from benchmarks.report import write_report
 from benchmarks.run_smollm2 import CACHE, convert
-from s1_models.evaluation import LoadedTasks
-from s1_models.sweep import Setting, Sweep, choose_settings, run_sweep
-from s1_models.sweep_command import parse_budgets, parse_numbers
+from s1_models.commands.sweep import Setting, Sweep, choose_settings, run_sweep
+from s1_models.commands.sweep_command import parse_budgets, parse_numbers
+from s1_models.harness.evaluation import LoadedTasks
 from s1_tasks import TASKS_DIR
 
 NANO = Path(__file__).parents[1] / "training/nano/checkpoints/tuned"
@@ -48,7 +48,7 @@ class Bench:
     """One loaded engine and one set of loaded tasks, shared by all sweeps."""
 
     def __init__(self, model: str, task: str, questions: int, max_answer_tokens: int) -> None:
-        from s1_models.engine_vllm import S1VLLM
+        from s1_models.engines.vllm.lm import S1VLLM
 
         folder, context, _ = MODELS[model]
         if model == "smollm2":

@@ -72,7 +72,7 @@ def main() -> None:
     import lm_eval
 
     from s1_models import S1
-    from s1_models.engine_vllm import S1VLLM
+    from s1_models.engines.vllm.lm import S1VLLM
 
     lm = S1VLLM(
         pretrained=str(convert(CACHE)),

@@ -13,9 +13,9 @@ _ROOMS = {
     "Format": "formats",
     "FormatError": "formats",
     "S1": "formats",
-    "Policies": "policies",
-    "Rejection": "rejection",
-    "RejectionSampling": "rejection",
+    "Policies": "policies.choose",
+    "Rejection": "policies.rejection",
+    "RejectionSampling": "policies.rejection",
     "run": "driver",
 }
 __all__ = list(_ROOMS)

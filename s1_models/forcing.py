@@ -123,8 +123,8 @@ class Session:
     prompt: token ids before thinking opens. thinking_limit: tokens, resolved for this prompt and context window.
     cut_off: the budget ended the thinking, not the model. answer_cut_off: the answer hit `max_answer_tokens`.
     dropped_tokens: sampled ids outside the vocabulary, left out of the spans. replies: how many were told, whatever
-    became of them. tries, rejected_tokens: of rejection sampling, 0 elsewhere (`s1_models.rejection`).
-    pending: replies to one request that is still being put together (`s1_models.stop_texts`).
+    became of them. tries, rejected_tokens: of rejection sampling, 0 elsewhere (`s1_models.policies.rejection`).
+    pending: replies to one request that is still being put together (`s1_models.policies.stop_texts`).
     """
 
     prompt: Tokens

@@ -14,7 +14,7 @@ prompted is for instruction models that were never tuned to think: the question 
 are plain text. s1's delimiters carry no newline: the model writes it (s1 code, `thinking_start`, `thinking_end`).
 
 An end that is one added token of the vocabulary stops the engine by its id. Any other end is several ordinary tokens,
-which may merge with their neighbours in many ways: it is looked for in the text (`s1_models.stop_texts`).
+which may merge with their neighbours in many ways: it is looked for in the text (`s1_models.policies.stop_texts`).
 """  # noqa: E501  (the table's rows are one line each)
 
 from __future__ import annotations

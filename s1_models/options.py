@@ -16,7 +16,7 @@ from typing import Any
 
 from s1_models.forcing import Budget, S1Error
 from s1_models.formats import S1, Format, custom, parse_format
-from s1_models.rejection import DEFAULT_TRIES, Rejection
+from s1_models.policies.rejection import DEFAULT_TRIES, Rejection
 
 CHAT_TEMPLATE_CHOICES = ("auto", "always", "never")
 BUDGET_OPTIONS = tuple(option.name for option in fields(Budget))

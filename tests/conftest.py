@@ -24,7 +24,7 @@ def nano_tokenizer():
 @pytest.fixture(scope="session")
 def s1_lm():
     """The embedded model on a real vLLM engine, float32; started once (about 35 s) for the whole run."""
-    from s1_models.engine_vllm import S1VLLM
+    from s1_models.engines.vllm.lm import S1VLLM
 
     lm = S1VLLM(pretrained=str(NANO), dtype="float32", max_model_len=1024)
     yield lm
@@ -37,7 +37,7 @@ def s1_lm():
 @pytest.fixture(scope="session")
 def s1_hf_lm():
     """The embedded model on transformers, float32."""
-    from s1_models.engine_hf import S1HF
+    from s1_models.engines.hf.lm import S1HF
 
     return S1HF(pretrained=str(NANO), dtype="float32", device="cpu", max_length=1024)
 
@@ -45,7 +45,7 @@ def s1_hf_lm():
 @pytest.fixture(scope="session")
 def vllm_serve(tmp_path_factory):
     """The embedded model behind a real `vllm serve`, set as `s1_lm` is; started once (a minute) for the whole run."""
-    from s1_models.engine_vllm import CPU_DEFAULTS
+    from s1_models.engines.vllm.lm import CPU_DEFAULTS
     from tests.vllm_serve import VllmServe
 
     log = tmp_path_factory.mktemp("vllm_serve") / "server.log"
@@ -62,7 +62,7 @@ def ray_here():
     """A Ray cluster of this machine alone, for the whole run; its actors can import the tests."""
     import ray
 
-    from s1_models.engine_ray import connect
+    from s1_models.engines.ray import connect
 
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("RAY_ADDRESS", raising=False)

@@ -4,7 +4,7 @@ import pytest
 
 from s1_models.forcing import Budget, BudgetForcing, Finish, Reply
 from s1_models.formats import FORMATS, Format, mark
-from s1_models.plain import PlainAnswer
+from s1_models.policies.plain import PlainAnswer
 from s1_models.trace import transcribe
 from s1_tasks.answers import judge
 from s1_tasks.scoring import USAGE_KEYS, process_results

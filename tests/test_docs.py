@@ -1,7 +1,4 @@
-"""What the documents say is true: commands run, links lead somewhere, the tree is the files.
-
-`python -m tests.test_docs` writes the README's tree anew.
-"""
+"""What the documents say is true: commands run, links lead somewhere, options and tasks are those of the code."""
 
 import ast
 import re
@@ -13,31 +10,6 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
-TREE = re.compile(r"(<!-- tree:.*? -->\n).*?(<!-- /tree -->)", flags=re.DOTALL)
-
-# Folders whose files are data: one line for the folder.
-DATA_FOLDERS = {
-    "training/nano/checkpoints": "the embedded model: base and tuned checkpoint with their cards",
-    "tests/tasks/cases": "labelled answers, each with its source",
-    "tests/training/fixtures": "made-up rows with the columns of s1's 16 sources and of the benchmarks",
-    "results/measured": "measured records, append-only",
-    "results/published": "published numbers, each with its source",
-    "results/figures": "generated figures",
-    "benchmarks/reports": "what the benchmarks printed, with command and machine",
-    "docs/decisions": "one page per decision: context, decision, what would change our mind",
-    "s1_tasks/nano": "the nano problems at 0 to 8 waits, as a group",
-    "s1_tasks/original_names": "s1's own task names",
-    "examples": "workflows to copy",
-}
-
-# Files that cannot speak for themselves.
-SAID_HERE = {
-    ".gitignore": "what git leaves alone",
-    "LICENSE": "Apache-2.0",
-    "pyproject.toml": "the distribution, its extras, and the settings of linter, types and tests",
-    "s1_models/lm_eval_s1_bridge.pth": "what a start of Python runs: a finder that waits for lm_eval",
-    "s1_report/audit.html": "the page that audit fills",
-}
 
 
 def tracked() -> list[str]:
@@ -47,8 +19,6 @@ def tracked() -> list[str]:
 
 def first_line(name: str) -> str:
     """What a file says about itself: the first sentence of its docstring, or its first comment."""
-    if name in SAID_HERE:
-        return SAID_HERE[name]
     path = ROOT / name
     if path.suffix == ".py":
         docstring = (ast.get_docstring(ast.parse(path.read_text())) or "").split("\n\n")[0]
@@ -58,25 +28,6 @@ def first_line(name: str) -> str:
         text = next((line.lstrip("# ") for line in lines if line.startswith("#") and not line.startswith("#!")), "")
     sentence = re.split(r"(?<=[a-z0-9)`\"])[.](?= |$)", text)[0]
     return sentence if len(sentence) <= 110 else sentence[:107].rsplit(" ", 1)[0] + " …"
-
-
-def make_tree() -> str:
-    lines: list[str] = []
-    seen: set[str] = set()
-    for name in tracked():
-        folder = next((data for data in DATA_FOLDERS if name.startswith(f"{data}/")), None)
-        shown = f"{folder}/" if folder else name
-        if shown not in seen:
-            seen.add(shown)
-            said = DATA_FOLDERS[folder] if folder else first_line(name)
-            lines.append(f"{shown:<46} {said}".rstrip())
-    return "```\n" + "\n".join(lines) + "\n```\n"
-
-
-def test_the_tree_in_the_readme_is_what_git_tracks() -> None:
-    found = TREE.search(README.read_text())
-    assert found is not None
-    assert found[0] == f"{found[1]}{make_tree()}{found[2]}", "stale: run `python -m tests.test_docs`"
 
 
 def test_every_python_file_says_what_it_is() -> None:
@@ -113,7 +64,7 @@ def test_make_targets_named_in_documents_exist() -> None:
 def test_options_in_the_readme_are_the_options_of_the_code() -> None:
     from s1_models.forcing import Budget
     from s1_models.options import OPTIONS
-    from s1_models.rejection import Rejection
+    from s1_models.policies.rejection import Rejection
 
     others = {"rejection_tries": "0", "rejection_fallback": Rejection().fallback, "think_for": "", "memo": "off"}
     rows = dict(re.findall(r"^\| `(\w+)` \| (\S.*?) \|", README.read_text(), flags=re.MULTILINE))
@@ -139,7 +90,3 @@ def test_help_teaches(module: str) -> None:
         [sys.executable, "-m", module, "--help"], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert len(done.stdout.splitlines()) > 5
-
-
-if __name__ == "__main__":
-    README.write_text(TREE.sub(lambda found: f"{found[1]}{make_tree()}{found[2]}", README.read_text()))

@@ -13,7 +13,7 @@ from pathlib import Path
 
 # The `vllm` command of the CPU build asks for the version of a distribution called vllm, and fails without this.
 _COMMAND = (
-    "from s1_models.cpu_build import find_cpu_build; find_cpu_build(); "
+    "from s1_models.engines.vllm.cpu_build import find_cpu_build; find_cpu_build(); "
     "from vllm.entrypoints.cli.main import main; main()"
 )
 

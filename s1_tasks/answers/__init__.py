@@ -11,9 +11,9 @@ Importing this package loads the standard library only. sympy lives in worker pr
 and memory, and starts when an answer first needs it.
 """
 
-from s1_tasks.answers.extract import Extraction, extract
+from s1_tasks.answers.find.extract import Extraction, extract
 from s1_tasks.answers.judge import check_reference, equivalent, judge, judge_many, vote_key
-from s1_tasks.answers.verdict import CHECKER_VERSION, BrokenReference, Kind, Outcome, Verdict
+from s1_tasks.answers.tree.verdict import CHECKER_VERSION, BrokenReference, Kind, Outcome, Verdict
 
 __all__ = [
     "CHECKER_VERSION",

@@ -5,17 +5,17 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 
-from s1_tasks.answers.compare import Comparer
-from s1_tasks.answers.extract import extract
-from s1_tasks.answers.letters import choice_letter, is_choice
-from s1_tasks.answers.nodes import Sequence
-from s1_tasks.answers.normalise import words_form
-from s1_tasks.answers.pool import shared_pool
-from s1_tasks.answers.reading import MAX_ANSWER_CHARS, needs_calculus, readings, unreadable
-from s1_tasks.answers.scalars import decide
-from s1_tasks.answers.stated import result_of_series
-from s1_tasks.answers.verdict import BrokenReference, Kind, Outcome, Verdict
+from s1_tasks.answers.algebra.scalars import decide
+from s1_tasks.answers.compare.compare import Comparer
+from s1_tasks.answers.find.extract import extract
+from s1_tasks.answers.find.letters import choice_letter, is_choice
+from s1_tasks.answers.find.stated import result_of_series
+from s1_tasks.answers.read.normalise import words_form
+from s1_tasks.answers.read.reading import MAX_ANSWER_CHARS, needs_calculus, readings, unreadable
+from s1_tasks.answers.tree.nodes import Sequence
+from s1_tasks.answers.tree.verdict import BrokenReference, Kind, Outcome, Verdict
 from s1_tasks.answers.votes import value_key
+from s1_tasks.answers.workers.pool import shared_pool
 
 DEFAULT_TIMEOUT_SECONDS = 0.8
 """CPU time that one comparison may take in its worker process: what is decided at all takes a fifth of it, because CPU

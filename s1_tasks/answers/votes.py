@@ -6,12 +6,13 @@ forms that only computer algebra relates get different keys.
 
 from __future__ import annotations
 
-from s1_tasks.answers import exact, pieces, realsets
-from s1_tasks.answers.approx import Evaluator, NoValue, points
-from s1_tasks.answers.labels import signed_variants, unlabel
-from s1_tasks.answers.nodes import SCALAR_TYPES, Based, Node, Quantity, Relation, Sequence, Words, symbols
-from s1_tasks.answers.normalise import plain_form
-from s1_tasks.answers.reading import readings
+from s1_tasks.answers.algebra import exact, pieces
+from s1_tasks.answers.algebra.approx import Evaluator, NoValue, points
+from s1_tasks.answers.compare import real_sets as realsets
+from s1_tasks.answers.compare.names import signed_variants, unlabel
+from s1_tasks.answers.read.normalise import plain_form
+from s1_tasks.answers.read.reading import readings
+from s1_tasks.answers.tree.nodes import SCALAR_TYPES, Based, Node, Quantity, Relation, Sequence, Words, symbols
 
 
 def value_key(answer: str) -> str:

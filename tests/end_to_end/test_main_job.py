@@ -88,7 +88,7 @@ def test_ctrl_c_in_a_terminal_ends_the_run_with_a_sentence(tmp_path: Path) -> No
 KILLED = """
 import os, sys, threading
 from lm_eval.api.instance import Instance
-from s1_models.engine_vllm import S1VLLM
+from s1_models.engines.vllm.lm import S1VLLM
 import psutil
 
 if __name__ == "__main__":
@@ -120,7 +120,7 @@ HELD = """
 import sys, tempfile
 
 folder = tempfile.TemporaryDirectory()  # its finalizer is registered before multiprocessing is imported
-from s1_models.engine_vllm import S1VLLM
+from s1_models.engines.vllm.lm import S1VLLM
 
 if __name__ == "__main__":
     lm = S1VLLM(pretrained=sys.argv[1])
@@ -143,7 +143,7 @@ def test_real_rows_run_on_the_embedded_model(tmp_path: Path, s1_lm: Any, monkeyp
         pytest.skip("needs shared/data beside the checkout, which is absent")
     import lm_eval
 
-    from s1_models import bridge
+    from s1_models.harness import bridge
 
     bridge.install()
     monkeypatch.setenv("S1_DATA_DIR", str(data.resolve()))

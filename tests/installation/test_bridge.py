@@ -179,7 +179,7 @@ def test_the_wheel_holds_three_packages_their_tasks_and_the_bridge(wheel: Path) 
 def test_the_entry_points_name_what_is_there() -> None:
     from importlib.metadata import entry_points
 
-    from s1_models.plugin import MODELS
+    from s1_models.harness.plugin import MODELS
 
     declared = {
         point.name: point.value for point in entry_points(group="lm_eval.models") if point.name.startswith("s1")

@@ -8,7 +8,7 @@ from lm_eval.api.model import LM
 
 from s1_models.forcing import Tokens
 from s1_models.formats import Format
-from s1_models.lm import BudgetForcingLM, default_options
+from s1_models.harness.lm import BudgetForcingLM, default_options
 from s1_models.options import split_options, take_thinking_switch
 from tests.scripted_engine import NextToken, ScriptedEngine
 

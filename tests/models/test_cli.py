@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from s1_models.cli import COMMANDS, memo_beside, remember
+from s1_models.commands.cli import COMMANDS, memo_beside, remember
 
-SCRIPT = "import sys; from s1_models.cli import main; sys.argv[0] = 's1-eval'; main(); print(*sys.modules)"
+SCRIPT = "import sys; from s1_models.commands.cli import main; sys.argv[0] = 's1-eval'; main(); print(*sys.modules)"
 
 
 def test_help_lists_every_command_and_loads_no_harness() -> None:

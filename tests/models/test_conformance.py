@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from s1_models.completions import Dialect
-from s1_models.connection import Connection
 from s1_models.driver import Engine
-from s1_models.engine_openai import OpenAIEngine, S1OpenAI
-from s1_models.engine_ray import RayEngine
+from s1_models.engines.openai.completions import Dialect
+from s1_models.engines.openai.connection import Connection
+from s1_models.engines.openai.lm import OpenAIEngine, S1OpenAI
+from s1_models.engines.ray import RayEngine
 from s1_models.forcing import Finish, Phase, Reply, Request
-from s1_models.memo import Memo
+from s1_models.memo.memo import Memo
 from tests.models.ray_engines import FACTORY
 from tests.scripted_engine import ScriptedEngine, random_writer
 from tests.scripted_server import ScriptedServer

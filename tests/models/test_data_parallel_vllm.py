@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from lm_eval.api.instance import Instance
 
-from s1_models import engine_ray, engine_vllm
-from s1_models.engine_vllm import S1VLLM, parallel_sizes
+from s1_models.engines import ray as engine_ray
+from s1_models.engines.vllm import lm as engine_vllm
+from s1_models.engines.vllm.lm import S1VLLM, parallel_sizes
 from s1_models.options import OptionError
 from s1_tasks.nano_problems import held_out
 from tests.conftest import NANO

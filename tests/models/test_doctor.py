@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from s1_models.doctor import (
+from s1_models.commands.doctor import (
     batch,
     cli,
     data_access,
@@ -28,7 +28,7 @@ from s1_models.doctor import (
     versions,
     vllm_build,
 )
-from s1_models.doctor.findings import Asked, Finding, Status
+from s1_models.commands.doctor.findings import Asked, Finding, Status
 from tests.conftest import NANO, ROOT
 from tests.models.tokenizers_made_here import CHATML, make_tokenizer
 
@@ -51,7 +51,7 @@ def install(folder: Path, name: str, version: str = "1.0", **files: str) -> None
 def doctor(*arguments: str, flags: tuple[str, ...] = (), **variables: str) -> tuple[int, str, str]:
     """Runs the command in a process of its own: exit code, output, progress."""
     path = [*filter(None, variables.get("PYTHONPATH", "").split(os.pathsep)), *sys.path]
-    code = f"import sys; sys.path[:] = {path!r}; from s1_models.doctor.cli import main; sys.exit(main())"
+    code = f"import sys; sys.path[:] = {path!r}; from s1_models.commands.doctor.cli import main; sys.exit(main())"
     clean = {name: value for name, value in os.environ.items() if not name.startswith("S1_")}
     done = subprocess.run(
         [PYTHON, *flags, "-c", code, *arguments],
@@ -216,7 +216,10 @@ def test_logits_processors_of_other_packages_are_found(tmp_path: Path, monkeypat
 
 # registration
 
-STARTED = "from s1_models.doctor.registration import _start_file; f = _start_file(); print(f.status, f.message, f.fix)"
+STARTED = (
+    "from s1_models.commands.doctor.registration import _start_file; "
+    "f = _start_file(); print(f.status, f.message, f.fix)"
+)
 
 
 def started(*flags: str, **variables: str) -> str:

@@ -6,7 +6,7 @@ import pytest
 
 from s1_models.driver import EngineError, Job, run, run_jobs
 from s1_models.forcing import Budget, BudgetError, BudgetForcing, Finish, Marks, Reply, Request, Session
-from s1_models.rejection import Rejection, RejectionSampling
+from s1_models.policies.rejection import Rejection, RejectionSampling
 from tests.scripted_engine import ScriptedEngine, random_writer
 
 MARKS = Marks((20,), (21,), (21, 22), (23,), (7,), frozenset({8}), frozenset({9}), frozenset({7}))

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from s1_models import engine_ray
 from s1_models.driver import EngineError, Job, run, run_jobs
-from s1_models.engine_ray import RayEngine
+from s1_models.engines import ray as engine_ray
+from s1_models.engines.ray import RayEngine
 from s1_models.forcing import Budget, BudgetForcing, Marks, Phase, Request, Session
 from tests.models.ray_engines import FACTORY, Scripted
 
@@ -127,7 +127,7 @@ INTERRUPTED = """
 import signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)
 from s1_models.driver import run
-from s1_models.engine_ray import RayEngine
+from s1_models.engines.ray import RayEngine
 from tests.models.ray_engines import FACTORY
 from tests.models.test_engine_ray import POLICY, PROMPTS
 engine = RayEngine(FACTORY, {"seconds_per_token": 1.0}, 2)
@@ -173,7 +173,7 @@ cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_
 second = cluster.add_node(num_cpus=1)
 os.environ["RAY_ADDRESS"] = cluster.address
 from s1_models.driver import Job, run, run_jobs
-from s1_models.engine_ray import RayEngine
+from s1_models.engines.ray import RayEngine
 from tests.models.ray_engines import FACTORY, Scripted
 from tests.models.test_engine_ray import POLICY, PROMPTS
 expected = run(POLICY, Scripted(stop_rate=0.05).engine, PROMPTS)

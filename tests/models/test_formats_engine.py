@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from lm_eval.api.instance import Instance
 
-from s1_models import policies
 from s1_models.formats import S1
-from s1_models.stop_texts import StopAtTexts
+from s1_models.policies import choose as policies
+from s1_models.policies.stop_texts import StopAtTexts
 from s1_models.trace import Transcript
 from s1_tasks.nano_problems import held_out
 

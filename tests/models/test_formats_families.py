@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from s1_models.engine_openai import S1OpenAI
+from s1_models.engines.openai.lm import S1OpenAI
 from s1_models.formats import HARMONY, NO_THINKING, PROMPTED, S1, THINK, Format, FormatError, detect_format
 from s1_models.options import OptionError
 from s1_tasks.answers import judge

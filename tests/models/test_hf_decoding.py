@@ -10,9 +10,9 @@ import torch
 import transformers
 
 from s1_models.driver import EngineError, Job, run_jobs
+from s1_models.engines.hf.decoding import HFEngine
+from s1_models.engines.hf.sampling import choose_tokens, make_generator, make_sampler
 from s1_models.forcing import Budget, BudgetForcing, Finish, Marks, Phase, Reply, Request, Tokens
-from s1_models.hf_decoding import HFEngine
-from s1_models.hf_sampling import choose_tokens, make_generator, make_sampler
 
 GREEDY = (("temperature", 0.0),)
 VOCABULARY = 60

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from s1_models.driver import EngineError, Job, run_jobs
 from s1_models.forcing import Budget, BudgetForcing, Finish, Marks, Phase, Reply, Request, Tokens
-from s1_models.memo import Memo
+from s1_models.memo.memo import Memo
 from tests.scripted_engine import ScriptedEngine, random_writer
 
 GREEDY = (("temperature", 0.0),)

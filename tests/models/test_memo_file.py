@@ -18,11 +18,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from s1_models.driver import Job, run_jobs
-from s1_models.fingerprint import fingerprint_model
 from s1_models.forcing import Budget, BudgetForcing, Marks, Session
-from s1_models.memo import Memo
-from s1_models.memo_store import Known, Mark, MemoError, Store
-from s1_models.packing import pack, unpack
+from s1_models.memo.fingerprint import fingerprint_model
+from s1_models.memo.memo import Memo
+from s1_models.memo.packing import pack, unpack
+from s1_models.memo.store import Known, Mark, MemoError, Store
 from tests.scripted_engine import ScriptedEngine, random_writer
 
 ROOT = Path(__file__).parents[2]
@@ -82,7 +82,7 @@ def test_processes_may_create_one_memo_at_once(tmp_path: Path) -> None:
     program = f"""
 import os, sys, time
 sys.path.insert(0, {str(ROOT)!r})
-from s1_models.memo_store import Mark, Store
+from s1_models.memo.store import Mark, Store
 for trial in range(20):
     begin = time.time() + 0.03
     children = []

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from lm_eval.api.instance import Instance
 
-from s1_models.lm import default_options
-from s1_models.memo_store import MemoError
+from s1_models.harness.lm import default_options
+from s1_models.memo.store import MemoError
 from s1_models.options import OptionError, memo_path
 from s1_tasks.nano_problems import held_out
 

@@ -5,7 +5,7 @@ import pytest
 from s1_models.forcing import Budget, BudgetError
 from s1_models.formats import HARMONY, NO_THINKING, PROMPTED, S1, THINK, Format, FormatError
 from s1_models.options import OptionError, resolve, split_options, take_thinking_switch
-from s1_models.rejection import DEFAULT_TRIES, Rejection
+from s1_models.policies.rejection import DEFAULT_TRIES, Rejection
 
 SAMPLING = frozenset({"temperature", "top_p", "seed", "min_p"})
 

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from s1_models import rejection
 from s1_models.driver import Job, run_jobs
 from s1_models.forcing import Budget, BudgetError, BudgetForcing, Finish, Marks, Phase, Reply, Request, Tokens
 from s1_models.formats import S1
 from s1_models.options import OptionError
-from s1_models.rejection import Rejection, RejectionSampling
+from s1_models.policies import rejection
+from s1_models.policies.rejection import Rejection, RejectionSampling
 from s1_tasks.scoring import process_results
 from tests.models.scripted_lm import ScriptedLM, forced, thinker
 from tests.models.tokenizers_made_here import chatml

@@ -12,9 +12,9 @@ import torch
 import transformers
 from lm_eval.api.instance import Instance
 
-from s1_models.fingerprint import fingerprint_model
-from s1_models.identity import Identified
-from s1_models.memo_store import MemoError
+from s1_models.memo.fingerprint import fingerprint_model
+from s1_models.memo.identity import Identified
+from s1_models.memo.store import MemoError
 from s1_models.options import OptionError
 from s1_models.trace import Transcript
 from s1_tasks.nano_problems import held_out
@@ -92,7 +92,7 @@ def test_loglikelihood_is_still_the_harness_s(s1_hf_lm: Any) -> None:
 
 
 def load(**arguments: Any) -> Any:
-    from s1_models.engine_hf import S1HF
+    from s1_models.engines.hf.lm import S1HF
 
     return S1HF(**{"pretrained": str(NANO), "dtype": "float32", "device": "cpu", **arguments})
 
@@ -123,7 +123,7 @@ def test_the_batch_size_nobody_chose_does_not_make_it_serial(caplog: pytest.LogC
 
 
 def test_it_runs_on_what_there_is() -> None:
-    from s1_models.engine_hf import S1HF
+    from s1_models.engines.hf.lm import S1HF
 
     lm = S1HF(pretrained=str(NANO))
     assert lm.device.type == ("cuda" if torch.cuda.is_available() else "cpu")

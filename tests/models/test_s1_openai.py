@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from lm_eval.api.instance import Instance
 
-from s1_models.completions import Dialect
-from s1_models.connection import Connection, Patience
 from s1_models.driver import EngineError, Job, run_jobs
-from s1_models.engine_openai import OpenAIEngine, S1OpenAI
+from s1_models.engines.openai.completions import Dialect
+from s1_models.engines.openai.connection import Connection, Patience
+from s1_models.engines.openai.lm import OpenAIEngine, S1OpenAI
 from s1_models.forcing import Budget, BudgetForcing, Marks, Phase, Request
 from s1_models.options import OptionError
 from tests.conftest import NANO

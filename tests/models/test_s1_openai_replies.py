@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from s1_models.completions import Dialect, ReplyReader, Untrusted
+from s1_models.engines.openai.completions import Dialect, ReplyReader, Untrusted
 from s1_models.forcing import Finish, Phase, Reply, Request
 
 WORDS = ["<s>", "</s>", "<end>", "a", "b", "c", "d", "e"]

@@ -9,7 +9,7 @@ import pytest
 from lm_eval.api.instance import Instance
 
 from s1_models.driver import EngineError
-from s1_models.engine_openai import S1OpenAI
+from s1_models.engines.openai.lm import S1OpenAI
 from s1_models.forcing import Reply
 from tests.fault_proxy import FaultProxy
 from tests.vllm_serve import VllmServe

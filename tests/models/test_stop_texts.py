@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from s1_models.driver import run
 from s1_models.forcing import Budget, BudgetForcing, Finish, Marks, Phase, Policy, Reply, Tokens
 from s1_models.formats import encode, stop_ids, stop_texts
-from s1_models.stop_texts import StopAtTexts
+from s1_models.policies.stop_texts import StopAtTexts
 from tests.models.tokenizers_made_here import make_tokenizer
 from tests.scripted_engine import ScriptedEngine
 

@@ -8,14 +8,14 @@ from typing import Any, ClassVar
 import pytest
 from lm_eval.tasks import TaskManager
 
-from s1_models import replay, sweep_command
+from s1_models.commands import replay, sweep_command
+from s1_models.commands.sweep import MANIFEST, Setting, choose_settings
 from s1_models.driver import EngineError
-from s1_models.evaluation import LoadedTasks, OutputError, evaluate
-from s1_models.lm import BudgetForcingLM, default_options
-from s1_models.memo_store import Store
+from s1_models.harness.evaluation import LoadedTasks, OutputError, evaluate
+from s1_models.harness.lm import BudgetForcingLM, default_options
+from s1_models.harness.stored_lm import StoredLM, TokenizerHost
+from s1_models.memo.store import Store
 from s1_models.options import OptionError, split_options
-from s1_models.stored_lm import StoredLM, TokenizerHost
-from s1_models.sweep import MANIFEST, Setting, choose_settings
 from s1_report.collect import collect
 from s1_report.curve import curve
 from s1_tasks import TASKS_DIR
@@ -232,7 +232,7 @@ def test_a_sweep_interrupted_between_two_settings_keeps_what_is_finished(
             raise KeyboardInterrupt
         return evaluate(*arguments, **options)
 
-    monkeypatch.setattr("s1_models.sweep.evaluate", interrupted)
+    monkeypatch.setattr("s1_models.commands.sweep.evaluate", interrupted)
     with pytest.raises(SystemExit) as stop:
         run_sweep(tmp_path, *CURVE)
     assert stop.value.code == 130
@@ -240,7 +240,7 @@ def test_a_sweep_interrupted_between_two_settings_keeps_what_is_finished(
     assert "interrupted; 2 of 5 settings are finished: the same command again goes on" in " ".join(printed.err.split())
     assert "s1_nano" in printed.out, "the table of what is finished"
     kept = manifest(tmp_path)["settings"]
-    monkeypatch.setattr("s1_models.sweep.evaluate", evaluate)
+    monkeypatch.setattr("s1_models.commands.sweep.evaluate", evaluate)
     run_sweep(tmp_path, *CURVE)
     assert manifest(tmp_path)["settings"][:2] == kept
     assert ScriptedLM.made[1].engine.asked_tokens == 0, "the first pass had generated everything"

@@ -14,7 +14,7 @@ import pytest
 
 from tests.conftest import NANO
 
-S1_EVAL = [sys.executable, "-c", "from s1_models.cli import main; main()"]
+S1_EVAL = [sys.executable, "-c", "from s1_models.commands.cli import main; main()"]
 MODEL = ["--model", "s1_vllm", "--model_args", f"pretrained={NANO},dtype=float32,max_model_len=1024"]
 TASKS = ["--tasks", "s1_nano", "--limit", "300", "--num_waits", "0,2,4", "--max_thinking_tokens", "10,auto"]
 

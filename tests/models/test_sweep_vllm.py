@@ -6,9 +6,9 @@ from typing import Any
 
 from lm_eval.tasks import TaskManager
 
-from s1_models import replay
-from s1_models.evaluation import LoadedTasks
-from s1_models.sweep import Setting, Sweep, choose_settings, run_sweep
+from s1_models.commands import replay
+from s1_models.commands.sweep import Setting, Sweep, choose_settings, run_sweep
+from s1_models.harness.evaluation import LoadedTasks
 from s1_tasks import TASKS_DIR
 from tests.conftest import NANO
 

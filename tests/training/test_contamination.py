@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from s1_models.run_facts import contamination_report
+from s1_models.harness.run_facts import contamination_report
 from s1_report.collect import collect
 from tests.conftest import NANO, ROOT
 from training.curate.__main__ import app as curate

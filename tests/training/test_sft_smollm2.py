@@ -25,7 +25,7 @@ ROWS = [
 GENERATE = """
 import json, sys
 from lm_eval.api.instance import Instance
-from s1_models.engine_vllm import S1VLLM
+from s1_models.engines.vllm.lm import S1VLLM
 lm = S1VLLM(pretrained=sys.argv[1], dtype="float32", max_model_len=1024, num_waits=2, max_thinking_tokens=96)
 question = "A box holds 4 red and 8 blue balls. How many balls are in it?"
 options = {"until": [], "temperature": 0.0, "max_gen_toks": 32}

@@ -18,9 +18,9 @@ from tqdm import tqdm
 
 from s1_models.driver import Engine, Job, run_jobs
 from s1_models.forcing import BudgetError, Reply, Session
-from s1_models.memo import Memo
-from s1_models.plain import PlainAnswer
-from s1_models.plugin import MODELS
+from s1_models.harness.plugin import MODELS
+from s1_models.memo.memo import Memo
+from s1_models.policies.plain import PlainAnswer
 from training.curate.stage import CurationError, Row
 from training.render import prompt_ids
 

@@ -1,0 +1,40 @@
+"""A response as text that carries its own accounting and says where its answer begins."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+
+class Response(str):
+    """The full text of a response, delimiters included; a `str` in every other way (construct, copy, pickle, join).
+
+    usage: see `s1_contract.usage.Usage`; empty for a text of another tool. spans: one mapping per span: phase, forced,
+    text, tokens (ids). answer_start: index of the first character of the answer; None when it is not known.
+    """
+
+    __slots__ = ("answer_start", "spans", "usage")
+    usage: Mapping[str, int]
+    spans: tuple[Mapping[str, Any], ...]
+    answer_start: int | None
+
+    def __new__(
+        cls,
+        text: object = "",
+        usage: Mapping[str, int] | None = None,
+        spans: Iterable[Mapping[str, Any]] = (),
+        answer_start: int | None = None,
+    ) -> Response:
+        response = super().__new__(cls, text)
+        response.usage = dict(usage or {})
+        response.spans = tuple(spans)
+        response.answer_start = answer_start
+        return response
+
+    @property
+    def answer(self) -> str:
+        """The text after the thinking; all of it when it is not known where the answer begins."""
+        return str(self)[self.answer_start or 0 :]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (str(self), self.usage, self.spans, self.answer_start)

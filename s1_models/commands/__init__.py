@@ -1,0 +1,1 @@
+"""What users type: s1-eval and its subcommands."""

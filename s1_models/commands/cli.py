@@ -1,0 +1,99 @@
+"""The `s1-eval` command: lm_eval's own commands with the s1 models and tasks, and ours beside them."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+USAGE = """\
+s1-eval: lm_eval with the s1 models and tasks, also where .pth files do not run.
+
+  s1-eval --model s1_vllm --model_args pretrained=MODEL,num_waits=4 --tasks aime24 --output_path DIR
+  s1-eval ls tasks                 lm_eval's own commands work as well
+  s1-eval run --help               lm_eval's options
+
+Commands of ours (each has its --help):
+{commands}
+With --output_path, what is generated is remembered in DIR (model arg memo=PATH; memo=off switches it off): the same
+command again goes on where it was stopped, and generates nothing twice.
+
+Model args of s1_vllm beside everything lm_eval's vllm takes (also in --gen_kwargs, per task):
+  num_waits=N                 suppress the end of thinking N times and append wait_text        (0)
+  wait_text=TEXT              what is appended                                                 (Wait)
+  max_thinking_tokens=N|auto  cut thinking here and ask for the answer; all rounds together    (auto)
+  min_thinking_tokens=N       suppress the end of thinking below this                          (0)
+  max_answer_tokens=N         limit of the answer, kept free by auto                           (1024)
+  final_answer_text=TEXT      asked after a cut; may be empty                                  (Final Answer:)
+  thinking_format=NAME        auto, s1, think, harmony, prompted, none, or START...END         (auto)
+  rejection_tries=N           draw thinking up to N times until it fits max_thinking_tokens    (0)
+  think_for=LENGTH            ask for it in the prompt: 64_steps, 2048_tokens, long, short
+  chat_template=WHEN          auto (unless --apply_chat_template did), always, never           (auto)
+In --gen_kwargs also n=K: K samples per question (with temperature=...), for avg@k, pass@k and maj@k.
+"""
+
+
+class Command(NamedTuple):
+    """A command of ours: the module whose `main(arguments)` runs it, and one line of help.
+
+    needs_harness: lm_eval is imported, with our models and tasks, before it runs.
+    """
+
+    module: str
+    help: str
+    needs_harness: bool = True
+
+
+COMMANDS = {
+    "sweep": Command("s1_models.commands.sweep_command", "the whole curve, accuracy against thinking, in one pass"),
+    "replay": Command("s1_models.commands.replay", "a finished run again from its memo alone: no engine, same results"),
+    "doctor": Command(
+        "s1_models.commands.doctor.cli", "is everything there that a run needs? and how to mend it", False
+    ),
+}
+"""Imported when they are asked for: `s1-eval --help` loads no lm_eval."""
+
+
+def main() -> None:
+    """Runs one of our commands, or hands over to lm_eval's command line with our models and tasks installed."""
+    arguments = sys.argv[1:]
+    if not arguments or arguments[0] in ("-h", "--help"):
+        lines = "".join(f"  s1-eval {name:<24} {command.help}\n" for name, command in COMMANDS.items())
+        sys.stdout.write(USAGE.format(commands=lines))
+        return
+    command = COMMANDS.get(arguments[0])
+    if command and not command.needs_harness:
+        sys.exit(importlib.import_module(command.module).main(arguments[1:]))
+    from s1_models.harness import bridge
+
+    bridge.install()
+    from lm_eval._cli import HarnessCLI
+    from lm_eval.utils import setup_logging
+
+    setup_logging()
+    if command:
+        importlib.import_module(command.module).main(arguments[1:])
+        return
+    harness = HarnessCLI()
+    parsed = harness.parse_args()
+    if parsed.command == "run":
+        remember(parsed)
+    harness.execute(parsed)
+
+
+def remember(given: argparse.Namespace) -> None:
+    """Puts the memo of our models beside --output_path, unless S1_MEMO, or a model arg `memo`, says otherwise."""
+    from lm_eval.config.evaluate_config import EvaluatorConfig
+
+    configured = EvaluatorConfig.load_yaml_config(given.config) if given.config else {}
+    output = given.output_path or configured.get("output_path")
+    if output:
+        os.environ.setdefault("S1_MEMO", str(memo_beside(Path(output))))
+
+
+def memo_beside(output: Path) -> Path:
+    """The memo of an --output_path, which is a folder or DIR/NAME.json."""
+    return (output.parent if output.suffix == ".json" else output) / "memo.sqlite"

@@ -1,0 +1,244 @@
+"""Can this model think and stop: its tokenizer, chat template, delimiters, stops, and its context against the budgets?
+
+Loads tokenizer and configuration only, never the weights.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from s1_models.commands.doctor.findings import Asked, Finding, Status, one_line
+from s1_models.forcing import Budget, BudgetError, S1Error
+from s1_models.formats import NO_THINKING, Format, FormatError, detect_format, encode, stop_ids, stop_texts
+from s1_models.options import OPTIONS, OptionError, Settings, resolve, split_options, take_thinking_switch
+from s1_models.policies.choose import Policies
+
+logger = logging.getLogger(__name__)
+
+PROBE = "s1-probe"
+USUAL_PROMPT = 512  # tokens; nearly every question of the tasks is shorter
+
+
+def check(asked: Asked) -> Iterator[Finding]:
+    name = next(
+        (asked.model_args[key] for key in ("tokenizer", "pretrained", "model") if asked.model_args.get(key)), None
+    )
+    if name is None:
+        yield Finding(
+            "model",
+            Status.SKIP,
+            "no model was named, so neither template nor stops nor budgets were checked",
+            ("s1-eval doctor --model_args pretrained=MODEL",),
+        )
+        return
+    loaded = _load(str(name), asked)
+    if isinstance(loaded, Finding):
+        yield loaded
+        return
+    tokenizer, length, eos_ids = loaded
+    text, found = _question(tokenizer, asked)
+    yield found
+    if not eos_ids:
+        yield Finding(
+            "model",
+            Status.FIX,
+            "neither tokenizer nor generation config names an end-of-text token: answers would run to their limit",
+            _set_eos(str(name), "END_OF_TEXT_ID"),
+        )
+    try:
+        ours, _ = split_options(asked.model_args)
+        settings = resolve(ours, asked.gen_kwargs, set(asked.gen_kwargs) - set(OPTIONS))
+        form = settings.form or detect_format(tokenizer)
+    except S1Error as error:
+        yield Finding("model", Status.FIX, str(error), _mend_options(asked, error))
+        return
+    yield _thinking(tokenizer, form, eos_ids, chosen=settings.form is not None)
+    yield from _turn_end(str(name), tokenizer, form, eos_ids)
+    yield from _budget(asked, length, settings, Policies(tokenizer, eos_ids, _window(asked, length)), form, text)
+
+
+def _load(name: str, asked: Asked) -> tuple[Any, int, frozenset[int]] | Finding:
+    """Tokenizer, positions (tokens) of the model and the ids that end a generation; or why there are none."""
+    source = str(asked.model_args.get("pretrained") or name)
+    revision = asked.model_args.get("revision")
+    try:
+        tokenizer = _tokenizer(name, asked)
+        config = _read_json(source, "config.json", revision)
+        generation = _read_json(source, "generation_config.json", revision)
+    except Exception as error:  # of many types: no such name, no network, gated, a file that is broken
+        mend = (
+            (f"ls {name}  # config.json, tokenizer.json and tokenizer_config.json have to be there",)
+            if Path(name).exists()
+            else (
+                f"hf download {name} config.json tokenizer.json tokenizer_config.json",
+                "hf auth login  # if it is gated",
+            )
+        )
+        return Finding("model", Status.FIX, f"the tokenizer of {name} cannot be loaded: {one_line(error)}", mend)
+    text_config = config.get("text_config") or config
+    named = (text_config.get(key) for key in ("max_position_embeddings", "n_positions", "n_ctx"))
+    length = next((int(value) for value in named if value), int(tokenizer.model_max_length))
+    configured = generation.get("eos_token_id")
+    ids = [tokenizer.eos_token_id, *(configured if isinstance(configured, list) else [configured])]
+    return tokenizer, length, frozenset(int(i) for i in ids if i is not None)
+
+
+def _tokenizer(name: str, asked: Asked) -> Any:
+    """The tokenizer; by way of AutoTokenizer, whose import takes five seconds, only where it must be."""
+    from transformers import PreTrainedTokenizerFast
+
+    revision = asked.model_args.get("revision")
+    remote_code = str(asked.model_args.get("trust_remote_code", False)).lower() == "true"
+    if not remote_code:
+        try:
+            return PreTrainedTokenizerFast.from_pretrained(name, revision=revision)
+        except Exception as error:  # no tokenizer.json, for one; the next way says what is wrong if it fails as well
+            logger.debug("not a fast tokenizer: %s", error)
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(name, revision=revision, trust_remote_code=remote_code)
+
+
+def _read_json(name: str, file: str, revision: str | None) -> dict[str, Any]:
+    """A JSON file of a model, local or from the Hub; empty when the model has none."""
+    from transformers.utils import cached_file
+
+    path = cached_file(name, file, revision=revision, _raise_exceptions_for_missing_entries=False)
+    return dict(json.loads(Path(path).read_text(encoding="utf-8"))) if path else {}
+
+
+def _question(tokenizer: Any, asked: Asked) -> tuple[str, Finding]:
+    """A question as it would be sent, and what is to be said about the chat template."""
+    choice = asked.model_args.get("chat_template", "auto")
+    if not getattr(tokenizer, "chat_template", None):
+        return PROBE, Finding(
+            "model",
+            Status.WARN,
+            "the tokenizer has no chat template: questions are sent as they are, as to a base model",
+            ("# use the instruction-tuned model, or put its chat_template.jinja beside tokenizer_config.json",),
+        )
+    rest = dict(asked.model_args)
+    options = {"enable_thinking": take_thinking_switch(rest)}
+    options = {**(rest.get("chat_template_args") or {}), **options}
+    try:
+        turn = [{"role": "user", "content": PROBE}]
+        text = str(tokenizer.apply_chat_template(turn, tokenize=False, add_generation_prompt=True, **options))
+    except Exception as error:  # whatever a template's own code raises
+        text = PROBE
+        wrong = f"fails on a plain question: {one_line(error)}"
+    else:
+        wrong = "" if PROBE in text else f"loses the question; it writes {text[:120]!r}"
+    if choice == "never":
+        return PROBE, Finding("model", Status.OK, "there is a chat template, which chat_template=never leaves out")
+    if wrong:
+        command = asked.command(chat_template="never") + "  # sends questions without it"
+        return PROBE, Finding("model", Status.FIX, f"the chat template {wrong}", (command,))
+    return text, Finding("model", Status.OK, f"chat template: a question ends in {text.partition(PROBE)[2][-60:]!r}")
+
+
+def _thinking(tokenizer: Any, form: Format, eos_ids: frozenset[int], *, chosen: bool) -> Finding:
+    how = "chosen" if chosen else "detected"
+    if form == NO_THINKING:
+        return Finding("model", Status.OK, f"thinking format {form.name} ({how}): answers only, no budget applies")
+    ids = stop_ids(tokenizer, form.stops) | eos_ids
+    tokens = ", ".join(repr(tokenizer.decode([i], skip_special_tokens=False)) for i in sorted(ids))
+    texts = ", ".join(map(repr, stop_texts(tokenizer, form.stops)))
+    said = f"thinking format {form.name} ({how}): {form.start!r} … {form.end!r}; thinking stops at {tokens}"
+    return Finding("model", Status.OK, said + (f" and, found in the text, {texts}" if texts else ""))
+
+
+def _turn_end(name: str, tokenizer: Any, form: Format, eos_ids: frozenset[int]) -> Iterator[Finding]:
+    """Whether the token with which the chat template ends a turn also ends an answer."""
+    if not getattr(tokenizer, "chat_template", None):
+        return
+    try:
+        turns = [{"role": "user", "content": "?"}, {"role": "assistant", "content": PROBE}]
+        text = str(tokenizer.apply_chat_template(turns, tokenize=False))
+    except Exception as error:  # a template that fails on a question was reported; some take no answers
+        logger.debug("the chat template takes no answers: %s", error)
+        return
+    after = encode(tokenizer, text.rpartition(PROBE)[2].strip())
+    if not after or after[0] not in set(tokenizer.all_special_ids) | set(tokenizer.get_added_vocab().values()):
+        return
+    end = tokenizer.decode([after[0]], skip_special_tokens=False)
+    if after[0] not in stop_ids(tokenizer, form.answer_stops) | eos_ids:
+        yield Finding(
+            "model",
+            Status.FIX,
+            f"the chat template ends a turn with {end!r} (id {after[0]}), which is no end-of-text token of this model: "
+            f"answers would run on to max_answer_tokens",
+            _set_eos(name, str(after[0])),
+        )
+
+
+def _set_eos(name: str, token: str) -> tuple[str, ...]:
+    """Commands that add an end-of-text id to a model's generation config."""
+    local = Path(name).is_dir()
+    folder = name if local else "MODEL_DIR"
+    program = (
+        f"import json, pathlib; p = pathlib.Path('{folder}/generation_config.json'); "
+        f"c = json.loads(p.read_text()) if p.exists() else {{}}; e = c.get('eos_token_id'); "
+        f"c['eos_token_id'] = [*(e if isinstance(e, list) else [] if e is None else [e]), {token}]; "
+        f"p.write_text(json.dumps(c, indent=1))"
+    )
+    fetch = () if local else (f"hf download {name} --local-dir MODEL_DIR  # then pretrained=MODEL_DIR",)
+    return (*fetch, f'python -c "{program}"')
+
+
+def _window(asked: Asked, model_length: int) -> int:
+    """The context window of the run, tokens: what was asked for, at most what the model has."""
+    length = asked.model_args.get("max_model_len") or asked.model_args.get("max_length")
+    return min(int(length), model_length) if length else model_length
+
+
+def _budget(
+    asked: Asked, model_length: int, settings: Settings, policies: Policies, form: Format, text: str
+) -> Iterator[Finding]:
+    """The budgets against the context window, by starting a session as a run would."""
+    budget, window = settings.budget, policies.context_window
+    length = asked.model_args.get("max_model_len") or asked.model_args.get("max_length")
+    if length and int(length) > model_length:
+        message = (
+            f"max_model_len={int(length):,} is above the {model_length:,} positions of this model: vLLM refuses it"
+        )
+        yield Finding("model", Status.FIX, message, (asked.command(max_model_len=model_length),))
+    prompt = (0,) * min(USUAL_PROMPT, window // 4)
+    try:
+        limit = policies.policy(settings, form, text).begin(prompt).thinking_limit
+    except OptionError as error:
+        yield Finding("model", Status.FIX, str(error), _mend_options(asked, error))
+        return
+    except BudgetError as error:
+        yield Finding("model", Status.FIX, str(error), (asked.command(**_smaller(budget, window)),))
+        return
+    wanted = budget.max_thinking_tokens
+    context = f"context of {window:,} tokens"
+    if wanted is not None and limit < wanted:
+        yield Finding(
+            "model",
+            Status.WARN,
+            f"{context}: max_thinking_tokens={wanted:,} is lowered to {limit:,} for a question of {len(prompt)} tokens "
+            f"(max_answer_tokens={budget.max_answer_tokens} stays free)",
+            (asked.command(max_thinking_tokens=limit),),
+        )
+        return
+    thinking = f"auto leaves {limit:,}" if wanted is None else f"{limit:,}"
+    said = f"{thinking} for thinking after a question of {len(prompt)}, {budget.max_answer_tokens:,} for the answer"
+    yield Finding("model", Status.OK, f"{context}: {said}")
+
+
+def _smaller(budget: Budget, window: int) -> dict[str, Any]:
+    """Model args that fit this window: thinking on auto, at most a quarter for each of the others."""
+    least = {name: min(getattr(budget, name), window // 4) for name in ("max_answer_tokens", "min_thinking_tokens")}
+    return {"max_thinking_tokens": "auto"} | {name: n for name, n in least.items() if n != getattr(budget, name)}
+
+
+def _mend_options(asked: Asked, error: S1Error) -> tuple[str, ...]:
+    """The run without the option that is wrong, or with delimiters to fill in."""
+    if isinstance(error, FormatError):
+        return (asked.command(thinking_format="START...END") + "  # how this model writes thinking",)
+    return (asked.without_options_in(str(error)).command(),)

@@ -1,0 +1,271 @@
+"""A sweep: one model, many budgets, every token generated once; each setting's files are those of a run of its own.
+
+The greedy trace of the longest setting contains the thinking of all others (fewer waits: it ends earlier; a smaller
+budget: it is cut). So all settings run in one pass through the memo: of each question the longest leads, and the others
+branch off where they end, to generate little more than their answers, in the same batches. Then every setting is
+evaluated from the memo, as if it had been run alone.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from s1_models.forcing import BudgetError
+from s1_models.harness.evaluation import Finished, LoadedTasks, evaluate
+from s1_models.harness.lm import default_options
+from s1_models.options import ALIASES, OptionError, memo_path, split_options
+
+MANIFEST = "sweep.json"
+SWEPT = ("num_waits", "max_thinking_tokens")
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One point of the curve. max_thinking_tokens: None is "auto"."""
+
+    num_waits: int
+    max_thinking_tokens: int | None
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """As model args."""
+        limit = self.max_thinking_tokens
+        return {"num_waits": self.num_waits, "max_thinking_tokens": "auto" if limit is None else limit}
+
+    @property
+    def folder(self) -> str:
+        """The folder of this setting's files, inside the sweep's."""
+        return "wait{num_waits}_think{max_thinking_tokens}".format(**self.options)
+
+    def __str__(self) -> str:
+        return ", ".join(f"{name}={value}" for name, value in self.options.items())
+
+
+def choose_settings(waits: Iterable[int], budgets: Iterable[int | None], *, cross: bool = False) -> list[Setting]:
+    """The settings of a sweep, longest first.
+
+    The paper's two lines: every number of waits at the largest budget, and every budget at the fewest waits.
+    cross: every number of waits at every budget instead. Raises OptionError when there is nothing to choose from.
+    """
+    waits, budgets = set(waits), set(budgets)
+    if not waits or not budgets:
+        raise OptionError("a sweep needs at least one number of waits and one thinking budget")
+    largest = max(budgets, key=_size)
+    pairs = {(number, budget) for number in waits for budget in budgets}
+    if not cross:
+        pairs = {(number, budget) for number, budget in pairs if budget == largest or number == min(waits)}
+    return [Setting(*pair) for pair in sorted(pairs, key=lambda pair: (pair[0], _size(pair[1])), reverse=True)]
+
+
+def _size(budget: int | None) -> float:
+    return float("inf") if budget is None else budget
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """What is to be run. arguments: those of `lm_eval.simple_evaluate` beside model, model_args and tasks.
+
+    model, model_args: of the engine, as on the command line, without what is swept.
+    """
+
+    model: str
+    model_args: Mapping[str, Any]
+    tasks: Sequence[Any]
+    settings: Sequence[Setting]
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for where, given in (("model_args", self.model_args), ("gen_kwargs", self.arguments.get("gen_kwargs") or {})):
+            _refuse_swept(f"--{where}", given)
+
+
+def run_sweep(
+    sweep: Sweep,
+    load_model: Callable[[], Any],
+    load_tasks: Callable[[], LoadedTasks],
+    output: Path,
+    *,
+    memo: str,
+    versions: Mapping[str, str],
+    report: Callable[[Mapping[str, Any]], None] = lambda row: None,
+) -> Manifest:
+    """Runs every setting that `output`'s manifest does not hold yet, longest first; returns the manifest.
+
+    load_model gives a `BudgetForcingLM`; it is called once, and not at all when nothing is left to do. memo: path of
+    the memo, where `sweep.model_args` names none. report: told of every finished setting, those of an earlier run
+    included. What has finished stays when a later setting fails or is interrupted. In the manifest the seconds of the
+    first setting are those of the pass over all of them.
+    """
+    manifest = Manifest.open(output, sweep, versions)
+    for row in manifest.rows:
+        report(row)
+    waiting = [setting for setting in sweep.settings if manifest.row(setting) is None]
+    if not waiting:
+        return manifest
+    tasks = load_tasks()
+    for task in tasks.tasks.values():
+        _check_task(task)
+    started = time.perf_counter()
+    lm = load_model()
+    manifest.add(load_seconds=round(time.perf_counter() - started, 3))
+    ours, _ = split_options(sweep.model_args)
+    for setting in waiting:
+        limit, context = setting.max_thinking_tokens, lm.engine.context_window
+        if limit is not None and limit >= context:
+            raise BudgetError(f"max_thinking_tokens={limit} does not fit a context of {context} tokens: leave it out")
+    options = [default_options({"memo": memo, **ours, **setting.options}, lm.sampling_names) for setting in waiting]
+    at_once = memo_path(options[0]) is not None  # else every setting generates for itself
+    early = [0] * len(options)  # tokens that were generated for a setting in the pass over all of them
+    for place, setting in enumerate(waiting):
+        lm.budget_defaults = options[place]
+        lm.ahead = options[1:] if at_once and not place else ()
+        lm.progress_label = f"{len(waiting)} settings" if lm.ahead else str(setting)
+        started = time.perf_counter()
+        finished = evaluate(
+            lm,
+            tasks,
+            model=sweep.model,
+            model_args={**sweep.model_args, **setting.options},
+            output=output / setting.folder,
+            **sweep.arguments,
+        )
+        if lm.ahead:
+            early[1:] = [reuse.generated_tokens for reuse in lm.reuse_ahead]
+        new = lm.reuse.generated_tokens + early[place]
+        row = {
+            **setting.options,
+            "seconds": round(time.perf_counter() - started, 3),
+            "tokens_new": new,
+            "tokens_reused": lm.reuse.reused_tokens + lm.reuse.generated_tokens - new,
+            "files": [str(file.relative_to(output)) for file in finished.files],
+            "tasks": {task: summarise(finished, task) for task in finished.samples},
+        }
+        manifest.add(row)
+        report(row)
+    return manifest
+
+
+def _refuse_swept(where: str, given: Mapping[str, Any]) -> None:
+    for name in given:
+        if ALIASES.get(name, name) in SWEPT:
+            raise OptionError(
+                f"{where} sets {name}, which a sweep varies: leave it out and use --{ALIASES.get(name, name)}"
+            )
+
+
+def _check_task(task: Any) -> None:
+    name = task.config.task
+    if task.OUTPUT_TYPE != "generate_until":
+        raise OptionError(f"{name} is a {task.OUTPUT_TYPE} task: only tasks that generate text depend on thinking")
+    _refuse_swept(f"the task {name}", task.config.generation_kwargs or {})
+
+
+# What a setting's samples say, per task.
+
+
+def summarise(finished: Finished, task: str) -> dict[str, Any]:
+    """Accuracy with a 95 % interval, mean thinking tokens and waits of one task.
+
+    With one repeat of 0 or 1 a question the interval is Wilson's; else the mean of the questions' means, plus and
+    minus 1.96 standard errors over questions. Thinking tokens: all repeats; absent for responses without usage.
+    """
+    samples = list(finished.samples[task])
+    first = [sample for sample in samples if sample["filter"] == samples[0]["filter"]]
+    metric = _headline(first[0]["metrics"], first[0])
+    summary: dict[str, Any] = {"questions": len(first)}
+    if metric is not None:
+        values = [float(sample[metric]) for sample in first]
+        low, high = _interval(values)
+        summary |= {"metric": metric, "accuracy": sum(values) / len(values), "low": low, "high": high}
+    usages = [
+        response.usage
+        for sample in first
+        for responses in sample["resps"]
+        for response in responses
+        if hasattr(response, "usage")
+    ]
+    if usages:
+        for name in ("thinking_tokens", "waits_used"):
+            summary[name] = sum(usage[name] for usage in usages) / len(usages)
+    return summary
+
+
+def _headline(metrics: Collection[str], sample: Mapping[str, Any]) -> str | None:
+    """The metric that says how right a question's answers are: over all repeats where there are several."""
+    averages = [name for name in metrics if name.startswith("avg@")]
+    for name in (*averages, "exact_match", "acc"):
+        if name in metrics:
+            return name
+    return next((name for name in metrics if isinstance(sample[name], int | float)), None)
+
+
+def _interval(values: Sequence[float]) -> tuple[float, float]:
+    from scipy import stats
+
+    count, mean = len(values), sum(values) / len(values)
+    if set(values) <= {0.0, 1.0}:
+        found = stats.binomtest(round(sum(values)), count).proportion_ci(method="wilson")
+        return float(found.low), float(found.high)
+    half = 1.96 * float(stats.sem(values)) if count > 1 else 1.0
+    return max(0.0, mean - half), min(1.0, mean + half)
+
+
+# The manifest, sweep.json: written after every setting, whole or not at all.
+
+
+class Manifest:
+    """What a sweep has finished, beside its folders.
+
+    `content`: what was asked ("sweep"), with which versions, and one row per finished setting ("settings").
+    """
+
+    def __init__(self, path: Path, content: dict[str, Any]) -> None:
+        self.path = path
+        self.content = content
+
+    @classmethod
+    def open(cls, output: Path, sweep: Sweep, versions: Mapping[str, str]) -> Manifest:
+        """The manifest of this sweep in `output`; finished rows of the same sweep, with other settings or not, are
+        kept, those of another (or made with other versions) are not: the memo makes running them again cheap."""
+        asked = {
+            "model": sweep.model,
+            "model_args": dict(sweep.model_args),
+            "tasks": [str(task) for task in sweep.tasks],
+        }
+        asked["arguments"] = {name: value for name, value in sweep.arguments.items() if value not in (None, False, {})}
+        content = json.loads(json.dumps({"sweep": asked, "versions": dict(versions), "settings": []}, default=str))
+        path = output / MANIFEST
+        try:
+            known = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            known = {}
+        except (OSError, ValueError) as error:
+            raise OptionError(f"{path} is no manifest of a sweep ({error}): move it away") from error
+        if all(known.get(name) == content[name] for name in ("sweep", "versions")):
+            rows = [row for row in known["settings"] if all((output / file).exists() for file in row["files"])]
+            content = {**known, "settings": rows}
+        return cls(path, content)
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """One mapping per finished setting, in the order they ran."""
+        return self.content["settings"]  # type: ignore[no-any-return]
+
+    def row(self, setting: Setting) -> dict[str, Any] | None:
+        """The row of a setting, if it is finished."""
+        return next((row for row in self.rows if all(row[name] == setting.options[name] for name in SWEPT)), None)
+
+    def add(self, row: Mapping[str, Any] | None = None, **facts: Any) -> None:
+        """Records a finished setting, or facts about the whole, and writes the file."""
+        self.content |= facts
+        if row is not None:
+            self.rows.append(dict(row))
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        draft = self.path.with_suffix(".part")
+        draft.write_text(json.dumps(self.content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        draft.replace(self.path)

@@ -1,0 +1,1 @@
+"""s1_openai: budget forcing against a completions server."""

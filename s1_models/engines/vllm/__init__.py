@@ -1,0 +1,1 @@
+"""s1_vllm: budget forcing on vLLM, in this process."""

@@ -1,0 +1,334 @@
+"""The harness side: lm_eval's `generate_until` -> sessions -> transcripts.
+
+`BudgetForcingLM` is mixed into one of the harness's own model classes. Tokenizer, chat template and loglikelihood
+stay the harness's; generation is ours. An engine module adds what it alone knows.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from s1_models.driver import Engine, Job, run_jobs
+from s1_models.forcing import Session, Tokens
+from s1_models.formats import S1, Format, detect_format
+from s1_models.harness.progress import Bar
+from s1_models.harness.run_facts import run_facts
+from s1_models.memo.identity import Identified
+from s1_models.memo.memo import Memo
+from s1_models.memo.store import MemoError, Store
+from s1_models.options import OptionError, Settings, memo_path, resolve
+from s1_models.policies.choose import Policies
+from s1_models.trace import transcribe
+
+if TYPE_CHECKING:
+    from lm_eval.api.instance import Instance
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Reuse:
+    """How many of a run's tokens came from the memo, and how many the engine generated; zeros without a memo."""
+
+    reused_tokens: int = 0
+    generated_tokens: int = 0
+
+
+class BudgetForcingLM(Identified):
+    """Mixin for a harness model class: budget forcing in `generate_until`.
+
+    The host class provides `tokenizer`, `tok_encode` and `apply_chat_template`. The engine module sets the
+    attributes below before the first `generate_until`.
+    """
+
+    engine: Engine
+    max_in_flight: int | None  # sessions
+    sampling_names: frozenset[str]  # what the engine can sample with
+    eos_ids: frozenset[int]
+    default_seed: int
+    budget_defaults: dict[str, Any]  # our model args, canonical names
+    enable_thinking: bool | None  # the host's own, where it has one
+    template_thinks: bool = True  # what chat templates that can switch thinking off are told (`enable_thinking`)
+
+    tokenizer: Any
+    progress_label = "Thinking (s1)"  # before the progress bar
+    memo_is_finished = False  # the memo is read, and nothing is added
+    reuse = Reuse()  # of the last `generate_until`
+    # Other budgets (as `budget_defaults`) whose sessions run along in the next `generate_until`, so that the memo has
+    # them (there must be one); and what became of each.
+    ahead: Sequence[Mapping[str, Any]] = ()
+    reuse_ahead: Sequence[Reuse] = ()
+    _format: Format | None = None
+
+    def generate_until(self, requests: list[Instance], disable_tqdm: bool = False) -> list[str]:
+        """Full transcripts, one per request, in order; `Transcript`s, which carry their own accounting.
+
+        `n` (or `repeats`) in gen_kwargs asks for several samples of each request: the harness takes one response
+        per request, so the earlier ones are put into `request.resps`, where it appends the last.
+        """
+        settings = self._settings(requests, self.budget_defaults)
+        samples = [(index, sample) for index, chosen in enumerate(settings) for sample in range(chosen.samples)]
+        with self._remembering() as engine:
+            passes = [self._jobs(requests, settings)]
+            for budget in self.ahead:
+                passes.append(self._jobs(requests, self._settings(requests, budget), keep=False))
+            # A question's sessions side by side: what they share is generated for the first of them, and the others,
+            # which wait for it, go on from there while it is still in the engine's prefix cache.
+            jobs = [job for side_by_side in zip(*passes, strict=True) for job in side_by_side]
+            in_flight = None if self.max_in_flight is None else self.max_in_flight * len(passes)
+            hidden = disable_tqdm or getattr(self, "rank", 0) != 0
+            try:
+                with Bar(len(jobs), engine, self.progress_label, hidden=hidden) as bar:
+                    sessions = run_jobs(jobs, engine, max_in_flight=in_flight, progress=bar)[:: len(passes)]
+            finally:
+                self.reuse, *self.reuse_ahead = _reuse(engine, len(passes))
+        _log_summary(sessions, settings)
+
+        responses: list[str] = []
+        for (index, sample), session in zip(samples, sessions, strict=True):
+            transcript = transcribe(session, self._decode, settings[index].until)
+            if sample + 1 < settings[index].samples:
+                requests[index].resps.append(transcript)
+            else:
+                responses.append(transcript)
+        return responses
+
+    def apply_chat_template(self, *arguments: Any, **options: Any) -> str:
+        """The host's, remembering what it made: the harness's own prompts must not be wrapped a second time."""
+        text = self._host_template(*arguments, **options)
+        self._templated().add(text)
+        return text
+
+    def set_cache_hook(self, cache_hook: Any) -> None:
+        """Refuses the harness's `--use_cache`: its key knows neither the model nor num_waits in model_args."""
+        raise OptionError(
+            "--use_cache would return stale text when the model or a budget in model_args changes (its key holds the "
+            "prompt and gen_kwargs only): run without --use_cache; --model_args memo=PATH remembers what was generated"
+        )
+
+    def get_model_info(self) -> dict[str, Any]:
+        """What lm_eval puts into a results file's `config`; `s1`: what a replay needs in place of the engine."""
+        info: dict[str, Any] = getattr(super(), "get_model_info", dict)()
+        return {**info, "s1": run_facts(self)}
+
+    @contextmanager
+    def _remembering(self) -> Iterator[Engine]:
+        """The engine, inside the memo where there is one."""
+        path = memo_path(self.budget_defaults)
+        if path is None:
+            yield self.engine
+            return
+        try:
+            identity = self.model_identity()
+        except MemoError as error:
+            if "memo" in self.budget_defaults:
+                raise
+            logger.warning("this run has no memo: %s", error)  # nobody asked for one
+            yield self.engine
+            return
+        with Memo(self.engine, path, identity, read_only=self.memo_is_finished) as memo:
+            try:
+                yield memo
+            finally:
+                reused, generated = memo.reused_tokens, memo.generated_tokens
+                logger.info("memo %s: %s tokens reused, %s generated", path, f"{reused:,}", f"{generated:,}")
+
+    # From requests to jobs.
+
+    def _settings(self, requests: list[Instance], budget_defaults: Mapping[str, Any]) -> list[Settings]:
+        known: dict[str, Settings] = {}
+        chosen = []
+        for request in requests:
+            key = json.dumps(request.args[1], sort_keys=True, default=str)
+            if key not in known:
+                known[key] = resolve(budget_defaults, request.args[1], self.sampling_names)
+            chosen.append(known[key])
+        return chosen
+
+    def _jobs(self, requests: list[Instance], settings: list[Settings], keep: bool = True) -> list[Job]:
+        prompts: dict[tuple[str, str, str], tuple[str, Tokens]] = {}
+        policies = Policies(self.tokenizer, self.eos_ids, self.engine.context_window)
+        # The harness repeats the same Instance object: a repeat is known by order only.
+        times = Counter(map(id, requests))
+        seen: Counter[int] = Counter()
+        jobs = []
+        for request, chosen in zip(requests, settings, strict=True):
+            form = chosen.form or self._detected_format()
+            instruction = "\n\n".join(filter(None, (chosen.thinking_request, form.instruction)))
+            key = (request.args[0], chosen.chat_template, instruction)
+            if key not in prompts:
+                text = self._prompt(*key)
+                prompts[key] = text, tuple(self.tok_encode(text))  # type: ignore[attr-defined]
+            text, tokens = prompts[key]
+            policy = policies.policy(chosen, form, text)
+            turn = seen[id(request)]
+            seen[id(request)] += 1
+            early = chosen.samples - 1  # samples that go straight into request.resps, before the harness adds its own
+            for sample in range(chosen.samples):
+                repeat = turn * early + sample if sample < early else times[id(request)] * early + turn
+                label = f"{request.task_name} question {request.doc_id}" + (f" repeat {repeat}" if repeat else "")
+                thinking = chosen.thinking_sampling and self._seeded(chosen.thinking_sampling, repeat)
+                jobs.append(Job(policy, tokens, label, self._seeded(chosen.sampling, repeat), thinking, keep))
+        return jobs
+
+    def _seeded(self, sampling: tuple[tuple[str, Any], ...], repeat: int) -> tuple[tuple[str, Any], ...]:
+        values = dict(sampling)
+        if values.get("temperature") == 0:
+            values.pop("seed", None)  # greedy needs none
+        else:
+            values["seed"] = int(values.get("seed", self.default_seed)) + repeat
+        return tuple(sorted(values.items()))
+
+    def _detected_format(self) -> Format:
+        if self._format is None:
+            self._format = detect_format(self.tokenizer)
+            logger.info(
+                "thinking format %s, detected from chat template and vocabulary: %s ... %s (override with "
+                "thinking_format%s)",
+                self._format.name,
+                self._format.start,
+                self._format.end,
+                "; a model that was never tuned to think needs prompted or none" if self._format is S1 else "",
+            )
+        return self._format
+
+    def _prompt(self, context: str, choice: str, instruction: str) -> str:
+        """The prompt text: the context in the model's chat template, unless the harness applied it already.
+
+        instruction: put after the question, inside the user's turn.
+        """
+        templated = choice != "always" and bool(self._chat_template()) and self._is_templated(context)
+        if instruction and templated:
+            after = self._template_frame[1]
+            if not (after.strip() and context.endswith(after)):
+                raise OptionError(
+                    "think_for and thinking_format=prompted put a text after the question, and cannot find its place "
+                    "in prompts that the harness made with the chat template: run without --apply_chat_template"
+                )
+            return f"{context.removesuffix(after)}\n\n{instruction}{after}"
+        context = f"{context}\n\n{instruction}" if instruction else context
+        if choice == "never":
+            return context
+        if not self._chat_template():
+            if choice == "always":
+                raise OptionError("chat_template=always, but this model's tokenizer has no chat template")
+            _warn_once("this model's tokenizer has no chat template: prompts are sent as they are")
+            return context
+        return context if templated else self._user_turn(context)
+
+    def _chat_template(self) -> object:
+        return getattr(self.tokenizer, "chat_template", None) or getattr(self, "hf_chat_template", None)
+
+    def _is_templated(self, context: str) -> bool:
+        """Whether the harness made this prompt with the chat template (also when it took it from its request cache)."""
+        before, after = self._template_frame
+        framed = (bool(before.strip()) and context.startswith(before)) or (
+            bool(after.strip()) and context.endswith(after)
+        )
+        return framed or context in self._templated()
+
+    @cached_property
+    def _template_frame(self) -> tuple[str, str]:
+        """What the chat template puts before and after a user's message; the same for every question."""
+        probe = "s1-probe"
+        before, _, after = self._user_turn(probe).partition(probe)
+        return before, after
+
+    def _user_turn(self, text: str) -> str:
+        try:
+            turn = [{"role": "user", "content": text}]
+            return self._host_template(turn)
+        except Exception as error:  # whatever a template's own code raises
+            raise OptionError(
+                f"this model's chat template fails on a plain question ({error}): chat_template=never sends prompts "
+                f"without it"
+            ) from error
+
+    def _host_template(self, *arguments: Any, **options: Any) -> str:
+        """The host's chat template, told whether to let the model think.
+
+        Its own attribute says so only here: with it lm_eval refuses loglikelihood tasks.
+        """
+        kept = getattr(self, "enable_thinking", None)
+        self.enable_thinking = self.template_thinks
+        try:
+            return super().apply_chat_template(*arguments, **options)  # type: ignore[misc, no-any-return]
+        finally:
+            self.enable_thinking = kept
+
+    def _templated(self) -> set[str]:
+        return self.__dict__.setdefault("_templated_prompts", set())  # type: ignore[no-any-return]
+
+    def _decode(self, tokens: Tokens) -> str:
+        return self.tokenizer.decode(list(tokens), skip_special_tokens=False)  # type: ignore[no-any-return]
+
+
+def _reuse(engine: Engine, passes: int) -> list[Reuse]:
+    """Per pass, of which pass n has the jobs n, n + passes, ...; zeros for an engine that remembers nothing."""
+    if not isinstance(engine, Memo):
+        return [Reuse()] * passes
+    return [Reuse(*(_sum_every(passes, n, told) for told in (engine.reused, engine.generated))) for n in range(passes)]
+
+
+def _sum_every(step: int, first: int, told: Mapping[Any, int]) -> int:
+    return sum(tokens for key, tokens in told.items() if key % step == first)
+
+
+def _log_summary(sessions: list[Session], settings: list[Settings]) -> None:
+    """Says once, after a run, what its numbers must be read with."""
+    dropped = sum(session.dropped_tokens for session in sessions)
+    if dropped:
+        logger.warning("%d sampled token ids are unknown to the tokenizer and were left out of the text", dropped)
+    wanted = [chosen.budget.max_thinking_tokens for chosen in settings for _ in range(chosen.samples)]
+    limited = sum(
+        most is not None and session.thinking_limit < most for most, session in zip(wanted, sessions, strict=True)
+    )
+    if limited:
+        logger.warning(
+            "max_thinking_tokens was lowered to what the context window leaves for %d of %d samples "
+            "(thinking_limit in traces.jsonl says how far)",
+            limited,
+            len(sessions),
+        )
+    unfinished = sum(session.answer_cut_off for session in sessions)
+    if unfinished:
+        logger.warning(
+            "%d of %d answers were stopped at max_answer_tokens: raise it if they are not just repeating themselves",
+            unfinished,
+            len(sessions),
+        )
+    if any(chosen.samples > 1 and ("temperature", 0.0) in chosen.sampling for chosen in settings):
+        logger.warning("n > 1 at temperature 0: all samples of a question are the same; set temperature")
+
+
+_warned: set[str] = set()
+
+
+def _warn_once(message: str) -> None:
+    if message not in _warned:
+        _warned.add(message)
+        logger.warning(message)
+
+
+def end_ids(tokenizer: Any, configured: int | list[int] | None) -> frozenset[int]:
+    """Ids that end a generation: the tokenizer's, and those that the model's generation config names."""
+    ids = [tokenizer.eos_token_id, *(configured if isinstance(configured, list) else [configured])]
+    return frozenset(int(i) for i in ids if i is not None)
+
+
+def default_options(ours: Mapping[str, Any], sampling_names: frozenset[str]) -> dict[str, Any]:
+    """Our model args, checked before an engine is started for them. Raises OptionError, BudgetError, FormatError,
+    MemoError.
+    """
+    resolve(ours, {}, sampling_names)
+    path = memo_path(ours)
+    if path is not None:
+        Store(path).close()  # an unusable memo is said before a model is loaded
+    return dict(ours)

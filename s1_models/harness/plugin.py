@@ -1,0 +1,141 @@
+"""How lm_eval finds us: the functions the start-up bridge calls.
+
+Models are registered by name as strings, so that listing them imports no engine.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import os
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+logger = logging.getLogger("s1")
+
+MODELS = {
+    "s1_vllm": "s1_models.engines.vllm.lm:S1VLLM",
+    "s1_hf": "s1_models.engines.hf.lm:S1HF",
+    "s1_openai": "s1_models.engines.openai.lm:S1OpenAI",
+}
+
+
+def register_models() -> None:
+    """Registers our model names with lm_eval, after its own.
+
+    lm_eval loads its models, and with them us, when its registry is empty: whoever registers a model of their own
+    first must `import lm_eval.models` before.
+    """
+    from lm_eval.api.registry import model_registry
+
+    _log_as_the_harness_does()
+    for name, target in MODELS.items():
+        if name not in model_registry:
+            model_registry.register(name, target=target)
+
+
+class _HarnessLog(logging.Handler):
+    """Hands our records to lm_eval's handlers, at lm_eval's level: its command line sets up its own logger only."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        harness, root = logging.getLogger("lm_eval"), logging.getLogger()
+        if root.handlers or record.levelno < harness.getEffectiveLevel():
+            return  # the root's handlers print it already
+        for handler in harness.handlers or filter(None, [logging.lastResort]):
+            handler.handle(record)
+
+
+@functools.cache
+def _log_as_the_harness_does() -> None:
+    for name in ("s1", "s1_models", "s1_tasks"):
+        ours = logging.getLogger(name)
+        ours.addHandler(_HarnessLog())
+        if ours.level == logging.NOTSET:
+            ours.setLevel(logging.INFO)
+
+
+def add_tasks() -> None:
+    """Puts our task folder behind lm_eval's own in every TaskManager, and before the user's --include_path."""
+    from lm_eval.tasks.manager import TaskManager
+
+    from s1_tasks import TASKS_DIR
+
+    original = TaskManager.__init__
+    if hasattr(original, "s1"):
+        return
+
+    @functools.wraps(original)
+    def with_our_tasks(
+        self: Any,
+        verbosity: str | None = None,
+        include_path: str | Path | list[str | Path] | None = None,
+        include_defaults: bool = True,
+        *more: Any,
+        **arguments: Any,
+    ) -> None:
+        paths = [include_path] if isinstance(include_path, (str, Path)) else list(include_path or ())
+        defaults = include_defaults
+        if include_defaults and TASKS_DIR not in (Path(path).resolve() for path in paths):
+            if os.environ.get("S1_BRIDGE") == "yield":  # a later folder wins: lm_eval's own goes behind ours
+                own = Path(sys.modules[TaskManager.__module__].__file__ or "").parent
+                paths, defaults = [TASKS_DIR, own, *paths], False
+            else:
+                paths = [TASKS_DIR, *paths]
+                _log_override()
+        original(self, verbosity, paths or None, defaults, *more, **arguments)
+        self.include_path = include_path  # what the caller asked for, as in lm_eval's reports
+
+    with_our_tasks.s1 = True  # type: ignore[attr-defined]
+    TaskManager.__init__ = with_our_tasks
+
+
+@functools.cache
+def _log_override() -> None:
+    logger.info(
+        "s1: aime24 and aime25 are the s1 versions (data, prompt, checker); S1_BRIDGE=yield keeps lm_eval's own"
+    )
+
+
+def write_traces_beside_samples() -> None:
+    """Makes lm_eval write traces.jsonl into the folder of its samples files, from the same samples."""
+    from lm_eval.loggers.evaluation_tracker import EvaluationTracker
+
+    original = EvaluationTracker.save_results_samples
+    if hasattr(original, "s1"):
+        return
+
+    @functools.wraps(original)
+    def with_traces(self: Any, task_name: str, samples: Any) -> None:
+        # Before the original, which turns the responses into plain strings; and never instead of it: a full disk must
+        # not cost the samples.
+        try:
+            if self.output_path:
+                from s1_models.trace import write_traces
+
+                path = Path(self.output_path)
+                model = str(self.general_config_tracker.model_name_sanitized)
+                folder = path.parent if path.suffix == ".json" else path / model
+                write_traces(folder, task_name, self.date_id, samples)
+        except Exception as error:
+            logger.warning("traces of %s could not be written: %s: %s", task_name, type(error).__name__, error)
+        original(self, task_name, samples)
+
+    with_traces.s1 = True  # type: ignore[attr-defined]
+    EvaluationTracker.save_results_samples = with_traces
+
+
+def report_errors_as_sentences() -> None:
+    """Under lm_eval's command line an error of ours is printed as its sentence, without a traceback."""
+    previous = sys.excepthook
+
+    def hook(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+        if kind.__module__.partition(".")[0] in ("s1_models", "s1_tasks"):
+            label = "" if isinstance(error, KeyboardInterrupt) else "error: "
+            print(f"{label}{error}", file=sys.stderr)  # noqa: T201
+            logger.debug("where it came from", exc_info=(kind, error, traceback))
+        else:
+            previous(kind, error, traceback)
+
+    sys.excepthook = hook

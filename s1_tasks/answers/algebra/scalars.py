@@ -1,0 +1,256 @@
+"""Two single values: the same, different, or not known without computer algebra. Units and rounding are here too.
+
+Rounding, the one rule with a direction: an exact value (or a longer decimal) that rounds to a *reference* written as a
+decimal is the same, if that decimal has at least two places and two significant digits, or three significant digits;
+a rounded answer for an exact reference is not. One exception: a decimal of at least twelve significant digits that
+agrees in all of them is the printed form of a value that no decimal can state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+
+from s1_tasks.answers.algebra import approx, exact
+from s1_tasks.answers.tree.nodes import (
+    Constant,
+    Node,
+    Number,
+    Power,
+    Product,
+    Quantity,
+    Sum,
+    Symbol,
+    integer,
+    rewrite,
+    symbols,
+    walk,
+)
+from s1_tasks.answers.tree.units import same_unit, unit_quotient
+
+Truth = bool | None
+"""None: not decided here."""
+
+FULL_PRECISION_DIGITS = 12
+
+
+def decide(left: Node, right: Node) -> Truth:
+    """Whether two expressions have the same value, by exact algebra and bounded approximation, without sympy."""
+    first, second = infinity_sign(left), infinity_sign(right)
+    if first is not None or second is not None:
+        return first == second
+    if isinstance(left, Number) and isinstance(right, Number):
+        return left.value == right.value
+    if left == right:
+        return exact.is_defined(left)
+    if approx.differ(left, right):
+        return False
+    return exact.proved_equal(left, right)
+
+
+def infinity_sign(node: Node) -> int | None:
+    """1 or -1 for plus or minus infinity, None for anything else."""
+    if node == Constant("infinity"):
+        return 1
+    if isinstance(node, Product) and len(node.factors) == 2 and node.factors[1] == Constant("infinity"):
+        return -1 if node.factors[0] == integer(-1) else None
+    return None
+
+
+class Scalars:
+    """Comparison of single values with units and rounding.
+
+    `decide` says whether two plain expressions are the same; `symmetric` lets rounding work in both directions.
+    """
+
+    def __init__(self, decide: Callable[[Node, Node], Truth], *, symmetric: bool) -> None:
+        self._decide = decide
+        self._symmetric = symmetric
+
+    def same(self, given: Node, wanted: Node) -> Truth:
+        if not isinstance(given, Quantity) and not isinstance(wanted, Quantity):
+            bare = _without_letter_unit(given, wanted)
+            if self._symmetric and bare is None:
+                swapped = _without_letter_unit(wanted, given)
+                if swapped is not None:
+                    return self._same_plain(given, swapped[0])
+            return self._same_plain(given if bare is None else bare[0], wanted)
+        given_value, given_unit = _split(given, wanted)
+        wanted_value, wanted_unit = _split(wanted, given)
+        if given_unit and wanted_unit:
+            if not same_unit(given_unit, wanted_unit):
+                return False
+            modulus = given_unit.removeprefix("mod ")
+            if modulus.isdigit() and modulus != given_unit:
+                return _congruent(given_value, wanted_value, int(modulus))
+            return self._same_plain(given_value, wanted_value)
+        unit = given_unit or wanted_unit
+        result = self._same_plain(given_value, wanted_value)
+        if result is not True and unit in ("%", "degree"):
+            # 33.5% is 0.335, 30 degrees is pi/6
+            other = self._same_plain(_in_numbers(given), _in_numbers(wanted))
+            if unit == "degree":  # arctan 2 is 63.43 degrees
+                degrees = [_in_degrees(given, given_unit), _in_degrees(wanted, wanted_unit)]
+                other = either(other, self._same_plain(*degrees))
+            return either(result, other)
+        return result
+
+    def _same_plain(self, given: Node, wanted: Node) -> Truth:
+        result = self._decide(given, wanted)
+        if result is True:
+            return True
+        if _rounds_to(given, wanted) or (self._symmetric and _rounds_to(wanted, given)):
+            return True
+        return result
+
+
+def _congruent(left: Node, right: Node, modulus: int) -> Truth:
+    first, second = exact.rational(left), exact.rational(right)
+    if first is None or second is None:
+        return decide(left, right)
+    return first == second or (modulus > 0 and (first - second) % modulus == 0)
+
+
+def either(*truths: Truth) -> Truth:
+    """True if any is, else None if any is, else False."""
+    return True if True in truths else None if None in truths else False
+
+
+def both(*truths: Truth) -> Truth:
+    """False if any is, else None if any is, else True."""
+    return False if False in truths else None if None in truths else True
+
+
+def _split(node: Node, other: Node) -> tuple[Node, str]:
+    if isinstance(node, Quantity):
+        return node.value, node.unit
+    return _without_letter_unit(node, other) or (node, "")
+
+
+def _without_letter_unit(node: Node, other: Node) -> tuple[Node, str] | None:
+    """`12 m` against a plain number (or one with a unit): the letter is a unit and no variable."""
+    if not isinstance(node, Product) or symbols(other) or not isinstance(node.factors[0], Number):
+        return None
+    names: list[str] = []
+    if not all(_unit_letters(factor, 1, names) for factor in node.factors[1:]):
+        return None
+    return node.factors[0], unit_quotient(" ".join(names))
+
+
+def _unit_letters(node: Node, power: int, names: list[str]) -> bool:
+    """Whether a factor consists of unit letters, which are added to `names`: m, s^-2."""
+    if isinstance(node, Product):
+        return all(_unit_letters(factor, power, names) for factor in node.factors)
+    if isinstance(node, Power) and isinstance(node.exponent, Number) and node.exponent.value.denominator == 1:
+        return _unit_letters(node.base, power * int(node.exponent.value), names)
+    if isinstance(node, Symbol) and node.name in _LETTER_UNITS:
+        names.append(node.name if power == 1 else f"{node.name}^{power}")
+        return True
+    return False
+
+
+_LETTER_UNITS = frozenset("mgshLlNJWV")
+
+
+def _in_numbers(node: Node) -> Node:
+    """A percentage or an angle in degrees as a plain number."""
+    if not isinstance(node, Quantity):
+        return node
+    if node.unit == "%":
+        if isinstance(node.value, Number):
+            return Number(node.value.value / 100)
+        return Product((node.value, Number(Fraction(1, 100))))
+    return Product((node.value, Constant("pi"), Number(Fraction(1, 180))))
+
+
+def _in_degrees(node: Node, unit: str) -> Node:
+    """The number of degrees of an angle; one without a unit is in radians."""
+    if isinstance(node, Quantity):
+        return node.value
+    return node if unit else Product((node, Number(Fraction(180)), Power(Constant("pi"), integer(-1))))
+
+
+def _rounds_to(given: Node, wanted: Node) -> bool:
+    """Whether `given` is the value that `wanted`, a decimal, was rounded from, or its full-precision print-out."""
+    if isinstance(wanted, Number) and wanted.decimals is not None:
+        if isinstance(given, Number) and given.decimals is not None and given.decimals <= wanted.decimals:
+            return False
+        if wanted.significant < 2 or (wanted.decimals < 2 and wanted.significant < 3):
+            return False
+        if isinstance(given, Number) and given.decimals is None and given.value.denominator == 1:
+            return False
+        return _distance(given, wanted.value, Fraction(1, 2 * 10**wanted.decimals))
+    if isinstance(given, Number) and given.decimals is not None and given.significant >= FULL_PRECISION_DIGITS:
+        if any(isinstance(part, Number) and part.decimals is not None for part in walk(wanted)):
+            return False
+        value = exact.rational(wanted)
+        if value is not None and _terminates(value):
+            return False
+        slack = max(Fraction(2, 10**given.decimals), abs(given.value) * Fraction(4, 10**16))
+        return _distance(wanted, given.value, slack)
+    return False
+
+
+def _distance(node: Node, target: Fraction, limit: Fraction) -> bool:
+    value = exact.rational(node)
+    if value is None:
+        if symbols(node):
+            return False
+        number = approx.value_of(node)
+        if number is None or abs(number.imag) > 1e-12 * abs(number.real):
+            return False
+        value = Fraction(number.real)
+    return abs(value - target) <= limit * (1 + Fraction(1, 10**6))
+
+
+def _terminates(value: Fraction) -> bool:
+    """Whether a rational number has a finite decimal."""
+    bottom = value.denominator
+    for prime in (2, 5):
+        while bottom % prime == 0:
+            bottom //= prime
+    return bottom == 1
+
+
+def proportional(left: Node, right: Node, names: set[str], decide: Callable[[Node, Node], Truth]) -> tuple[Truth, int]:
+    """Whether left = c * right for a constant c, and the sign of c (0 when unknown)."""
+    for point in _integer_points(names):
+        first, second = _at(left, point), _at(right, point)
+        first_value, second_value = approx.value_of(first), approx.value_of(second)
+        if not first_value or not second_value or abs(first_value) < 1e-9 or abs(second_value) < 1e-9:
+            continue
+        truth = decide(Product((left, second)), Product((right, first)))
+        ratio = (first_value / second_value).real
+        return truth, 1 if ratio > 0 else -1
+    return decide(left, right), 1
+
+
+def _integer_points(names: set[str]) -> list[dict[str, int]]:
+    primes = (2, 3, 5, 7, 11, 13, 17, 19)
+    return [
+        {name: primes[(index + shift) % len(primes)] + 2 * shift for index, name in enumerate(sorted(names))}
+        for shift in range(4)
+    ]
+
+
+def _at(node: Node, point: dict[str, int]) -> Node:
+    for name, value in point.items():
+        node = rewrite(node, Symbol(name), integer(value))
+    return node
+
+
+def difference(left: Node, right: Node) -> Node:
+    return Sum((left, Product((integer(-1), right))))
+
+
+__all__ = [
+    "FULL_PRECISION_DIGITS",
+    "Power",
+    "Scalars",
+    "Truth",
+    "both",
+    "decide",
+    "difference",
+    "either",
+    "proportional",
+]

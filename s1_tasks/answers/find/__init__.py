@@ -1,0 +1,1 @@
+"""Finds the answer in a response. May import read and tree."""

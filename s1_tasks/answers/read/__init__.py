@@ -1,0 +1,1 @@
+"""Reads a text into a tree. May import tree."""
