@@ -128,7 +128,7 @@ def bench_vllm(questions: int, waits: int, repetitions: int, folder: Path) -> di
     budget = Budget(num_waits=waits, max_answer_tokens=64)
     policy = BudgetForcing(budget, mark(lm.tokenizer, S1, budget, lm.eos_ids), lm.engine.context_window)
     jobs = [
-        Job(policy, tuple(lm.tok_encode(lm._prompt(row["problem"], "auto", ""))), sampling=GREEDY)
+        Job(policy, tuple(lm.tok_encode(lm.prompt_text(row["problem"], "auto", ""))), sampling=GREEDY)
         for row in held_out(questions)
     ]
     bare, remembered, shares, reused = [], [], [], []

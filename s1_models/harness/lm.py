@@ -12,13 +12,12 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from s1_models.driver import Engine, Job, run_jobs
 from s1_models.forcing import Session, Tokens
-from s1_models.formats import S1, Format, detect_format
 from s1_models.harness.progress import Bar
+from s1_models.harness.prompts import Prompting
 from s1_models.harness.run_facts import run_facts
 from s1_models.memo.identity import Identified
 from s1_models.memo.memo import Memo
@@ -41,7 +40,7 @@ class Reuse:
     generated_tokens: int = 0
 
 
-class BudgetForcingLM(Identified):
+class BudgetForcingLM(Prompting, Identified):
     """Mixin for a harness model class: budget forcing in `generate_until`.
 
     The host class provides `tokenizer`, `tok_encode` and `apply_chat_template`. The engine module sets the
@@ -54,10 +53,6 @@ class BudgetForcingLM(Identified):
     eos_ids: frozenset[int]
     default_seed: int
     budget_defaults: dict[str, Any]  # our model args, canonical names
-    enable_thinking: bool | None  # the host's own, where it has one
-    template_thinks: bool = True  # what chat templates that can switch thinking off are told (`enable_thinking`)
-
-    tokenizer: Any
     progress_label = "Thinking (s1)"  # before the progress bar
     memo_is_finished = False  # the memo is read, and nothing is added
     reuse = Reuse()  # of the last `generate_until`
@@ -65,7 +60,6 @@ class BudgetForcingLM(Identified):
     # them (there must be one); and what became of each.
     ahead: Sequence[Mapping[str, Any]] = ()
     reuse_ahead: Sequence[Reuse] = ()
-    _format: Format | None = None
 
     def generate_until(self, requests: list[Instance], disable_tqdm: bool = False) -> list[str]:
         """Full transcripts, one per request, in order; `Transcript`s, which carry their own accounting.
@@ -99,12 +93,6 @@ class BudgetForcingLM(Identified):
             else:
                 responses.append(transcript)
         return responses
-
-    def apply_chat_template(self, *arguments: Any, **options: Any) -> str:
-        """The host's, remembering what it made: the harness's own prompts must not be wrapped a second time."""
-        text = self._host_template(*arguments, **options)
-        self._templated().add(text)
-        return text
 
     def set_cache_hook(self, cache_hook: Any) -> None:
         """Refuses the harness's `--use_cache`: its key knows neither the model nor num_waits in model_args."""
@@ -160,11 +148,11 @@ class BudgetForcingLM(Identified):
         seen: Counter[int] = Counter()
         jobs = []
         for request, chosen in zip(requests, settings, strict=True):
-            form = chosen.form or self._detected_format()
+            form = chosen.form or self.detected_format()
             instruction = "\n\n".join(filter(None, (chosen.thinking_request, form.instruction)))
             key = (request.args[0], chosen.chat_template, instruction)
             if key not in prompts:
-                text = self._prompt(*key)
+                text = self.prompt_text(*key)
                 prompts[key] = text, tuple(self.tok_encode(text))  # type: ignore[attr-defined]
             text, tokens = prompts[key]
             policy = policies.policy(chosen, form, text)
@@ -185,86 +173,6 @@ class BudgetForcingLM(Identified):
         else:
             values["seed"] = int(values.get("seed", self.default_seed)) + repeat
         return tuple(sorted(values.items()))
-
-    def _detected_format(self) -> Format:
-        if self._format is None:
-            self._format = detect_format(self.tokenizer)
-            logger.info(
-                "thinking format %s, detected from chat template and vocabulary: %s ... %s (override with "
-                "thinking_format%s)",
-                self._format.name,
-                self._format.start,
-                self._format.end,
-                "; a model that was never tuned to think needs prompted or none" if self._format is S1 else "",
-            )
-        return self._format
-
-    def _prompt(self, context: str, choice: str, instruction: str) -> str:
-        """The prompt text: the context in the model's chat template, unless the harness applied it already.
-
-        instruction: put after the question, inside the user's turn.
-        """
-        templated = choice != "always" and bool(self._chat_template()) and self._is_templated(context)
-        if instruction and templated:
-            after = self._template_frame[1]
-            if not (after.strip() and context.endswith(after)):
-                raise OptionError(
-                    "think_for and thinking_format=prompted put a text after the question, and cannot find its place "
-                    "in prompts that the harness made with the chat template: run without --apply_chat_template"
-                )
-            return f"{context.removesuffix(after)}\n\n{instruction}{after}"
-        context = f"{context}\n\n{instruction}" if instruction else context
-        if choice == "never":
-            return context
-        if not self._chat_template():
-            if choice == "always":
-                raise OptionError("chat_template=always, but this model's tokenizer has no chat template")
-            _warn_once("this model's tokenizer has no chat template: prompts are sent as they are")
-            return context
-        return context if templated else self._user_turn(context)
-
-    def _chat_template(self) -> object:
-        return getattr(self.tokenizer, "chat_template", None) or getattr(self, "hf_chat_template", None)
-
-    def _is_templated(self, context: str) -> bool:
-        """Whether the harness made this prompt with the chat template (also when it took it from its request cache)."""
-        before, after = self._template_frame
-        framed = (bool(before.strip()) and context.startswith(before)) or (
-            bool(after.strip()) and context.endswith(after)
-        )
-        return framed or context in self._templated()
-
-    @cached_property
-    def _template_frame(self) -> tuple[str, str]:
-        """What the chat template puts before and after a user's message; the same for every question."""
-        probe = "s1-probe"
-        before, _, after = self._user_turn(probe).partition(probe)
-        return before, after
-
-    def _user_turn(self, text: str) -> str:
-        try:
-            turn = [{"role": "user", "content": text}]
-            return self._host_template(turn)
-        except Exception as error:  # whatever a template's own code raises
-            raise OptionError(
-                f"this model's chat template fails on a plain question ({error}): chat_template=never sends prompts "
-                f"without it"
-            ) from error
-
-    def _host_template(self, *arguments: Any, **options: Any) -> str:
-        """The host's chat template, told whether to let the model think.
-
-        Its own attribute says so only here: with it lm_eval refuses loglikelihood tasks.
-        """
-        kept = getattr(self, "enable_thinking", None)
-        self.enable_thinking = self.template_thinks
-        try:
-            return super().apply_chat_template(*arguments, **options)  # type: ignore[misc, no-any-return]
-        finally:
-            self.enable_thinking = kept
-
-    def _templated(self) -> set[str]:
-        return self.__dict__.setdefault("_templated_prompts", set())  # type: ignore[no-any-return]
 
     def _decode(self, tokens: Tokens) -> str:
         return self.tokenizer.decode(list(tokens), skip_special_tokens=False)  # type: ignore[no-any-return]
@@ -306,15 +214,6 @@ def _log_summary(sessions: list[Session], settings: list[Settings]) -> None:
         )
     if any(chosen.samples > 1 and ("temperature", 0.0) in chosen.sampling for chosen in settings):
         logger.warning("n > 1 at temperature 0: all samples of a question are the same; set temperature")
-
-
-_warned: set[str] = set()
-
-
-def _warn_once(message: str) -> None:
-    if message not in _warned:
-        _warned.add(message)
-        logger.warning(message)
 
 
 def end_ids(tokenizer: Any, configured: int | list[int] | None) -> frozenset[int]:
