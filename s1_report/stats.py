@@ -2,6 +2,7 @@
 
 `correct` is always a sequence over questions of sequences over repeats, values 0 to 1. Questions are what is sampled:
 k answers to one question are never counted as k independent ones. Coverage is simulated in benchmarks/bench_gate.py.
+Importing this module loads neither numpy nor scipy, so that every room can take its intervals from here.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import math
 from collections import Counter
 from collections.abc import Hashable, Sequence
 from functools import lru_cache
+from statistics import NormalDist
 from typing import NamedTuple
 
 Correct = Sequence[Sequence[float]]
@@ -32,11 +34,9 @@ def wilson(successes: float, trials: float, level: float = 0.95) -> Interval:
 
     successes and trials need not be whole: see `accuracy_interval`. Never of width zero.
     """
-    from scipy.special import ndtri
-
     if not (trials > 0 and -1e-9 <= successes <= trials * (1 + 1e-9)):
         raise ValueError(f"{successes} successes in {trials} trials, expected more than 0 trials and no more successes")
-    z = float(ndtri(0.5 + level / 2))
+    z = NormalDist().inv_cdf(0.5 + level / 2)
     share = successes / trials
     scale = 1 + z * z / trials
     middle = (share + z * z / (2 * trials)) / scale
@@ -45,21 +45,13 @@ def wilson(successes: float, trials: float, level: float = 0.95) -> Interval:
     return Interval(max(0.0, min(middle - half, share)), min(1.0, max(middle + half, share)))
 
 
-def clopper_pearson(successes: int, trials: int, level: float = 0.95) -> Interval:
-    """The exact interval of a proportion (Clopper and Pearson 1934), by scipy; never covers less than `level`."""
-    from scipy.stats import binomtest
-
-    interval = binomtest(successes, trials).proportion_ci(confidence_level=level, method="exact")
-    return Interval(float(interval.low), float(interval.high))
-
-
 def accuracy_interval(correct: Correct, level: float = 0.95) -> Interval:
     """Wilson's interval for the accuracy on *such* questions, clustered by question.
 
     The number of trials is the effective one, p(1-p) over the variance of the mean of the questions' means (Kish's
     design effect; with a score interval: Franco et al. 2019, J. Surv. Stat. Methodol. 7), with SUCH_FLOOR in both, so
     that few questions that happen to agree do not pass for certainty. At one repeat it is the number of questions and
-    the interval is Wilson's own.
+    the interval is Wilson's own. [[0.5], [0.5], [0.5]], the means alone, give the same interval as all the repeats.
     """
     means = question_means(correct)
     count, share = len(means), sum(means) / len(means)
@@ -138,12 +130,6 @@ def bootstrap_interval(values: Sequence[float], level: float = 0.95, draws: int 
     ]
     low, high = np.quantile(np.concatenate(means), [(1 - level) / 2, (1 + level) / 2])
     return Interval(float(low), float(high))
-
-
-def avg_at_k(correct: Correct) -> float:
-    """Mean over the questions of the share of right repeats."""
-    means = question_means(correct)
-    return sum(means) / len(means)
 
 
 def pass_at_k(correct: Correct, drawn: int) -> float:
