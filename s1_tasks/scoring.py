@@ -46,10 +46,10 @@ def process_results(doc: Mapping[str, Any], results: Sequence[Any]) -> dict[str,
     (responses,) = results
     if isinstance(responses, str):
         responses = [responses]
-    verdicts = judge_many([(str(text), doc["answer"]) for text in responses], kind=doc["answer_kind"])
+    verdicts = judge_many([(text, doc["answer"]) for text in responses], kind=doc["answer_kind"])
     metrics: dict[str, Any] = {"exact_match": float(verdicts[0].correct), **_over_repeats(verdicts)}
     metrics["no_answer"] = _mean([verdict.outcome is Outcome.NO_ANSWER for verdict in verdicts])
-    usages = [usage for text in responses if (usage := getattr(text, "usage", None)) is not None]
+    usages = [usage for text in responses if (usage := getattr(text, "usage", None))]
     if len(usages) == len(responses):
         metrics |= {name: _mean([usage[key] for usage in usages]) for name, key in USAGE_KEYS.items()}
         rejection = (name for name in REJECTION_KEYS if all(name in usage for usage in usages))

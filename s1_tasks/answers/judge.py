@@ -7,9 +7,10 @@ from functools import lru_cache
 
 from s1_tasks.answers.algebra.scalars import decide
 from s1_tasks.answers.compare.compare import Comparer
-from s1_tasks.answers.find.extract import extract
+from s1_tasks.answers.find.extract import extract_from
 from s1_tasks.answers.find.letters import choice_letter, is_choice
 from s1_tasks.answers.find.stated import result_of_series
+from s1_tasks.answers.find.thinking import final_part
 from s1_tasks.answers.read.normalise import words_form
 from s1_tasks.answers.read.reading import MAX_ANSWER_CHARS, needs_calculus, readings, unreadable
 from s1_tasks.answers.tree.nodes import Sequence
@@ -28,14 +29,19 @@ def judge(
     """Judge a model's whole output against the gold answer.
 
     `timeout_seconds` is CPU time of the symbolic comparison, so a busy machine changes no verdict. A wrong or
-    unreadable answer never raises; an unreadable `reference` raises BrokenReference.
+    unreadable answer never raises; an unreadable `reference` raises BrokenReference. A text that says where its answer
+    begins (`s1_contract.response.Response`) is read from there on; in any other the end of its thinking is looked for.
     """
+    return _judge_part(final_part(text), reference, kind=kind, timeout_seconds=timeout_seconds)
+
+
+def _judge_part(part: str | None, reference: str, *, kind: Kind, timeout_seconds: float) -> Verdict:
     check_reference(reference, kind)
-    if kind == "math" and is_choice(reference) and (letter := extract(text, "choice")) is not None:
+    if kind == "math" and is_choice(reference) and (letter := extract_from(part, "choice")) is not None:
         # a letter that the text chooses is its answer: what else it says gets no second try
         outcome, reason = _compare(letter.answer, reference, "choice", timeout_seconds, symmetric=False)
         return Verdict(outcome, letter.answer, reason, letter.rule)
-    found = extract(text, kind, items=_count(reference) if kind == "math" else 1)
+    found = extract_from(part, kind, items=_count(reference) if kind == "math" else 1)
     if found is not None and kind == "math" and is_choice(reference) and found.rule not in _EXPLICIT:
         found = None  # a letter in a sentence that chooses nothing is a name
     if found is None:
@@ -60,11 +66,11 @@ def judge_many(
     workers: int = 2,
 ) -> list[Verdict]:
     """`judge` for many (text, reference) pairs, in their order; equal pairs are judged once."""
-    listed = list(pairs)
+    listed = [(final_part(text), reference) for text, reference in pairs]
     unique = list(dict.fromkeys(listed))
 
-    def verdict(pair: tuple[str, str]) -> Verdict:
-        return judge(*pair, kind=kind, timeout_seconds=timeout_seconds)
+    def verdict(pair: tuple[str | None, str]) -> Verdict:
+        return _judge_part(*pair, kind=kind, timeout_seconds=timeout_seconds)
 
     if len(unique) == 1:  # the usual call, one question of a run: threads would cost more than the verdict
         by_pair = {unique[0]: verdict(unique[0])}

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from s1_contract.response import Response
 from s1_tasks.answers import Outcome, Verdict
 from s1_tasks.scoring import count_outcomes, majority, pass_at, process_results
 
@@ -108,3 +109,21 @@ def test_choices_and_expressions_are_judged_by_their_kind() -> None:
 def test_outcomes_are_counted_over_questions_and_repeats_most_frequent_first() -> None:
     records = [[{"outcome": "incorrect"}, {"outcome": "correct"}], [{"outcome": "correct"}]]
     assert count_outcomes(records) == "2 correct, 1 incorrect"
+
+
+@pytest.mark.parametrize("family", ["<reflection>", "<musing>"])
+def test_a_response_that_says_where_its_answer_begins_is_scored_from_there(family: str) -> None:
+    end = family.replace("<", "</")
+    thinking, doc = rf"{family}It is \boxed{{204}}.{end}", {"answer": "33", "answer_kind": "math"}
+    right = Response(thinking + "The answer is 33.", answer_start=len(thinking))
+    closed_again = Response(thinking + f"Final Answer: 33\n\n{end}\n", answer_start=len(thinking))
+    without = Response(thinking, answer_start=len(thinking))
+    metrics = process_results(doc, [[right, closed_again, without]])
+    assert [verdict["outcome"] for verdict in metrics["verdicts"]] == ["correct", "correct", "no answer"]
+
+
+def test_equal_texts_whose_answers_begin_elsewhere_get_verdicts_of_their_own() -> None:
+    text = "The answer is 4. The answer is 5."
+    responses = [Response(text, answer_start=start) for start in (0, len(text))]
+    metrics = process_results({"answer": "5", "answer_kind": "math"}, [responses])
+    assert [verdict["outcome"] for verdict in metrics["verdicts"]] == ["correct", "no answer"]

@@ -38,8 +38,6 @@ from s1_tasks.answers.find.thinking import final_part
 from s1_tasks.answers.read.reading import emphasised, is_formula
 from s1_tasks.answers.tree.verdict import Kind
 
-MAX_TEXT_CHARS = 2_000_000
-"""Longer outputs are read from their end only."""
 _TAIL_CHARS = 20_000
 """Rules other than boxes look at this much of the end."""
 
@@ -64,7 +62,11 @@ def extract(text: str, kind: Kind = "math", *, items: int = 1) -> Extraction | N
 
     With `items` > 1 (the reference is a list of so many values), as many boxes at the end count as one list.
     """
-    part = final_part(text[-MAX_TEXT_CHARS:])
+    return extract_from(final_part(text), kind, items=items)
+
+
+def extract_from(part: str | None, kind: Kind = "math", *, items: int = 1) -> Extraction | None:
+    """The same from the part of a text in which the answer stands, None where there is no such part."""
     if part is None or not part.strip():
         return None
     if kind == "choice":

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Literal
 
-CHECKER_VERSION = "1.3.0"
+CHECKER_VERSION = "1.4.0"
 """Changes whenever any pair of texts may be judged differently; part of every verdict."""
 
 Kind = Literal["math", "integer", "choice"]
