@@ -42,8 +42,8 @@ ANSWERS = (
 """Pairs that some families (Granite, Command, Sky-T1) put around the answer itself."""
 TURN_START = "<|im_start|>assistant"
 TURN_ENDS = (
-    "<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|end|>", "<|return|>", "<|eom_id|>", "<|end_of_text|>", "<|im_start|>",
-    "<end_of_turn>", "</s>", "<eos>", "[/INST]", "<｜end▁of▁sentence｜>", "<turn|>",
+    "<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|end|>", "<|return|>", "<|eom_id|>", "<|end_of_text|>",
+    "<|im_start|>", "<end_of_turn>", "</s>", "<eos>", "[/INST]", "<｜end▁of▁sentence｜>", "<turn|>",
 )  # fmt: skip
 """Texts that end a turn: what follows one is not the model's answer."""
 BARE_ANALYSIS, BARE_FINAL = "analysis", "assistantfinal"

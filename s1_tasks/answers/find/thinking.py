@@ -88,7 +88,7 @@ def _answer_start(text: str) -> int | None:
 def _closed_again(text: str, end: int, starts: list[int], opened: bool) -> int | None:
     """Where the answer begins that the last delimiter, with nothing behind it, ends; None when there is none.
 
-    Behind an earlier end of thinking stands the answer. Without one it is all thinking, unless it says its final answer.
+    Behind an earlier end stands the answer. Without one all is thinking, unless it says its final answer.
     """
     before = [start for start in starts if 0 < start < end]
     if before:
