@@ -6,9 +6,19 @@ from collections.abc import Hashable
 
 
 class S1Error(Exception):
-    """Something the user can mend. Every package's own errors derive from it.
+    """Something the user can mend; the message says what came, what was expected and what to do.
 
     key: of the request that failed, where it is known which.
+
+    S1Error
+     ├─ BudgetError   an impossible budget: no room, negative, larger than the context   (s1_models.forcing)
+     ├─ FormatError   the model cannot write thinking in the chosen format               (s1_models.formats)
+     ├─ OptionError   an unknown or malformed option                                     (s1_models.options)
+     ├─ EngineError   the engine died or broke its contract                              (s1_models.driver)
+     ├─ MemoError     a memo that is not ours, damaged or unreadable                     (s1_models.memo.store)
+     ├─ OutputError   results that could not be written                                  (s1_models.harness.evaluation)
+     ├─ DataError     rows or files that cannot be found, reached or read                (here)
+     └─ ReportError   logs or records that say nothing, or cannot be compared            (s1_report.record)
     """
 
     key: Hashable | None = None

@@ -5,28 +5,30 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from s1_contract.usage import Usage
+
 
 class Response(str):
     """The full text of a response, delimiters included; a `str` in every other way (construct, copy, pickle, join).
 
-    usage: see `s1_contract.usage.Usage`; empty for a text of another tool. spans: one mapping per span: phase, forced,
-    text, tokens (ids). answer_start: index of the first character of the answer; None when it is not known.
+    usage: empty for a text of another tool. spans: one mapping per span: phase, forced, text, tokens (ids).
+    answer_start: index of the first character of the answer; None when it is not known.
     """
 
     __slots__ = ("answer_start", "spans", "usage")
-    usage: Mapping[str, int]
+    usage: Usage
     spans: tuple[Mapping[str, Any], ...]
     answer_start: int | None
 
     def __new__(
         cls,
         text: object = "",
-        usage: Mapping[str, int] | None = None,
+        usage: Usage | None = None,
         spans: Iterable[Mapping[str, Any]] = (),
         answer_start: int | None = None,
     ) -> Response:
         response = super().__new__(cls, text)
-        response.usage = dict(usage or {})
+        response.usage = Usage(**(usage or {}))
         response.spans = tuple(spans)
         response.answer_start = answer_start
         return response

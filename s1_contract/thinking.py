@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Delimiters(NamedTuple):
-    """start opens, end closes; both as text."""
+    """start opens the thinking (or the answer), end closes it; both as text."""
 
     start: str
     end: str

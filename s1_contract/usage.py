@@ -1,8 +1,19 @@
-"""What a response says about its own cost. The same names in traces, samples, result tables and records."""
+"""What a response says about its own cost. The same names in options, traces, samples, result tables and records."""
 
 from __future__ import annotations
 
-from typing import TypedDict
+from collections.abc import Mapping
+from typing import Any, Final, TypedDict
+
+THINKING_TOKENS: Final = "thinking_tokens"
+ANSWER_TOKENS: Final = "answer_tokens"
+WAITS_USED: Final = "waits_used"
+CUT_OFF: Final = "cut_off"
+ANSWER_CUT_OFF: Final = "answer_cut_off"
+THINKING_LIMIT: Final = "thinking_limit"
+DROPPED_TOKENS: Final = "dropped_tokens"
+TRIES: Final = "tries"
+REJECTED_TOKENS: Final = "rejected_tokens"
 
 
 class Usage(TypedDict, total=False):
@@ -25,5 +36,19 @@ class Usage(TypedDict, total=False):
     rejected_tokens: int
 
 
-FORMER_NAMES = {"waits": "waits_used"}
+USAGE_FIELDS: Final = tuple(Usage.__annotations__)
+"""All names, in the order in which files list them. Each is also a metric: its mean over the repeats of a question."""
+
+FORMER_NAMES: Final[Mapping[str, str]] = {"waits": WAITS_USED}
 """Names in files of version 0.1.0 -> the name of today."""
+
+
+def with_todays_names(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A sample or trace with every former name replaced; a name of today that is there already wins."""
+    return {FORMER_NAMES.get(name, name): value for name, value in row.items() if FORMER_NAMES.get(name) not in row}
+
+
+def usage_in(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The usage fields of a sample or trace, under the names of today; fields without a value are left out."""
+    named = with_todays_names(row)
+    return {name: named[name] for name in USAGE_FIELDS if named.get(name) is not None}

@@ -33,29 +33,14 @@ differs from the original code, and why.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from itertools import chain
 from typing import Protocol
 
+from s1_contract.errors import S1Error as S1Error  # part of this module's public names
+
 Tokens = tuple[int, ...]
-
-
-class S1Error(Exception):
-    """Something the user can mend; the message says what came, what was expected and what to do.
-
-    key: of the request that failed, where it is known which.
-
-    S1Error
-     ├─ BudgetError   an impossible budget: no room, negative, larger than the context   (forcing)
-     ├─ FormatError   the model cannot write thinking in the chosen format               (formats)
-     ├─ OptionError   an unknown or malformed option                                     (options)
-     ├─ EngineError   the engine died or broke its contract                              (driver)
-     └─ MemoError     a memo that is not ours, damaged or unreadable                       (memo_store)
-    """
-
-    key: Hashable | None = None
 
 
 class BudgetError(S1Error, ValueError):

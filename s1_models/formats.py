@@ -1,6 +1,6 @@
 """How each model family writes thinking, and the way from those texts to token ids.
 
-This is the one place where delimiters are spelt: inference forces them and training renders them from here.
+Inference forces the delimiters, and training renders them, from here; the contract spells them (`s1_contract.thinking`).
 
 | name | thinking starts | thinking ends | what the model stops with |
 | --- | --- | --- | --- |
@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
+from s1_contract import thinking
 from s1_models.forcing import Budget, Marks, S1Error, Tokens
 
 
@@ -56,6 +57,11 @@ class Format:
     after_end: str = "\n"
     instruction: str = ""
 
+    @property
+    def closing(self) -> str:
+        """The end, without the request that s1's `thinking_end` may put behind it ("Final Answer:")."""
+        return next((known.end for known in thinking.FAMILIES if self.end.startswith(known.end)), self.end)
+
 
 class Opening(Enum):
     """What a prompt has done about thinking already: nothing, opened it, or opened and closed it."""
@@ -65,22 +71,22 @@ class Opening(Enum):
     CLOSED = "closed"
 
 
-S1 = Format("s1", "<|im_start|>think", "<|im_start|>answer", ("<|im_start|>", "<|im_end|>"), ("<|im_end|>",))
-THINK = Format("think", "<think>", "</think>", ("</think>",), after_end="\n\n")
+S1 = Format("s1", *thinking.S1, stops=("<|im_start|>", "<|im_end|>"), answer_stops=("<|im_end|>",))
+THINK = Format("think", *thinking.THINK, stops=(thinking.THINK.end,), after_end="\n\n")
 HARMONY = Format(
     "harmony",
-    "<|channel|>analysis<|message|>",
-    "<|end|><|start|>assistant<|channel|>final<|message|>",
+    *thinking.HARMONY,
     ("<|end|>", "<|return|>", "<|call|>"),
     ("<|return|>", "<|end|>"),
     after_end="",
 )
 PROMPTED = Format(
     "prompted",
-    "<thinking>",
-    "</thinking>",
-    ("</thinking>",),
-    instruction="Think step by step between <thinking> and </thinking>, and give the final answer after </thinking>.",
+    *thinking.PROMPTED,
+    stops=(thinking.PROMPTED.end,),
+    instruction="Think step by step between {0} and {1}, and give the final answer after {1}.".format(
+        *thinking.PROMPTED
+    ),
 )
 # Nothing is opened, forced or counted as thinking: the baseline, and models that do not think.
 NO_THINKING = Format("none", "", "", ())

@@ -1,8 +1,8 @@
 """A finished session as text with its accounting, and traces.jsonl beside the harness's samples.
 
 The harness hands responses on as plain strings, so what a session counted travels on the string itself: a
-`Transcript` is the full text and carries `usage` (for scoring) and `spans` (for traces.jsonl). Whatever turns it
-into a plain string only loses the extras.
+`s1_contract.response.Response` is the full text and carries `usage` (for scoring), `spans` (for traces.jsonl) and where
+the answer begins. Whatever turns it into a plain string only loses the extras.
 """
 
 from __future__ import annotations
@@ -13,36 +13,17 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from s1_contract.places import TRACES_FILE
+from s1_contract.response import Response
+from s1_contract.usage import Usage
 from s1_models.forcing import Phase, Session, Tokens
 
 Decode = Callable[[Tokens], str]
-TRACES_FILE = "traces.jsonl"
 
 
-class Transcript(str):
-    """The full text of a session, delimiters included.
-
-    usage: thinking_tokens, answer_tokens, waits_used, cut_off and answer_cut_off (0 or 1), thinking_limit,
-    dropped_tokens; with rejection sampling tries and rejected_tokens. spans: one mapping per span: text, phase,
-    forced, tokens (ids).
-    """
-
-    __slots__ = ("spans", "usage")
-    usage: Mapping[str, int]
-    spans: tuple[Mapping[str, Any], ...]
-
-    def __new__(cls, text: str, usage: Mapping[str, int], spans: Iterable[Mapping[str, Any]]) -> Transcript:
-        transcript = super().__new__(cls, text)
-        transcript.usage = dict(usage)
-        transcript.spans = tuple(spans)
-        return transcript
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Transcript, (str(self), self.usage, self.spans)
-
-
-def transcribe(session: Session, decode: Decode, until: Iterable[str] = ()) -> Transcript:
+def transcribe(session: Session, decode: Decode, until: Iterable[str] = (), closing: str = "") -> Response:
     """The session as text. `until`: texts that end the answer, cut at the first one that occurs in it.
+    closing: the text that ends the thinking in this session's format.
 
     decode turns token ids into text, special tokens kept. The text is decoded once, from all tokens together: what
     is between two spans may be one character. `until` is looked for in what was sampled as the answer, after its
@@ -57,22 +38,33 @@ def transcribe(session: Session, decode: Decode, until: Iterable[str] = ()) -> T
         if cut is not None:
             before = decode(tuple(chain.from_iterable(span.tokens for span in session.spans[:-1])))
             text = before + answer[:cut]
-    usage = {
-        "thinking_tokens": session.thinking_tokens,
-        "answer_tokens": session.answer_tokens,
-        "waits_used": session.waits_used,
-        "cut_off": int(session.cut_off),
-        "answer_cut_off": int(session.answer_cut_off),
-        "thinking_limit": session.thinking_limit,
-        "dropped_tokens": session.dropped_tokens,
-    }
+    usage = Usage(
+        thinking_tokens=session.thinking_tokens,
+        answer_tokens=session.answer_tokens,
+        waits_used=session.waits_used,
+        cut_off=int(session.cut_off),
+        answer_cut_off=int(session.answer_cut_off),
+        thinking_limit=session.thinking_limit,
+        dropped_tokens=session.dropped_tokens,
+    )
     if session.tries:
-        usage |= {"tries": session.tries, "rejected_tokens": session.rejected_tokens}
+        usage |= Usage(tries=session.tries, rejected_tokens=session.rejected_tokens)
     spans = (
         {"phase": span.phase.value, "forced": span.forced, "text": decode(span.tokens), "tokens": span.tokens}
         for span in session.spans
     )
-    return Transcript(text, usage, spans)
+    return Response(text, usage, spans, _answer_start(session, text, decode, closing))
+
+
+def _answer_start(session: Session, text: str, decode: Decode, closing: str) -> int:
+    """Index of the answer's first character: behind the end of the thinking; the text's length without an answer."""
+    before = [span.tokens for span in session.spans if span.phase is not Phase.ANSWERING]
+    if not before:
+        return 0
+    thinking = len(decode(tuple(chain.from_iterable(before))))
+    # Decoded apart, the last character of the thinking may look like two: it may be one with what follows.
+    place = text.find(closing, max(0, thinking - 2))
+    return min(len(text), thinking if place < 0 else place + len(closing))
 
 
 def write_traces(folder: Path, task: str, run_id: str, samples: Iterable[Mapping[str, Any]]) -> int:
@@ -90,7 +82,7 @@ def write_traces(folder: Path, task: str, run_id: str, samples: Iterable[Mapping
         seen.add(question)
         for responses in sample.get("resps", ()):
             for repeat, response in enumerate(responses):
-                if isinstance(response, Transcript):
+                if isinstance(response, Response):
                     identity = {
                         "run": run_id,
                         "task": task,

@@ -7,7 +7,6 @@ that cannot be asked or judged stops the task before anything is generated.
 """
 
 import csv
-import json
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -15,8 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from s1_contract.errors import DataError
+from s1_contract.files import read_json_lines
+from s1_contract.outcomes import Kind
 from s1_tasks import nano_problems
-from s1_tasks.answers import BrokenReference, Kind, check_reference
+from s1_tasks.answers import BrokenReference, check_reference
 from s1_tasks.prompts import LETTERS, choice_order
 
 if TYPE_CHECKING:
@@ -34,16 +36,13 @@ MAX_INTEGER = 999
 """AIME answers, and the nano problems' answers, are integers from 0 to this."""
 
 
-class DataError(ValueError):
-    """Rows that cannot be found, reached or read; the message says where, what was expected and what to do."""
-
-
 @dataclass(frozen=True)
 class Source:
     """Which rows a task asks: the `s1_dataset` mapping of its YAML file.
 
-    `file` is the name without ending in a local directory, `hub`, `config` and `split` the place on the Hub, and
-    `answer_kind` how answers are read (and, for "choice", which columns a row has).
+    `file` is the name without ending in a local directory; `hub`, `config`, `split` and `revision` are the place on the
+    Hub (revision: a commit; None takes the newest); `answer_kind` says how answers are read (and, for "choice", which
+    columns a row has).
     """
 
     file: str
@@ -51,6 +50,7 @@ class Source:
     answer_kind: Kind
     config: str | None = None
     split: str = "train"
+    revision: str | None = None
 
 
 def load(
@@ -101,31 +101,10 @@ def _local_rows(directory: Path, setting: str, source: Source) -> tuple[str, lis
             f"or unset {setting} to load {source.hub} from the Hub"
         )
     try:
-        lines = list(_csv_rows(path) if path.suffix == ".csv" else json_rows(path))
+        lines = list(_csv_rows(path) if path.suffix == ".csv" else read_json_lines(path))
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: byte {error.start} is not UTF-8; expected UTF-8 text: convert the file") from None
     return str(path), [(f"{path}, line {number}", row) for number, row in lines]
-
-
-def json_rows(path: Path) -> Iterator[tuple[int, Row]]:
-    """Line numbers and rows of a JSON Lines file. Raises DataError, with file and line, for what is not a row."""
-    with path.open(encoding="utf-8-sig") as lines:
-        for number, line in enumerate(lines, start=1):
-            if not line.strip():
-                continue
-            try:
-                row = json.loads(line)
-            except json.JSONDecodeError as error:
-                raise DataError(
-                    f"{path}, line {number}: not JSON ({error.msg} at column {error.colno}); "
-                    "expected one JSON object a line: mend or remove the line"
-                ) from None
-            if not isinstance(row, dict):
-                raise DataError(
-                    f"{path}, line {number}: a JSON {type(row).__name__}; "
-                    "expected an object from column names to values: mend or remove the line"
-                )
-            yield number, row
 
 
 def _csv_rows(path: Path) -> Iterator[tuple[int, Row]]:
@@ -145,7 +124,7 @@ def _hub_rows(source: Source) -> list[tuple[str, Row]]:
     import datasets
 
     try:
-        rows = datasets.load_dataset(source.hub, source.config, split=source.split)
+        rows = datasets.load_dataset(source.hub, source.config, split=source.split, revision=source.revision)
     except Exception as error:
         # Whatever the Hub's client raises (it has many types, and they change), the user gets one sentence.
         raise DataError(_why_not_loaded(error, source)) from error

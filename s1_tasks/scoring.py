@@ -5,17 +5,15 @@ its k repeats. The harness's standard error of those means is then the one clust
 question are never counted as k independent ones.
 
     exact_match             1 when the first repeat is right (what one run would have scored)
+    no_answer               share of repeats without a final answer
+    verdicts                per repeat: outcome, answer, reason; the result table counts the outcomes
     avg@k                   share of repeats that are right
     pass@j                  probability that j repeats drawn from the k hold a right one
     maj@k                   1 when the most frequent answer is right; n answers that tie for most count 1/n each
-    no_answer               share of repeats without a final answer
-    cut_off                 share of repeats whose thinking hit its token limit
-    thinking_tokens, answer_tokens, waits
-                            means over the repeats; these three and cut_off only for models that report their usage
-    tries, rejected_tokens  the same, for rejection sampling: thinkings drawn, and tokens of those that were rejected
-    verdicts                per repeat: outcome, answer, reason; the result table counts the outcomes
+    the fields of `s1_contract.usage.Usage`
+                            means over the repeats, for models that report them for every repeat
 
-With k = 1 avg@1, pass@1 and maj@1 would repeat exact_match and are left out.
+The first three are always there. With k = 1 avg@1, pass@1 and maj@1 would repeat exact_match and are left out.
 """
 
 import math
@@ -23,16 +21,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from s1_tasks.answers import Outcome, Verdict, judge_many, vote_key
-
-USAGE_KEYS = {
-    "cut_off": "cut_off",
-    "thinking_tokens": "thinking_tokens",
-    "answer_tokens": "answer_tokens",
-    "waits": "waits_used",
-}
-"""Metric -> key of a response's `usage`, the mapping that s1 models attach to the text they return."""
-REJECTION_KEYS = ("tries", "rejected_tokens")
+from s1_contract import metrics as names
+from s1_contract.outcomes import Outcome, VerdictRow
+from s1_contract.usage import USAGE_FIELDS
+from s1_tasks.answers import Verdict, judge_many, vote_key
 
 
 def process_results(doc: Mapping[str, Any], results: Sequence[Any]) -> dict[str, Any]:
@@ -47,15 +39,15 @@ def process_results(doc: Mapping[str, Any], results: Sequence[Any]) -> dict[str,
     if isinstance(responses, str):
         responses = [responses]
     verdicts = judge_many([(text, doc["answer"]) for text in responses], kind=doc["answer_kind"])
-    metrics: dict[str, Any] = {"exact_match": float(verdicts[0].correct), **_over_repeats(verdicts)}
-    metrics["no_answer"] = _mean([verdict.outcome is Outcome.NO_ANSWER for verdict in verdicts])
-    usages = [usage for text in responses if (usage := getattr(text, "usage", None))]
-    if len(usages) == len(responses):
-        metrics |= {name: _mean([usage[key] for usage in usages]) for name, key in USAGE_KEYS.items()}
-        rejection = (name for name in REJECTION_KEYS if all(name in usage for usage in usages))
-        metrics |= {name: _mean([usage[name] for usage in usages]) for name in rejection}
-    metrics["verdicts"] = [_record(verdict) for verdict in verdicts]
-    return metrics
+    usages = [getattr(text, "usage", {}) for text in responses]
+    reported = [name for name in USAGE_FIELDS if all(name in usage for usage in usages)]
+    return {
+        names.EXACT_MATCH: float(verdicts[0].correct),
+        names.NO_ANSWER: _mean([verdict.outcome is Outcome.NO_ANSWER for verdict in verdicts]),
+        **_over_repeats(verdicts),
+        **{name: _mean([usage[name] for usage in usages]) for name in reported},
+        names.VERDICTS: [_record(verdict) for verdict in verdicts],
+    }
 
 
 def _over_repeats(verdicts: Sequence[Verdict]) -> dict[str, float]:
@@ -65,9 +57,9 @@ def _over_repeats(verdicts: Sequence[Verdict]) -> dict[str, float]:
     correct = sum(verdict.correct for verdict in verdicts)
     powers = (2**exponent for exponent in range(count.bit_length()))
     return {
-        f"avg@{count}": correct / count,
-        **{f"pass@{drawn}": pass_at(drawn, count, correct) for drawn in sorted({*powers, count})},
-        f"maj@{count}": majority(verdicts),
+        names.avg_at(count): correct / count,
+        **{names.pass_at(drawn): pass_at(drawn, count, correct) for drawn in sorted({*powers, count})},
+        names.maj_at(count): majority(verdicts),
     }
 
 
@@ -92,20 +84,20 @@ def majority(verdicts: Sequence[Verdict]) -> float:
     return len(winners & right) / len(winners) if winners else 0.0
 
 
-def count_outcomes(verdicts_by_question: Sequence[Sequence[Mapping[str, Any]]]) -> str:
+def count_outcomes(verdicts_by_question: Sequence[Sequence[VerdictRow]]) -> str:
     """How often each outcome occurred over all questions and repeats, as one line: "41 correct, 19 incorrect"."""
     counts = Counter(record["outcome"] for records in verdicts_by_question for record in records)
     return ", ".join(f"{count} {outcome}" for outcome, count in counts.most_common())
 
 
-def _record(verdict: Verdict) -> dict[str, str | None]:
-    return {
-        "outcome": verdict.outcome.value,
-        "answer": verdict.answer,
-        "reason": verdict.reason,
-        "rule": verdict.rule,
-        "checker_version": verdict.checker_version,
-    }
+def _record(verdict: Verdict) -> VerdictRow:
+    return VerdictRow(
+        outcome=verdict.outcome.value,
+        answer=verdict.answer,
+        reason=verdict.reason,
+        rule=verdict.rule,
+        checker_version=verdict.checker_version,
+    )
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -15,7 +15,7 @@ PACKAGES = ("s1_models", "s1_tasks", "s1_report", "training")
 LONG_FILES: dict[str, str] = {}
 
 # Where a delimiter may be spelt: the formats, and what reads any model's text and may not import them.
-DELIMITER_HOMES = ("s1_models/formats.py", "s1_tasks/answers/", "s1_report/failures.py")
+DELIMITER_HOMES = ("s1_contract/", "s1_models/formats.py", "s1_tasks/answers/", "s1_report/failures.py")
 
 
 def tracked(*patterns: str) -> list[Path]:

@@ -2,12 +2,13 @@
 
 import pytest
 
+from s1_contract.usage import USAGE_FIELDS
 from s1_models.forcing import Budget, BudgetForcing, Finish, Reply
 from s1_models.formats import FORMATS, Format, mark
 from s1_models.policies.plain import PlainAnswer
 from s1_models.trace import transcribe
 from s1_tasks.answers import judge
-from s1_tasks.scoring import USAGE_KEYS, process_results
+from s1_tasks.scoring import process_results
 from tests.models.tokenizers_made_here import make_tokenizer
 
 STEPS = Format("steps", "<|im_start|>", "<|im_start|>answer\nFinal Answer:", ())  # s1's step-conditional control
@@ -43,7 +44,7 @@ def test_an_answer_without_thinking_begins_at_its_beginning() -> None:
     session = policy.advance(policy.begin((2,)), reply)
     transcript = transcribe(session, lambda ids: tokenizer.decode(list(ids)))
     assert judge(transcript, "42").correct
-    assert set(USAGE_KEYS.values()) <= set(transcript.usage)
+    assert set(USAGE_FIELDS) - {"tries", "rejected_tokens"} == set(transcript.usage)
 
 
 def test_scoring_reads_the_usage_a_transcript_carries() -> None:
@@ -54,7 +55,7 @@ def test_scoring_reads_the_usage_a_transcript_carries() -> None:
     for reply in (Reply((5, 6), Finish.STOP), Reply((7,), Finish.STOP), Reply((8,), Finish.STOP)):
         session = policy.advance(session, reply)
     transcript = transcribe(session, lambda ids: tokenizer.decode(list(ids)))
-    assert set(USAGE_KEYS.values()) <= set(transcript.usage)
+    assert set(USAGE_FIELDS) - {"tries", "rejected_tokens"} == set(transcript.usage)
     metrics = process_results({"answer": "604", "answer_kind": "integer"}, [[transcript]])
     assert metrics["thinking_tokens"] == 3 + len(marks.wait)
-    assert (metrics["waits"], metrics["cut_off"], metrics["answer_tokens"]) == (1, 0, 1)
+    assert (metrics["waits_used"], metrics["cut_off"], metrics["answer_tokens"]) == (1, 0, 1)

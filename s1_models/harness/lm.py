@@ -62,7 +62,7 @@ class BudgetForcingLM(Prompting, Identified):
     reuse_ahead: Sequence[Reuse] = ()
 
     def generate_until(self, requests: list[Instance], disable_tqdm: bool = False) -> list[str]:
-        """Full transcripts, one per request, in order; `Transcript`s, which carry their own accounting.
+        """Full transcripts, one per request, in order; `Response`s, which carry their own accounting.
 
         `n` (or `repeats`) in gen_kwargs asks for several samples of each request: the harness takes one response
         per request, so the earlier ones are put into `request.resps`, where it appends the last.
@@ -87,7 +87,8 @@ class BudgetForcingLM(Prompting, Identified):
 
         responses: list[str] = []
         for (index, sample), session in zip(samples, sessions, strict=True):
-            transcript = transcribe(session, self._decode, settings[index].until)
+            form = settings[index].form or self._detected_format()
+            transcript = transcribe(session, self._decode, settings[index].until, form.closing)
             if sample + 1 < settings[index].samples:
                 requests[index].resps.append(transcript)
             else:

@@ -13,6 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from s1_contract.metrics import is_mean
+
 logger = logging.getLogger("s1")
 
 MODELS = {
@@ -56,11 +58,24 @@ def _log_as_the_harness_does() -> None:
             ours.setLevel(logging.INFO)
 
 
+class _MeansAreMeant(logging.Filter):
+    """Drops lm_eval's warning that it takes the mean of a metric of ours: that is what these metrics are for."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        words = record.getMessage().partition("No aggregation function defined for metric ")[2].split()
+        return not (words and is_mean(words[0].rstrip(".")))
+
+
+_MEANS_ARE_MEANT = _MeansAreMeant()
+
+
 def add_tasks() -> None:
     """Puts our task folder behind lm_eval's own in every TaskManager, and before the user's --include_path."""
     from lm_eval.tasks.manager import TaskManager
 
     from s1_tasks import TASKS_DIR
+
+    logging.getLogger("lm_eval.evaluator_utils").addFilter(_MEANS_ARE_MEANT)
 
     original = TaskManager.__init__
     if hasattr(original, "s1"):
@@ -131,7 +146,7 @@ def report_errors_as_sentences() -> None:
     previous = sys.excepthook
 
     def hook(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
-        if kind.__module__.partition(".")[0] in ("s1_models", "s1_tasks"):
+        if kind.__module__.partition(".")[0] in ("s1_contract", "s1_models", "s1_tasks"):
             label = "" if isinstance(error, KeyboardInterrupt) else "error: "
             print(f"{label}{error}", file=sys.stderr)  # noqa: T201
             logger.debug("where it came from", exc_info=(kind, error, traceback))

@@ -45,7 +45,7 @@ def test_the_command_of_the_title_on_the_embedded_model(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr[-3000:]
     assert done.stderr.count("thinking format") == 1, "what was detected is said once"
-    for metric in ("exact_match", "thinking_tokens", "answer_tokens", "waits", "cut_off", "no_answer"):
+    for metric in ("exact_match", "thinking_tokens", "answer_tokens", "waits_used", "cut_off", "no_answer"):
         assert re.search(rf"\|{metric} *\|", done.stdout), f"{metric} is missing in the table:\n{done.stdout}"
     samples = read_samples(tmp_path / "out", "s1_nano")
     assert len(samples) == 20
@@ -56,8 +56,8 @@ def test_the_command_of_the_title_on_the_embedded_model(tmp_path: Path) -> None:
     for sample in samples:
         trace = by_question["s1_nano", sample["doc_id"]]
         assert sample["resps"] == [["".join(span["text"] for span in trace["spans"])]]
-        assert (sample["thinking_tokens"], sample["waits"]) == (trace["thinking_tokens"], trace["waits_used"])
-        assert sample["waits"] == 4
+        assert (sample["thinking_tokens"], sample["waits_used"]) == (trace["thinking_tokens"], trace["waits_used"])
+        assert sample["waits_used"] == 4
     assert sum(sample["exact_match"] for sample in samples) >= 15, "with four waits the model solves nearly all"
 
 

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from lm_eval.api.instance import Instance
 
+from s1_contract.response import Response
 from s1_models.formats import S1
 from s1_models.policies import choose as policies
 from s1_models.policies.stop_texts import StopAtTexts
-from s1_models.trace import Transcript
 from s1_tasks.nano_problems import held_out
 
 PROBLEMS = [problem["problem"] for problem in held_out(12)]
@@ -17,7 +17,7 @@ PROBLEMS = [problem["problem"] for problem in held_out(12)]
 WHOLE_END = {"start": S1.start, "end": S1.end, "stops": [S1.end, "<|im_end|>"]}
 
 
-def generate(lm: Any, **gen_kwargs: Any) -> list[Transcript]:
+def generate(lm: Any, **gen_kwargs: Any) -> list[Response]:
     requests = [
         Instance("generate_until", {}, (text, {"until": [], "max_gen_toks": 32, **gen_kwargs}), 0, ("s1_nano", n, 1))
         for n, text in enumerate(PROBLEMS)

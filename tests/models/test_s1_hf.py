@@ -12,18 +12,18 @@ import torch
 import transformers
 from lm_eval.api.instance import Instance
 
+from s1_contract.response import Response
 from s1_models.memo.fingerprint import fingerprint_model
 from s1_models.memo.identity import Identified
 from s1_models.memo.store import MemoError
 from s1_models.options import OptionError
-from s1_models.trace import Transcript
 from s1_tasks.nano_problems import held_out
 
 NANO = Path(__file__).parents[2] / "training/nano/checkpoints/tuned"
 PROBLEMS = [problem["problem"] for problem in held_out(40)]
 
 
-def generate(lm: Any, contexts: list[str], **gen_kwargs: Any) -> list[Transcript]:
+def generate(lm: Any, contexts: list[str], **gen_kwargs: Any) -> list[Response]:
     asked = [
         Instance(
             "generate_until", {}, (context, {"until": [], "max_gen_toks": 32, **gen_kwargs}), 0, ("s1_nano", number, 1)

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from lm_eval.api.instance import Instance
 
+from s1_contract.response import Response
 from s1_models.driver import EngineError
 from s1_models.forcing import BudgetError
 from s1_models.options import OptionError
-from s1_models.trace import Transcript
 from s1_tasks.nano_problems import held_out
 
 PROBLEMS = [problem["problem"] for problem in held_out(40)]
@@ -24,7 +24,7 @@ def requests(contexts: list[str], **gen_kwargs: Any) -> list[Instance]:
     ]
 
 
-def generate(lm: Any, contexts: list[str], **gen_kwargs: Any) -> list[Transcript]:
+def generate(lm: Any, contexts: list[str], **gen_kwargs: Any) -> list[Response]:
     return lm.generate_until(requests(contexts, max_gen_toks=32, **gen_kwargs), disable_tqdm=True)
 
 

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from s1_tasks.data import DataError, load, load_nano
+from s1_contract.errors import DataError
+from s1_tasks.data import load, load_nano
 from s1_tasks.prompts import choice_order
 
 AIME = {"file": "aime24", "hub": "simplescaling/aime24_nofigures", "answer_kind": "integer"}

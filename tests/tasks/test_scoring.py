@@ -94,9 +94,9 @@ def test_usage_is_averaged_over_repeats_when_every_response_carries_it(response_
     responses = [response_with_usage(text, **usage) for text, usage in zip(texts, spent, strict=True)]
     metrics = process_results(DOC, [responses])
     assert (metrics["thinking_tokens"], metrics["answer_tokens"]) == (200.0, 5.0)
-    assert (metrics["waits"], metrics["cut_off"]) == (1.0, 0.5)
+    assert (metrics["waits_used"], metrics["cut_off"]) == (1.0, 0.5)
     mixed = process_results(DOC, [[responses[0], texts[1]]])
-    assert not {"thinking_tokens", "answer_tokens", "waits", "cut_off"} & set(mixed)
+    assert not {"thinking_tokens", "answer_tokens", "waits_used", "cut_off"} & set(mixed)
 
 
 def test_choices_and_expressions_are_judged_by_their_kind() -> None:

@@ -9,6 +9,8 @@ import lm_eval.tasks
 import pytest
 from lm_eval.tasks import TaskManager
 
+from s1_contract.metrics import ALWAYS
+from s1_contract.tasks import SAME_ROWS, TASKS, rows_of
 from s1_tasks import TASKS_DIR
 
 BENCHMARKS = {"aime24": 3, "aime25": 2, "aime26": 3, "math500": 3, "gpqa_diamond": 3}
@@ -49,6 +51,25 @@ def test_every_task_loads_and_asks_greedily_for_its_first_question(task_manager:
         assert "do_sample" not in generation, "lm_eval would force temperature 0 on a run that asks for another"
         assert generation["max_gen_toks"] == (128 if name.startswith("s1_nano") else 32768)
         assert task.config.repeats == (64 if name.endswith("_agg64") else 1)
+
+
+def test_task_files_take_their_rows_from_where_the_contract_says(task_manager: TaskManager, rows_dir: Path) -> None:
+    for name in {*BENCHMARKS, *ORIGINAL_NAMES}:
+        rows = rows_of(name)
+        assert rows is not None
+        source = dict(task_manager.load([name])["tasks"][name].config.dataset_kwargs["s1_dataset"])
+        assert source.pop("file") in (name, SAME_ROWS.get(name, name)) or name.endswith("_agg64")
+        said = {key: getattr(rows, key) for key in ("hub", "answer_kind", "config", "split", "revision")}
+        assert {"config": None, "split": "train", "revision": None, **source} == said, name
+    assert set(TASKS) <= {*BENCHMARKS, *ORIGINAL_NAMES}
+
+
+def test_task_files_list_the_metrics_that_every_sample_has(task_manager: TaskManager, rows_dir: Path) -> None:
+    for name in task_manager.all_subtasks:
+        task = task_manager.load([name])["tasks"][name]
+        assert tuple(metric["metric"] for metric in task.config.metric_list) == ALWAYS
+        for response in ("Final Answer: 1", "nothing", ""):
+            assert set(ALWAYS) <= set(task.process_results(task.eval_docs[0], [[response]]))
 
 
 def test_the_group_s1_holds_the_three_benchmarks_of_the_paper(task_manager: TaskManager, rows_dir: Path) -> None:

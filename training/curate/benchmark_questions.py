@@ -12,8 +12,9 @@ from pathlib import Path
 
 import yaml
 
+from s1_contract.errors import DataError
 from s1_tasks import TASKS_DIR
-from s1_tasks.data import DataError, load
+from s1_tasks.data import load
 from training.curate.stage import CurationError
 from training.curate.tables import canonical_hash
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from s1_tasks.answers.find import extract
+from s1_tasks.answers import extract
 from s1_tasks.prompts import LETTERS, choice_order
 from training.curate.sources import Part, Source, Take
 from training.curate.stage import CurationError, Rejection, Result, Row, question_id, reject

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from s1_tasks.data import DataError, json_rows
+from s1_contract.errors import DataError
+from s1_contract.files import read_json_lines
 from training.curate.stage import CurationError, Row
 
 ENDINGS = (".jsonl", ".parquet", ".csv")
@@ -22,7 +23,7 @@ def read_rows(path: Path) -> list[Row]:
         raise CurationError(f"{path} is not there: expected a file of rows ending in {', '.join(ENDINGS)}")
     try:
         if path.suffix == ".jsonl":
-            return [row for _, row in json_rows(path)]
+            return [row for _, row in read_json_lines(path)]
         if path.suffix == ".parquet":
             import pyarrow.parquet
 

@@ -1,24 +1,12 @@
 """What a check can say: a closed set of outcomes, the answer that was found, and why."""
 
 from dataclasses import dataclass
-from enum import Enum
-from typing import Literal
+
+from s1_contract.outcomes import Kind as Kind
+from s1_contract.outcomes import Outcome as Outcome
 
 CHECKER_VERSION = "1.4.0"
 """Changes whenever any pair of texts may be judged differently; part of every verdict."""
-
-Kind = Literal["math", "integer", "choice"]
-"""What the question asks for: any mathematical answer, an integer (AIME), or a choice letter (GPQA)."""
-
-
-class Outcome(Enum):
-    """Every way a check can end."""
-
-    CORRECT = "correct"
-    INCORRECT = "incorrect"
-    NO_ANSWER = "no answer"
-    UNREADABLE = "unreadable"
-    TIMED_OUT = "timed out"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,22 @@
+"""The files that a run leaves behind, and where in them our own facts stand."""
+
+from __future__ import annotations
+
+from typing import Final
+
+TRACES_FILE: Final = "traces.jsonl"
+"""Beside lm_eval's samples: one line per response, with every span (`response.SPAN_FIELDS`) and its usage."""
+SWEEP_FILE: Final = "sweep.json"
+"""What a sweep has finished, in the sweep's folder."""
+FACTS: Final = "s1"
+"""Key of our facts in a results file: `config.s1` is written by our models, `s1` at the top by the start-up bridge."""
+
+
+def results_file(date: str) -> str:
+    """Name of the results file of the run of this date, as lm_eval spells dates."""
+    return f"results_{date}.json"
+
+
+def samples_file(task: str, date: str) -> str:
+    """Name of a task's samples file; with the task left out of it, `date` is what a trace calls its run."""
+    return f"samples_{task}_{date}.jsonl"
