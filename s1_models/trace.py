@@ -56,11 +56,16 @@ def transcribe(session: Session, decode: Decode, until: Iterable[str] = (), clos
     return Response(text, usage, spans, _answer_start(session, text, decode, closing))
 
 
-def _answer_start(session: Session, text: str, decode: Decode, closing: str) -> int:
-    """Index of the answer's first character: behind the end of the thinking; the text's length without an answer."""
+def _answer_start(session: Session, text: str, decode: Decode, closing: str) -> int | None:
+    """Index of the answer's first character: behind the end of the thinking; the text's length without an answer.
+
+    None when the end of the thinking is not known.
+    """
     before = [span.tokens for span in session.spans if span.phase is not Phase.ANSWERING]
     if not before:
         return 0
+    if not closing:
+        return None
     thinking = len(decode(tuple(chain.from_iterable(before))))
     # Decoded apart, the last character of the thinking may look like two: it may be one with what follows.
     place = text.find(closing, max(0, thinking - 2))

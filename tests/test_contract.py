@@ -2,8 +2,9 @@
 
 import pytest
 
+from s1_contract.response import Response
 from s1_contract.usage import USAGE_FIELDS
-from s1_models.forcing import Budget, BudgetForcing, Finish, Reply
+from s1_models.forcing import Budget, BudgetForcing, Finish, Reply, Session
 from s1_models.formats import FORMATS, Format, mark
 from s1_models.policies.plain import PlainAnswer
 from s1_models.trace import transcribe
@@ -27,13 +28,20 @@ def test_the_answer_is_found_after_the_thinking_of_every_format(form: Format, fi
         return tuple(tokenizer.encode(text, add_special_tokens=False))
 
     session = policy.advance(policy.begin(tokens("?")), Reply(tokens("\nmaybe \\boxed{7}\n"), finish))
-    unanswered = transcribe(policy.advance(session, Reply((), Finish.STOP)), lambda ids: tokenizer.decode(list(ids)))
+
+    def transcript_of(session: Session) -> Response:
+        return transcribe(session, lambda ids: tokenizer.decode(list(ids)), closing=form.closing)
+
+    unanswered = transcript_of(policy.advance(session, Reply((), Finish.STOP)))
     assert judge(unanswered, "7").answer != "7"
     answer = " 42" if finish is Finish.LENGTH else "\nFinal Answer: 42"
     session = policy.advance(session, Reply(tokens(answer), Finish.STOP))
-    transcript = transcribe(session, lambda ids: tokenizer.decode(list(ids)))
-    assert judge(transcript, "42").correct
-    assert not judge(transcript, "7").correct
+    transcript = transcript_of(session)
+    assert transcript[transcript.answer_start :] == transcript.answer
+    assert "7" not in transcript.answer
+    for text in (transcript, str(transcript)):
+        assert judge(text, "42").correct
+        assert not judge(text, "7").correct
 
 
 def test_an_answer_without_thinking_begins_at_its_beginning() -> None:

@@ -87,7 +87,7 @@ class BudgetForcingLM(Prompting, Identified):
 
         responses: list[str] = []
         for (index, sample), session in zip(samples, sessions, strict=True):
-            form = settings[index].form or self._detected_format()
+            form = settings[index].form or self.detected_format()
             transcript = transcribe(session, self._decode, settings[index].until, form.closing)
             if sample + 1 < settings[index].samples:
                 requests[index].resps.append(transcript)

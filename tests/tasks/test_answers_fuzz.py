@@ -5,9 +5,8 @@ from fractions import Fraction
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from s1_tasks.answers import Outcome, equivalent, judge
+from s1_tasks.answers import Outcome, equivalent, extract, judge
 from s1_tasks.answers.algebra.approx import differ
-from s1_tasks.answers.find import extract
 from s1_tasks.answers.tree.nodes import Call, Constant, Node, Number, Power, Product, Sum, Symbol, integer
 
 RELAXED = settings(deadline=None, max_examples=120, suppress_health_check=list(HealthCheck), derandomize=True)

@@ -14,8 +14,7 @@ from typing import Any, Literal
 
 from tqdm import tqdm
 
-from s1_tasks.answers import BrokenReference, Kind, check_reference, judge_many
-from s1_tasks.answers.find import extract
+from s1_tasks.answers import BrokenReference, Kind, check_reference, extract, judge_many
 from training.curate.chat import Answer, Endpoint, Unusable, ask_all
 
 When = Literal["never", "ungradable", "always"]
