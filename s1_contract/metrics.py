@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from typing import Final
 
+from s1_contract.outcomes import Outcome
 from s1_contract.usage import USAGE_FIELDS
 
 EXACT_MATCH: Final = "exact_match"
 """1 when the first repeat is right."""
 NO_ANSWER: Final = "no_answer"
 """Share of the repeats in which no final answer was found."""
+OUTCOMES: Final = {
+    NO_ANSWER: Outcome.NO_ANSWER,
+    "unreadable": Outcome.UNREADABLE,
+    "timed_out": Outcome.TIMED_OUT,
+}
+"""Share of the repeats that ended so; why an answer that is not right may not be wrong either."""
 VERDICTS: Final = "verdicts"
 """One `outcomes.VerdictRow` per repeat."""
-ALWAYS: Final = (EXACT_MATCH, NO_ANSWER, VERDICTS)
+ALWAYS: Final = (EXACT_MATCH, *OUTCOMES, VERDICTS)
 """What every sample of our tasks has, whichever model answered; the task files list exactly these."""
 
 _AVERAGE, _PASS, _MAJORITY = "avg@", "pass@", "maj@"

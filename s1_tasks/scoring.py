@@ -6,14 +6,15 @@ question are never counted as k independent ones.
 
     exact_match             1 when the first repeat is right (what one run would have scored)
     no_answer               share of repeats without a final answer
-    verdicts                per repeat: outcome, answer, reason; the result table counts the outcomes
+    unreadable, timed_out   share of repeats whose answer could not be read, or not be compared in time
+    verdicts                per repeat: outcome, answer, reason; in the result table the share that is right
     avg@k                   share of repeats that are right
     pass@j                  probability that j repeats drawn from the k hold a right one
     maj@k                   1 when the most frequent answer is right; n answers that tie for most count 1/n each
     the fields of `s1_contract.usage.Usage`
                             means over the repeats, for models that report them for every repeat
 
-The first three are always there. With k = 1 avg@1, pass@1 and maj@1 would repeat exact_match and are left out.
+The first five are always there. With k = 1 avg@1, pass@1 and maj@1 would repeat exact_match and are left out.
 """
 
 import math
@@ -32,21 +33,22 @@ def process_results(doc: Mapping[str, Any], results: Sequence[Any]) -> dict[str,
 
     Args:
         doc: a document of `s1_tasks.data`: `answer` and `answer_kind` are read.
-        results: lm_eval's filtered responses of the question's one request, `[[text, ...]]`, one text a repeat
-            (`[text]` when another filter has picked one repeat).
+        results: lm_eval's filtered responses of the question's one request, one text a repeat: `[[text, ...]]` in
+            lm_eval 0.4, `[text, ...]` in 0.5 (and in 0.4 when another filter has picked one repeat).
     """
-    (responses,) = results
-    if isinstance(responses, str):
-        responses = [responses]
+    responses = results if all(isinstance(result, str) for result in results) else results[0]
     verdicts = judge_many([(text, doc["answer"]) for text in responses], kind=doc["answer_kind"])
     usages = [getattr(text, "usage", {}) for text in responses]
     reported = [name for name in USAGE_FIELDS if all(name in usage for usage in usages)]
     return {
         names.EXACT_MATCH: float(verdicts[0].correct),
-        names.NO_ANSWER: _mean([verdict.outcome is Outcome.NO_ANSWER for verdict in verdicts]),
+        **{
+            name: _mean([verdict.outcome is outcome for verdict in verdicts])
+            for name, outcome in names.OUTCOMES.items()
+        },
         **_over_repeats(verdicts),
         **{name: _mean([usage[name] for usage in usages]) for name in reported},
-        names.VERDICTS: [_record(verdict) for verdict in verdicts],
+        names.VERDICTS: Verdicts(map(_record, verdicts)),
     }
 
 
@@ -84,10 +86,26 @@ def majority(verdicts: Sequence[Verdict]) -> float:
     return len(winners & right) / len(winners) if winners else 0.0
 
 
-def count_outcomes(verdicts_by_question: Sequence[Sequence[VerdictRow]]) -> str:
-    """How often each outcome occurred over all questions and repeats, as one line: "41 correct, 19 incorrect"."""
-    counts = Counter(record["outcome"] for records in verdicts_by_question for record in records)
-    return ", ".join(f"{count} {outcome}" for outcome, count in counts.most_common())
+class Verdicts(tuple[VerdictRow, ...]):
+    """The verdicts of one question, one record per repeat, for the samples file.
+
+    lm_eval takes the mean of every value that `process_results` returns, and takes a list for several values of one
+    metric. So this is a tuple that can be averaged: as a number it is the share of its repeats that are right.
+    """
+
+    __slots__ = ()
+
+    def __float__(self) -> float:
+        right = sum(record["outcome"] == Outcome.CORRECT.value for record in self)
+        return right / len(self)
+
+    def __add__(self, other: Any) -> Any:
+        return float(self) + float(other)
+
+    __radd__ = __add__
+
+    def __sub__(self, other: Any) -> float:
+        return float(self) - float(other)
 
 
 def _record(verdict: Verdict) -> VerdictRow:

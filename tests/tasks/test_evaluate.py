@@ -65,7 +65,8 @@ def test_all_repeats_reach_scoring_and_samples(
     assert scores["maj@4,none"] == pytest.approx(2 * 0.5 / 3)
     assert scores["thinking_tokens,none"] == pytest.approx(150)
     assert (scores["waits,none"], scores["cut_off,none"], scores["answer_tokens,none"]) == (1.0, 0.5, 4.0)
-    assert scores["verdicts,none"] == "8 incorrect, 4 correct"
+    assert scores["verdicts,none"] == pytest.approx(1 / 3)
+    assert (scores["unreadable,none"], scores["timed_out,none"]) == (0.0, 0.0)
 
     samples = results.pop("samples")
     tracker.save_results_aggregated(results=results, samples=samples)
@@ -77,17 +78,23 @@ def test_all_repeats_reach_scoring_and_samples(
     assert [verdict["outcome"] for verdict in written[0]["verdicts"]] == ["correct", "incorrect"] * 2
     assert [verdict["answer"] for verdict in written[0]["verdicts"]] == ["7", "8", "7", "8"]
     json.dumps(results, default=handle_non_serializable, allow_nan=False)
-    assert "4 correct" in make_table(results)
+    assert "unreadable" in make_table(results)
 
 
-def test_one_repeat_without_usage_leaves_a_table_of_three_rows(
+def test_one_repeat_without_usage_leaves_a_table_of_five_rows(
     task_manager: TaskManager, rows_dir: Path, telling_lm: Any
 ) -> None:
     results = evaluate(telling_lm(lambda doc, repeat: ""), task_manager, ["aime24"])
     rows = make_table(results).strip().splitlines()[2:]
-    assert [row.split("|")[5].strip() for row in rows] == ["exact_match", "no_answer", "verdicts"]
+    assert [row.split("|")[5].strip() for row in rows] == [
+        "exact_match",
+        "no_answer",
+        "timed_out",
+        "unreadable",
+        "verdicts",
+    ]
     assert results["results"]["aime24"]["no_answer,none"] == 1.0
-    assert results["results"]["aime24"]["verdicts,none"] == "3 no answer"
+    assert results["results"]["aime24"]["verdicts,none"] == 0.0
 
 
 def test_a_temperature_on_the_command_line_reaches_the_model_and_survives_normalisation(

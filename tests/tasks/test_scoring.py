@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from s1_contract.response import Response
 from s1_tasks.answers import Outcome, Verdict
-from s1_tasks.scoring import count_outcomes, majority, pass_at, process_results
+from s1_tasks.scoring import Verdicts, majority, pass_at, process_results
 
 DOC = {"answer": "7", "answer_kind": "integer"}
 
@@ -82,7 +82,7 @@ def test_verdicts_say_outcome_answer_and_reason_of_every_repeat_as_json() -> Non
     assert [record["outcome"] for record in records] == ["correct", "no answer"]
     assert [record["answer"] for record in records] == ["7", None]
     assert all(record["reason"] and record["checker_version"] for record in records)
-    assert json.loads(json.dumps(records, allow_nan=False)) == records
+    assert json.loads(json.dumps(records, allow_nan=False)) == list(records)
 
 
 def test_usage_is_averaged_over_repeats_when_every_response_carries_it(response_with_usage: Callable[..., str]) -> None:
@@ -106,9 +106,22 @@ def test_choices_and_expressions_are_judged_by_their_kind() -> None:
     assert process_results(half, answered("0.5"))["exact_match"] == 1.0
 
 
-def test_outcomes_are_counted_over_questions_and_repeats_most_frequent_first() -> None:
-    records = [[{"outcome": "incorrect"}, {"outcome": "correct"}], [{"outcome": "correct"}]]
-    assert count_outcomes(records) == "2 correct, 1 incorrect"
+def test_verdicts_can_be_averaged_as_the_share_that_is_right() -> None:
+    """lm_eval's mean and its standard error take them for numbers."""
+    from lm_eval.api.metrics import mean, mean_stderr
+
+    halves = Verdicts([{"outcome": "incorrect"}, {"outcome": "correct"}])
+    all_right = Verdicts([{"outcome": "correct"}] * 2)
+    assert mean([halves, all_right]) == 0.75
+    assert mean_stderr([halves, all_right]) == pytest.approx(mean_stderr([0.5, 1.0]))
+
+
+@pytest.mark.parametrize("nested", [True, False])
+def test_responses_are_read_as_lm_eval_0_4_and_0_5_hand_them_over(nested: bool) -> None:
+    texts = ["Final Answer: 7", "Final Answer: 8"]
+    metrics = process_results(DOC, [texts] if nested else texts)
+    assert metrics["avg@2"] == 0.5
+    assert not any(isinstance(value, list) for value in metrics.values()), "0.5 takes a list for several values"
 
 
 @pytest.mark.parametrize("family", ["<reflection>", "<musing>"])
