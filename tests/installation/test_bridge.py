@@ -150,7 +150,7 @@ def test_the_override_is_logged_once_and_a_users_include_path_comes_before_ours(
     assert printed.count("aime24 and aime25 are the s1 versions") == 1
 
 
-@pytest.mark.parametrize("lost", ["bridge.py", "plugin.py"])
+@pytest.mark.parametrize("lost", ["harness/bridge.py", "harness/plugin.py"])
 def test_a_half_removed_install_stops_neither_python_nor_lm_eval(lost: str, wheel: Path, tmp_path: Path) -> None:
     fresh = Environment(tmp_path / "env")
     fresh.install(str(wheel))
@@ -161,11 +161,12 @@ def test_a_half_removed_install_stops_neither_python_nor_lm_eval(lost: str, whee
     assert "Traceback" not in done.stderr
 
 
-def test_the_wheel_holds_three_packages_their_tasks_and_the_bridge(wheel: Path) -> None:
+def test_the_wheel_holds_four_packages_their_tasks_and_the_bridge(wheel: Path) -> None:
     from zipfile import ZipFile
 
     names = ZipFile(wheel).namelist()
     assert {name.split("/")[0] for name in names} == {
+        "s1_contract",
         "s1_models",
         "s1_report",
         "s1_tasks",

@@ -64,7 +64,7 @@ def test_all_repeats_reach_scoring_and_samples(
     assert scores["pass@2,none"] == pytest.approx((2 * (1 - 1 / 6)) / 3)
     assert scores["maj@4,none"] == pytest.approx(2 * 0.5 / 3)
     assert scores["thinking_tokens,none"] == pytest.approx(150)
-    assert (scores["waits,none"], scores["cut_off,none"], scores["answer_tokens,none"]) == (1.0, 0.5, 4.0)
+    assert (scores["waits_used,none"], scores["cut_off,none"], scores["answer_tokens,none"]) == (1.0, 0.5, 4.0)
     assert scores["verdicts,none"] == pytest.approx(1 / 3)
     assert (scores["unreadable,none"], scores["timed_out,none"]) == (0.0, 0.0)
 

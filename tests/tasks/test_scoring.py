@@ -53,7 +53,7 @@ def test_majority_is_the_chance_of_a_right_winner_when_ties_are_broken_at_random
 
 def test_a_single_repeat_yields_no_metric_over_repeats() -> None:
     metrics = process_results(DOC, answered("7"))
-    assert set(metrics) == {"exact_match", "no_answer", "verdicts"}
+    assert set(metrics) == {"exact_match", "no_answer", "unreadable", "timed_out", "verdicts"}
     assert (metrics["exact_match"], metrics["no_answer"]) == (1.0, 0.0)
 
 

@@ -39,7 +39,7 @@ def check(asked: Asked) -> Iterator[Finding]:
 
 def install_again() -> str:
     """The command that installs this distribution once more, in the way it was installed."""
-    checkout = Path(__file__).parents[2]
+    checkout = Path(__file__).parents[3]
     try:
         origin = json.loads(importlib.metadata.distribution(DISTRIBUTION).read_text("direct_url.json") or "{}")
     except importlib.metadata.PackageNotFoundError:
