@@ -54,8 +54,8 @@ format: setup     ## put the code into its format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-nano: setup       ## remake the embedded model from nothing (up to 30 minutes on two cores)
-	$(BIN)/python -m training.nano make
+nano: setup       ## remake the embedded models, base, tuned and check, from nothing (up to 30 minutes on two cores)
+	$(BIN)/python -m training.nano make --self-correction
 
 bench: setup      ## what budget forcing costs; writes JSON as the last line
 	$(BIN)/python -m benchmarks.bench_forcing

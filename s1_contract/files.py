@@ -53,13 +53,24 @@ def write_whole(path: Path, content: str | bytes) -> None:
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(data)
-            Path(name).chmod(0o666 & ~_umask())
+            _give_ordinary_mode(Path(name))
             Path(name).replace(path)
         except BaseException:
             Path(name).unlink(missing_ok=True)
             raise
     except OSError as error:
         raise DataError(f"{path}: cannot be written ({error.strerror}): name another file") from None
+
+
+def give_ordinary_modes(folder: Path) -> None:
+    """Gives every file in a folder the mode of an ordinary new file; some libraries write for their user only."""
+    for path in folder.rglob("*"):
+        if path.is_file():
+            _give_ordinary_mode(path)
+
+
+def _give_ordinary_mode(path: Path) -> None:
+    path.chmod(0o666 & ~_umask())
 
 
 def _umask() -> int:

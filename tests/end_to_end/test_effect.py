@@ -10,7 +10,7 @@ from typing import Any
 from lm_eval.api.instance import Instance
 
 from s1_tasks.nano_problems import held_out
-from training.nano.greedy import ANSWER
+from training.nano.attempts import ANSWER
 
 PROBLEMS = held_out(150, seed=2)
 SETTINGS = {

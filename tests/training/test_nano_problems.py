@@ -1,5 +1,6 @@
 """The nano problems: arithmetic, determinism, and that what is held out stays out of training."""
 
+import hashlib
 import itertools
 import random
 
@@ -45,6 +46,28 @@ def test_training_never_sees_a_held_out_problem_or_an_unseen_step() -> None:
     assert {len(problem.digits) for problem in problems} == {2, 3, 4, 5, 6}
     held_out = {row["problem"] for row in nano_problems.held_out(2000)}
     assert held_out.isdisjoint(problem.text for problem in problems)
+
+
+def test_no_line_of_a_training_trace_is_a_held_out_problem() -> None:
+    rng = random.Random(2)
+    written = train.tuning_set(train.RECIPE, seed=0)
+    written += [
+        traces.write(problem, traces.base_habits(rng), rng)
+        for problem in itertools.islice(nano_problems.training_problems(rng), 3000)
+    ]
+    lines = {line for trace in written for piece in trace.thinking for line in piece.text.split("\n")}
+    assert len(lines) > 5000
+    assert not any(traces.states_held_out(line) for line in lines)
+    # All that can be asked, whatever the seed, is what the rule calls held out.
+    asked = {row["problem"] for seed in range(5) for row in nano_problems.held_out(1000, seed)}
+    assert all(traces.states_held_out(text) for text in asked)
+    assert asked.isdisjoint(lines)
+    assert any(trace.cut_off for trace in written)
+
+
+def test_the_held_out_problems_are_those_of_the_published_tables() -> None:
+    texts = "\n".join(row["problem"] for row in nano_problems.held_out(500))
+    assert hashlib.sha256(texts.encode()).hexdigest()[:16] == "b5c7bcc6136fb977"
 
 
 def test_about_a_tenth_of_all_problems_is_held_out_and_a_tenth_of_all_steps_unseen() -> None:

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file
 
 from s1_tasks.nano_problems import held_out
-from training.nano import greedy, make, tokenizer, train
+from training.nano import attempts, make, tokenizer, train
 from training.nano.__main__ import main
 
 CHECKPOINTS = Path(make.__file__).parent / "checkpoints"
@@ -60,6 +60,9 @@ def test_both_stages_are_made_from_nothing_and_finished_ones_are_kept(
     made = {name: load_file(tmp_path / name / "model.safetensors") for name in STAGES}
     assert not all(torch.equal(made["base"][name], made["tuned"][name]) for name in made["base"])
     assert (tmp_path / "tuned" / "README.md").read_text().count("| 0 | ") >= 1
+    (tmp_path / "usual").touch()
+    usual = (tmp_path / "usual").stat().st_mode
+    assert {path.stat().st_mode for path in (tmp_path / "tuned").iterdir()} == {usual}
     capsys.readouterr()
     before = (tmp_path / "tuned" / "model.safetensors").stat().st_mtime_ns
     make.make(tmp_path, 0, recipe=TINY, num_problems=2, waits=(0,))
@@ -120,24 +123,22 @@ def test_the_committed_tuned_model_gets_better_with_waiting_in_transformers() ->
     assert model.generation_config.eos_token_id == words.eos_token_id
     rows = held_out(100, seed=1)
     questions, answers = [row["problem"] for row in rows], [int(row["answer"]) for row in rows]
-    none = greedy.accuracy(greedy.run(model, words, questions, 0), answers)
-    two = greedy.accuracy(greedy.run(model, words, questions, 2), answers)
-    cut = greedy.run(model, words, questions, 0, max_thinking_tokens=8)
+    none = attempts.accuracy(words, attempts.ask(model, words, questions, 0), answers)
+    two = attempts.accuracy(words, attempts.ask(model, words, questions, 2), answers)
+    cut = attempts.ask(model, words, questions, 0, max_thinking_tokens=8)
     # Standard errors are 0.05 and less; the measured difference is above 0.45.
     assert two - none > 0.25
     assert two > 0.8
-    assert all(attempt.cut_off and attempt.value is not None for attempt in cut)
+    assert all(one.cut_off and attempts.value_of(words, one) is not None for one in cut)
 
 
 def test_the_committed_checking_model_repairs_its_own_slips() -> None:
     model, words = make.load(CHECKPOINTS / "check")
     rows = held_out(60, seed=1)
     questions, answers = [row["problem"] for row in rows], [int(row["answer"]) for row in rows]
-    first = greedy.run(model, words, questions, 0)
-    checked = greedy.run(model, words, questions, 1)
-    repaired = sum(
-        before.value != answer == after.value for before, after, answer in zip(first, checked, answers, strict=True)
-    )
+    sessions = [attempts.ask(model, words, questions, waits) for waits in (0, 1)]
+    first, checked = ([attempts.value_of(words, one) for one in each] for each in sessions)
+    repaired = sum(before != answer == after for before, after, answer in zip(first, checked, answers, strict=True))
     # Measured: 66 of 100 repaired, 96 of 100 right.
     assert repaired >= 25
-    assert greedy.accuracy(checked, answers) >= 0.85
+    assert attempts.accuracy(words, sessions[1], answers) >= 0.85

@@ -117,7 +117,7 @@ def _measure(arguments: argparse.Namespace) -> int:
 
 def _ask(arguments: argparse.Namespace) -> int:
     from s1_tasks.nano_problems import Problem
-    from training.nano import greedy, make
+    from training.nano import attempts, make
 
     try:
         problem = Problem.parse(arguments.problem)
@@ -125,12 +125,13 @@ def _ask(arguments: argparse.Namespace) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     model, tokenizer = make.load(arguments.model)
-    [attempt] = greedy.run(
+    [session] = attempts.ask(
         model, tokenizer, [problem.text], arguments.waits, arguments.wait_text, arguments.max_thinking_tokens
     )
-    print(tokenizer.decode(attempt.ids))
-    verdict = "right" if attempt.value == problem.answer else f"wrong, the answer is {problem.answer:03d}"
-    print(f"\n[{len(attempt.thinking)} thinking tokens, {attempt.waits_used} waits: {verdict}]")
+    print(tokenizer.decode(session.tokens))
+    right = attempts.value_of(tokenizer, session) == problem.answer
+    verdict = "right" if right else f"wrong, the answer is {problem.answer:03d}"
+    print(f"\n[{session.thinking_tokens} thinking tokens, {session.waits_used} waits: {verdict}]")
     return 0
 
 

@@ -21,9 +21,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from s1_report.stats import wilson
 from s1_tasks.nano_problems import held_out, training_problems
 from training.nano import traces
-from training.nano.card import wilson
 from training.nano.curve import paired
 from training.nano.measure import Setting, start, write
 from training.nano.measure import ask as ask_settings

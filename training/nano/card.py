@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
+
+from s1_report.stats import wilson
 
 _WHAT = {
     "base": "Pretrained on synthetic traces. It goes on thinking by itself until it is done.",
@@ -55,7 +56,7 @@ def text(record: dict[str, Any]) -> str:
         "| --- | --- |",
         f"| data | {data} |",
         f"| seed | {made_by['seed']} (problems, traces, order, initial weights) |",
-        "| held out | a tenth of all problems by hash, and all problems with a step of the unseen tenth |",
+        "| held out | a tenth of all problems by hash, also as the rest of a longer one, and all with an unseen step |",
         f"| training | Muon and AdamW, float32, {training['seconds']} s on a CPU, last loss {training['last_loss']} |",
         f"| code | commit {versions['commit']}, torch {versions['torch']}, transformers {versions['transformers']} |",
         "| remake | " + f"`python -m training.nano make --seed {made_by['seed']}{option}` |",
@@ -71,12 +72,3 @@ def text(record: dict[str, Any]) -> str:
         cells = [row["waits"], row["correct"], row["problems"], f"{share:.1f}", f"{100 * low:.1f} to {100 * high:.1f}"]
         lines.append(f"| {' | '.join(map(str, [*cells, row['thinking_tokens']]))} |")
     return "\n".join(lines) + "\n"
-
-
-def wilson(correct: int, total: int, z: float = 1.96) -> tuple[float, float]:
-    """The Wilson score interval of a share, 0 to 1 (Wilson 1927); z = 1.96 is 95 %."""
-    share = correct / total
-    centre = share + z * z / (2 * total)
-    spread = z * math.sqrt(share * (1 - share) / total + z * z / (4 * total * total))
-    scale = 1 + z * z / total
-    return max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale)

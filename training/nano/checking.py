@@ -26,9 +26,10 @@ from collections.abc import Iterator, Sequence
 
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
+from s1_models.forcing import Tokens
 from s1_models.formats import S1, encode
 from s1_tasks.nano_problems import Problem, training_problems
-from training.nano import greedy, traces
+from training.nano import attempts, traces
 from training.nano.traces import Trace
 from training.nano.train import Batch, Recipe, bucketed
 from training.render import Piece, prompt_ids
@@ -62,17 +63,13 @@ def own_values(
 ) -> list[int | None]:
     """What the model itself says in the hurried line of each problem (three digits or more); None if no number."""
     prefixes = [_before_the_leap(tokenizer, problem) for problem in problems]
-    stops = [tokenizer.convert_tokens_to_ids(text) for text in S1.stops]
-    found = [
-        _HURRIED.fullmatch(tokenizer.decode(tokens))
-        for tokens, _ in greedy.continue_greedily(model, prefixes, stops, 4)
-    ]
+    found = [_HURRIED.fullmatch(text) for text in attempts.continue_greedily(model, tokenizer, prefixes, 4)]
     return [int(match[1]) if match else None for match in found]
 
 
-def _before_the_leap(tokenizer: PreTrainedTokenizerFast, problem: Problem) -> list[int]:
+def _before_the_leap(tokenizer: PreTrainedTokenizerFast, problem: Problem) -> Tokens:
     thinking = f"\n{lines(problem, 0, len(problem.digits) - 2)}~"
-    return [*prompt_ids(tokenizer, problem.text), *encode(tokenizer, S1.start), *encode(tokenizer, thinking)]
+    return (*prompt_ids(tokenizer, problem.text), *encode(tokenizer, S1.start), *encode(tokenizer, thinking))
 
 
 def checked(problem: Problem, value: int, repeats: int, *, learn_first: bool) -> Trace:

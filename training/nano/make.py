@@ -14,9 +14,10 @@ import transformers
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from transformers import AutoTokenizer, GenerationConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
+from s1_contract.files import give_ordinary_modes, write_whole
 from s1_tasks.nano_problems import held_out
 from training.commit import commit_of
-from training.nano import card, checking, greedy, tokenizer, train
+from training.nano import attempts, card, checking, tokenizer, train
 from training.nano.traces import Trace
 from training.nano.train import RECIPE, Recipe
 
@@ -107,7 +108,7 @@ def make(
             continue
         made.add(name)
         model, training = stage()
-        record = {"stage": name, "made_by": made_by, "training": training, "versions": versions()}
+        record: dict[str, Any] = {"stage": name, "made_by": made_by, "training": training, "versions": versions()}
         print(f"{name}: measuring {num_problems} held-out problems, greedy")
         record["measured"] = measure(model, words, num_problems, waits)
         _save(model, words, record, folder)
@@ -124,13 +125,13 @@ def measure(
     questions, answers = [row["problem"] for row in rows], [int(row["answer"]) for row in rows]
     found = []
     for waits in each_waits:
-        attempts = greedy.run(model, words, questions, waits)
+        sessions = attempts.ask(model, words, questions, waits)
         found.append(
             {
                 "waits": waits,
                 "problems": num_problems,
-                "correct": round(greedy.accuracy(attempts, answers) * num_problems),
-                "thinking_tokens": round(sum(len(one.thinking) for one in attempts) / num_problems, 1),
+                "correct": round(attempts.accuracy(words, sessions, answers) * num_problems),
+                "thinking_tokens": round(sum(one.thinking_tokens for one in sessions) / num_problems, 1),
             }
         )
     return found
@@ -164,7 +165,8 @@ def versions() -> dict[str, str]:
 def record_of(folder: Path) -> dict[str, Any]:
     """How a checkpoint was made and what was measured at once; empty when there is none."""
     path = folder / RECORD
-    return json.loads(path.read_text()) if path.exists() else {}
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return found
 
 
 def _save(model: LlamaForCausalLM, words: PreTrainedTokenizerFast, record: dict[str, Any], folder: Path) -> None:
@@ -176,8 +178,9 @@ def _save(model: LlamaForCausalLM, words: PreTrainedTokenizerFast, record: dict[
     )
     model.save_pretrained(fresh)
     tokenizer.save(words, fresh)
-    (fresh / RECORD).write_text(json.dumps(record, indent=2) + "\n")
-    (fresh / "README.md").write_text(card.text(record))
+    write_whole(fresh / RECORD, json.dumps(record, indent=2) + "\n")
+    write_whole(fresh / "README.md", card.text(record))
+    give_ordinary_modes(fresh)
     shutil.rmtree(folder, ignore_errors=True)
     fresh.rename(folder)
 

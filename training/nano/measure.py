@@ -19,8 +19,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from training.nano.card import wilson
-from training.nano.greedy import ANSWER
+from s1_report.stats import wilson
+from training.nano.attempts import ANSWER
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from s1_tasks.nano_problems import Problem
+from s1_tasks.nano_problems import MIN_DIGITS, Problem, is_held_out
 from training.render import FINAL_ANSWER, Piece, Rendered, render
 
 LOOKS_FINISHED = "012"  # the last digits of a value after which the tuned model's traces tend to stop
@@ -121,11 +121,23 @@ _TOKEN = re.compile(r"So|Wait|Alternatively|done|.|\n")
 _VALUE = re.compile(r"(?:^|\n|So )(\d{3})")
 
 
+def states_held_out(line: str) -> bool:
+    """Whether a line of a trace, whole or cut short, is a held-out problem word for word."""
+    try:
+        problem = Problem.parse(line)
+    except ValueError:
+        return False
+    return len(problem.digits) >= MIN_DIGITS and is_held_out(problem)
+
+
 def _cut(trace: Trace, rng: random.Random) -> Trace:
-    """The trace with its budget run out at a random token; it answers the last value that it had written in full."""
+    """The trace with its budget run out at a random token; it answers the last value that it had written in full.
+
+    No cut leaves a line that is a held-out problem: "434 738" may be trained on where "434 73" may not.
+    """
     text = "".join(piece.text for piece in trace.thinking)
-    ends = [match.end() for match in _TOKEN.finditer(text)]
-    kept = text[: rng.choice([0, *ends])]
+    ends = [0, *(match.end() for match in _TOKEN.finditer(text))]
+    kept = text[: rng.choice([end for end in ends if not states_held_out(text[:end].rpartition("\n")[2])])]
     values = _VALUE.findall(kept)
     pieces: list[Piece] = []
     room = len(kept)
