@@ -47,6 +47,29 @@ TASKS: Final = {
     "aime26": TaskData("AIME 2026", "MathArena/aime_2026", 30, "integer"),
     "math500": TaskData("MATH-500", "simplescaling/openaimath", 500, "math", split="test"),
     "gpqa_diamond": TaskData("GPQA Diamond", "Idavidrein/gpqa", 198, "choice", config="gpqa_diamond"),
+    "hmmt_feb_2025": TaskData("HMMT February 2025", "MathArena/hmmt_feb_2025", 30, "math"),
+    "hmmt_nov_2025": TaskData("HMMT November 2025", "MathArena/hmmt_nov_2025", 30, "math"),
+    "hmmt_feb_2026": TaskData("HMMT February 2026", "MathArena/hmmt_feb_2026", 33, "math"),
+    "brumo_2025": TaskData("BRUMO 2025", "MathArena/brumo_2025", 30, "math"),
+    "smt_2025": TaskData("SMT 2025", "MathArena/smt_2025", 53, "math"),
+    "cmimc_2025": TaskData("CMIMC 2025", "MathArena/cmimc_2025", 40, "math"),
+    "apex_2025": TaskData("Apex 2025", "MathArena/apex_2025", 12, "math"),
+    "apex_shortlist": TaskData("Apex Shortlist", "MathArena/apex-shortlist", 48, "math"),
+    "beyond_aime": TaskData("BeyondAIME", "ByteDance-Seed/BeyondAIME", 100, "integer", split="test"),
+    "imo_answerbench": TaskData("IMO-AnswerBench", "Hwilner/imo-answerbench", 400, "math"),
+    "olymmath_en_easy": TaskData(
+        "OlymMATH (English, easy)", "RUC-AIBOX/OlymMATH", 100, "math", config="en-easy", split="test"
+    ),
+    "olymmath_en_hard": TaskData(
+        "OlymMATH (English, hard)", "RUC-AIBOX/OlymMATH", 100, "math", config="en-hard", split="test"
+    ),
+    "olymmath_zh_easy": TaskData(
+        "OlymMATH (Chinese, easy)", "RUC-AIBOX/OlymMATH", 100, "math", config="zh-easy", split="test"
+    ),
+    "olymmath_zh_hard": TaskData(
+        "OlymMATH (Chinese, hard)", "RUC-AIBOX/OlymMATH", 100, "math", config="zh-hard", split="test"
+    ),
+    "amc23": TaskData("AMC 2023", "math-ai/amc23", 40, "integer", split="test"),
 }
 """Task -> its rows."""
 

@@ -26,9 +26,10 @@ if TYPE_CHECKING:
 
 Row = Mapping[str, Any]
 
-PROBLEM_COLUMNS = ("problem", "question")
-ID_COLUMNS = ("id", "unique_id", "Record ID", "problem_idx")
-KEPT_COLUMNS = ("subject", "level")
+PROBLEM_COLUMNS = ("problem", "question", "Problem")
+ANSWER_COLUMNS = ("answer", "Short Answer")
+ID_COLUMNS = ("id", "unique_id", "Record ID", "problem_idx", "Problem ID")
+KEPT_COLUMNS = ("subject", "level", "problem_type", "Category")
 CHOICE_COLUMNS = ("Correct Answer", "Incorrect Answer 1", "Incorrect Answer 2", "Incorrect Answer 3")
 """Columns of a GPQA row besides "Question"; the first one is the right choice."""
 
@@ -42,7 +43,7 @@ class Source:
 
     `file` is the name without ending in a local directory; `hub`, `config`, `split` and `revision` are the place on the
     Hub (revision: a commit; None takes the newest); `answer_kind` says how answers are read (and, for "choice", which
-    columns a row has).
+    columns a row has). max_answer: the largest integer that may be an answer (AIME's by default); None: any.
     """
 
     file: str
@@ -51,6 +52,7 @@ class Source:
     config: str | None = None
     split: str = "train"
     revision: str | None = None
+    max_answer: int | None = MAX_INTEGER
 
 
 def load(
@@ -206,16 +208,18 @@ def _text(row: Row, columns: tuple[str, ...], where: str, source: Source) -> str
 
 
 def _answer(row: Row, where: str, source: Source) -> str:
-    value = row.get("answer")
+    column = next((name for name in ANSWER_COLUMNS if row.get(name) is not None), ANSWER_COLUMNS[0])
+    value = row.get(column)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)  # a column of whole numbers in which one row is empty
     if isinstance(value, bool) or not isinstance(value, int | str):
-        raise DataError(f"{where}: column 'answer' is {value!r}; expected a string or an integer: fill it in")
+        raise DataError(f"{where}: column {column!r} is {value!r}; expected a string or an integer: fill it in")
     text = str(value).strip()
     if source.answer_kind != "integer":
         return text
     # Some copies of AIME 2025 keep the degree sign of an angle, which is no part of the contest's answer.
-    digits = re.fullmatch(r"\$?(\d{1,9})(?:\^\{?\\circ\}?|°)?\$?", text, re.ASCII)
-    if digits is None or int(digits[1]) > MAX_INTEGER:
-        raise DataError(
-            f"{where}: column 'answer' is {value!r}; expected an integer from 0 to {MAX_INTEGER}: correct it"
-        )
+    digits = re.fullmatch(r"\$?(\d{1,18})(?:\^\{?\\circ\}?|°)?\$?", text, re.ASCII)
+    if digits is None or (source.max_answer is not None and int(digits[1]) > source.max_answer):
+        most = "" if source.max_answer is None else f" from 0 to {source.max_answer}"
+        raise DataError(f"{where}: column {column!r} is {value!r}; expected an integer{most}: correct it")
     return str(int(digits[1]))

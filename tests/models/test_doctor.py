@@ -471,7 +471,7 @@ def test_every_task_s_scorer_is_tried_and_a_directory_s_own_rows_as_well(
     made_up, own = scorers.check(Asked())
     assert made_up.status is Status.OK
     assert made_up.message.startswith(f"{len(tasks)} tasks on made-up questions: ")
-    assert own.message.startswith(f"2 tasks on the rows in {tmp_path}: 6 right answers are right")
+    assert own.message.startswith(f"2 tasks on the rows in {tmp_path}: 8 right answers are right")
 
 
 def test_a_scorer_that_is_slow_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,11 +35,36 @@ QUESTION_ROWS = (
     {"question": "What is eleven times eleven?", "answer": 121},
     {"question": "What is the sum of 1 to 10?", "answer": 55},
 )
+MATHARENA_ROWS = (
+    {"problem_idx": 1, "problem": "Add a half and a third.", "answer": "\\frac{5}{6}", "problem_type": ["Algebra"]},
+    {"problem_idx": 2, "problem": "Which real x have x^2 < 1?", "answer": "(-1,1)", "problem_type": ["Algebra"]},
+    {"problem_idx": 3, "problem": "Double seven.", "answer": 14, "problem_type": ["Number Theory"]},
+)
+IMO_ROWS = (
+    {
+        "Problem ID": "made-up-1",
+        "Problem": "Which primes are even?",
+        "Short Answer": "$\\{2\\}$",
+        "Category": "Algebra",
+    },
+    {"Problem ID": "made-up-2", "Problem": "Which reals are at least 1?", "Short Answer": "$[1,\\infty)$"},
+)
+LARGE_ROWS = (
+    {"problem": "Multiply 1,234 and 5,678.", "answer": 7006652},
+    {"problem": "Square eleven.", "answer": 121.0},
+)
 GPQA_ROWS = (
     ("What colour has a ripe lemon?", " yellow\n", "blue", "grey", "red", "rec-made-up-1"),
     ("Which of these is a metal?\nChoose one.", "iron", "oxygen", "neon", "helium", "rec-made-up-2"),
     ("Which animal barks?", "a dog", "a fish", "a fish", "a snail", "rec-made-up-3"),
 )
+
+
+MATHARENA = (
+    *("hmmt_feb_2025", "hmmt_nov_2025", "hmmt_feb_2026", "brumo_2025", "smt_2025", "cmimc_2025"),
+    *("apex_2025", "apex_shortlist"),
+)
+OLYMMATH = tuple(f"olymmath_{language}_{level}" for language in ("en", "zh") for level in ("easy", "hard"))
 
 
 def write_jsonl(path: Path, rows: Iterable[Mapping[str, object]]) -> Path:
@@ -64,6 +89,13 @@ def rows_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         write_jsonl(directory / f"{name}.jsonl", AIME_ROWS)
     write_jsonl(directory / "aime25.jsonl", QUESTION_ROWS)
     write_jsonl(directory / "math500.jsonl", MATH_ROWS)
+    for name in MATHARENA:
+        write_jsonl(directory / f"{name}.jsonl", MATHARENA_ROWS)
+    for name in OLYMMATH:
+        write_jsonl(directory / f"{name}.jsonl", MATH_ROWS)
+    write_jsonl(directory / "imo_answerbench.jsonl", IMO_ROWS)
+    for name in ("beyond_aime", "amc23"):
+        write_jsonl(directory / f"{name}.jsonl", LARGE_ROWS)
     write_gpqa_csv(directory / "gpqa_diamond.csv")
     monkeypatch.setenv("S1_DATA_DIR", str(directory))
     return directory

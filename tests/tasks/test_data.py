@@ -137,7 +137,10 @@ def test_a_directory_that_does_not_exist_is_named(tmp_path: Path) -> None:
         ("", ["aime24.jsonl", "0 rows", "expected one row a question"]),
         (GOOD_ROW + '{"problem": "cut of\n', ["aime24.jsonl, line 2", "not JSON", "one JSON object a line"]),
         (GOOD_ROW + "[1, 2]\n", ["line 2", "a JSON list", "expected an object"]),
-        ('{"prompt": "Q?", "answer": "7"}', ["line 1", "'problem' or 'question'", "['answer', 'prompt']", "add it"]),
+        (
+            '{"prompt": "Q?", "answer": "7"}',
+            ["line 1", "'problem' or 'question' or 'Problem'", "['answer', 'prompt']", "add it"],
+        ),
         ('{"problem": " ", "answer": "7"}', ["line 1", "column 'problem' is ' '", "expected text"]),
         ('{"problem": 5, "answer": "7"}', ["line 1", "column 'problem' is 5", "expected text"]),
         (GOOD_ROW + "\n" + '{"problem": "Q?"}', ["line 3", "'answer' is None", "expected a string or an integer"]),

@@ -12,8 +12,14 @@ from lm_eval.tasks import TaskManager
 from s1_contract.metrics import ALWAYS
 from s1_contract.tasks import SAME_ROWS, TASKS, rows_of
 from s1_tasks import TASKS_DIR
+from tests.tasks.conftest import MATHARENA, OLYMMATH
 
-BENCHMARKS = {"aime24": 3, "aime25": 2, "aime26": 3, "math500": 3, "gpqa_diamond": 3}
+BOARDS = {
+    **dict.fromkeys(MATHARENA, 3),
+    **dict.fromkeys(OLYMMATH, 3),
+    "imo_answerbench": 2, "beyond_aime": 2, "amc23": 2,
+}
+BENCHMARKS = {"aime24": 3, "aime25": 2, "aime26": 3, "math500": 3, "gpqa_diamond": 3, **BOARDS}
 ORIGINAL_NAMES = {
     "aime24_figures",
     "aime24_nofigures",
@@ -32,8 +38,8 @@ OURS_ON_PURPOSE = {"aime24", "aime25"}
 
 def test_every_yaml_file_is_a_task_or_a_group(task_manager: TaskManager) -> None:
     assert set(task_manager.all_subtasks) == {*BENCHMARKS, *ORIGINAL_NAMES, *CURVE, "s1_nano"}
-    assert set(task_manager.all_groups) == {"s1", "s1_nano_curve"}
-    assert set(task_manager.all_tags) == {"s1_math"}
+    assert set(task_manager.all_groups) == {"s1", "s1_nano_curve", "olymmath"}
+    assert set(task_manager.all_tags) == {"s1_math", "s1_boards"}
     files = list(TASKS_DIR.glob("**/*.yaml"))
     assert len(files) == len(task_manager.all_subtasks) + len(task_manager.all_groups)
     assert {path.stem for path in files} == set(task_manager.all_subtasks) | set(task_manager.all_groups)
@@ -60,8 +66,21 @@ def test_task_files_take_their_rows_from_where_the_contract_says(task_manager: T
         source = dict(task_manager.load([name])["tasks"][name].config.dataset_kwargs["s1_dataset"])
         assert source.pop("file") in (name, SAME_ROWS.get(name, name)) or name.endswith("_agg64")
         said = {key: getattr(rows, key) for key in ("hub", "answer_kind", "config", "split", "revision")}
+        source.pop("max_answer", None)  # of no concern to anybody else
         assert {"config": None, "split": "train", "revision": None, **source} == said, name
     assert set(TASKS) <= {*BENCHMARKS, *ORIGINAL_NAMES}
+
+
+def test_boards_read_the_columns_of_their_data_sets(task_manager: TaskManager, rows_dir: Path) -> None:
+    def documents(name: str) -> list[dict[str, str]]:
+        return list(task_manager.load([name])["tasks"][name].eval_docs)
+
+    assert [document["answer"] for document in documents("hmmt_feb_2026")] == [r"\frac{5}{6}", "(-1,1)", "14"]
+    assert [document["id"] for document in documents("imo_answerbench")] == ["made-up-1", "made-up-2"]
+    assert [document["answer"] for document in documents("beyond_aime")] == ["7006652", "121"], "not bounded by 999"
+    (loaded,) = task_manager.load(["imo_answerbench"])["tasks"].values()
+    gold = loaded.process_results(documents("imo_answerbench")[1], [["So $x \\ge 1$.\n\\boxed{[1,+\\infty)}"]])
+    assert gold["exact_match"] == 1.0
 
 
 def test_task_files_list_the_metrics_that_every_sample_has(task_manager: TaskManager, rows_dir: Path) -> None:
@@ -77,6 +96,8 @@ def test_the_group_s1_holds_the_three_benchmarks_of_the_paper(task_manager: Task
     assert list(loaded["tasks"]) == ["aime24", "math500", "gpqa_diamond"]
     assert not loaded["groups"]["s1"].has_aggregation
     assert set(task_manager.load(["s1_math"])["tasks"]) == {"aime24", "aime25", "aime26", "math500"}
+    assert set(task_manager.load(["s1_boards"])["tasks"]) == set(BOARDS)
+    assert list(task_manager.load(["olymmath"])["tasks"]) == list(OLYMMATH)
 
 
 def test_the_nano_curve_asks_the_same_questions_at_each_number_of_waits(task_manager: TaskManager) -> None:

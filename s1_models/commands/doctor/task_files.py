@@ -23,6 +23,8 @@ MADE_UP = {
         ("Add one third and one sixth.", r"\frac{1}{2}", "0.5", r"\frac{1}{3}"),
         ("Square x plus one.", "x^2+2x+1", "(1+x)^2", "x^2+1"),
         ("Which pair lies two right and one down?", "(2,-1)", r"\left( 2, -1 \right)", "(-1,2)"),
+        ("Which numbers have the square four?", r"\{-2, 2\}", "2, -2", r"\{2\}"),
+        ("Which real numbers lie from one up to but not including three?", "[1,3)", r"1 \le x < 3", "[1,3]"),
         # Only a worker process with sympy can tell.
         ("Add the squares of sine and cosine of three degrees.", "1", r"\sin^2(3^\circ)+\cos^2(3^\circ)", "0"),
     ),
