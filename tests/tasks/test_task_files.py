@@ -17,7 +17,9 @@ from tests.tasks.conftest import MATHARENA, OLYMMATH
 BOARDS = {
     **dict.fromkeys(MATHARENA, 3),
     **dict.fromkeys(OLYMMATH, 3),
-    "imo_answerbench": 2, "beyond_aime": 2, "amc23": 2,
+    "imo_answerbench": 2,
+    "beyond_aime": 2,
+    "amc23": 2,
 }
 BENCHMARKS = {"aime24": 3, "aime25": 2, "aime26": 3, "math500": 3, "gpqa_diamond": 3, **BOARDS}
 ORIGINAL_NAMES = {
