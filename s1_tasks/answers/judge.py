@@ -5,13 +5,13 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 
-from s1_tasks.answers.algebra.scalars import decide
+from s1_tasks.answers.algebra.single_values import decide
 from s1_tasks.answers.compare.compare import Comparer
 from s1_tasks.answers.find.extract import extract_from
 from s1_tasks.answers.find.letters import choice_letter, is_choice
 from s1_tasks.answers.find.stated import result_of_series
 from s1_tasks.answers.find.thinking import final_part
-from s1_tasks.answers.read.normalise import words_form
+from s1_tasks.answers.read.clean import words_form
 from s1_tasks.answers.read.reading import MAX_ANSWER_CHARS, needs_calculus, readings, unreadable
 from s1_tasks.answers.tree.nodes import Sequence
 from s1_tasks.answers.tree.verdict import BrokenReference, Kind, Outcome, Verdict

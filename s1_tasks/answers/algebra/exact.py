@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from s1_tasks.answers.algebra.forms import ONE, Form, FormAlgebra, TooBig, Undefined, factorise, key_of, number_form
+from s1_tasks.answers.algebra.polynomials import (
+    ONE,
+    Form,
+    FormAlgebra,
+    TooBig,
+    Undefined,
+    factorise,
+    key_of,
+    number_form,
+)
 from s1_tasks.answers.tree.nodes import Call, Constant, Node, Number, Power, Product, Quantity, Sum, Symbol
 
 

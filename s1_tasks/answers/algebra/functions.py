@@ -7,7 +7,7 @@ from collections.abc import Callable
 from fractions import Fraction
 
 from s1_tasks.answers.algebra.exact import Expander
-from s1_tasks.answers.algebra.forms import Form, TooBig, Undefined, content_of, factorise, number_form
+from s1_tasks.answers.algebra.polynomials import Form, TooBig, Undefined, content_of, factorise, number_form
 
 MAX_FACTORIAL = 4_000
 

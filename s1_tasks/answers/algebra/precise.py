@@ -10,7 +10,7 @@ import mpmath
 from mpmath import mp
 
 from s1_tasks.answers.algebra.approx import NoValue
-from s1_tasks.answers.algebra.forms import TooBig, Undefined
+from s1_tasks.answers.algebra.polynomials import TooBig, Undefined
 from s1_tasks.answers.tree.nodes import MINUS_ONE, Call, Constant, Node, Number, Power, Product, Quantity, Sum, Symbol
 
 MAX_EXPONENT_BITS = 10_000_000

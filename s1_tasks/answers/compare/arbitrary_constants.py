@@ -7,7 +7,7 @@ from collections.abc import Callable
 from itertools import permutations
 
 from s1_tasks.answers.algebra import approx
-from s1_tasks.answers.algebra.scalars import Truth, difference
+from s1_tasks.answers.algebra.single_values import Truth, difference
 from s1_tasks.answers.tree.nodes import Node, Sum, Symbol, integer, rewrite, symbols
 
 _ADDED = frozenset({"C", "c", "K", "k", "C_1", "c_1"})

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from s1_tasks.answers.algebra import pieces
-from s1_tasks.answers.algebra.scalars import Scalars, Truth, both, either
-from s1_tasks.answers.compare import real_sets as realsets
+from s1_tasks.answers.algebra import real_line
+from s1_tasks.answers.algebra.single_values import Scalars, Truth, both, either
+from s1_tasks.answers.compare import real_sets
 from s1_tasks.answers.compare.arbitrary_constants import same_up_to_constants
 from s1_tasks.answers.compare.assignments import labelled_point
 from s1_tasks.answers.compare.collections import (
@@ -62,8 +62,8 @@ from s1_tasks.answers.tree.nodes import (
 MAX_ITEMS = 200
 
 
-def _no_solver(relation: Relation, name: str) -> list[pieces.Piece]:
-    raise realsets.NeedsSolving
+def _no_solver(relation: Relation, name: str) -> list[real_line.Piece]:
+    raise real_sets.NeedsSolving
 
 
 def _is_statement(node: Node) -> bool:
@@ -79,7 +79,7 @@ class Comparer(PartComparer):
         decide: Callable[[Node, Node], Truth],
         *,
         symmetric: bool = False,
-        solver: realsets.Solver = _no_solver,
+        solver: real_sets.Solver = _no_solver,
     ) -> None:
         super().__init__(decide)
         self._symmetric = symmetric
@@ -161,7 +161,7 @@ class Comparer(PartComparer):
             return self._same_pieces(given, wanted)
         if isinstance(given, Ratio) or isinstance(wanted, Ratio):
             return self._same_ratios(given, wanted)
-        if realsets.looks_like_set(given) or realsets.looks_like_set(wanted):
+        if real_sets.looks_like_set(given) or real_sets.looks_like_set(wanted):
             result = self._same_sets(given, wanted)
             listed = is_collection(given) and is_collection(wanted) and joined_alike(given, wanted)
             half_open = is_half_open(given) or is_half_open(wanted)  # [2, 3) is no list of 2 and 3
@@ -249,23 +249,23 @@ class Comparer(PartComparer):
             if unsolved and self._solver is _no_solver:
                 return None
             first, second = self._pieces(given, self._solver), self._pieces(wanted, self._solver)
-        except pieces.NotReal:
+        except real_line.NotReal:
             return self._same_structure(given, wanted)
         if first is None or second is None:
             return None
-        return pieces.same_pieces(first, second, self._scalars.same)
+        return real_line.same_pieces(first, second, self._scalars.same)
 
     def _written_out(self, node: Node) -> Node:
         try:
-            return realsets.whole_numbers(node, self._solver)
-        except (pieces.NotReal, realsets.NeedsSolving):
+            return real_sets.whole_numbers(node, self._solver)
+        except (real_line.NotReal, real_sets.NeedsSolving):
             return node
 
     @staticmethod
-    def _pieces(node: Node, solver: realsets.Solver) -> list[pieces.Piece] | None:
+    def _pieces(node: Node, solver: real_sets.Solver) -> list[real_line.Piece] | None:
         try:
-            return realsets.real_set(node, solver)
-        except realsets.NeedsSolving:
+            return real_sets.real_set(node, solver)
+        except real_sets.NeedsSolving:
             return None
 
     def _same_structure(self, given: Node, wanted: Node) -> Truth:
@@ -288,7 +288,7 @@ class Comparer(PartComparer):
             return given == wanted
         if isinstance(given, Relation) and isinstance(wanted, Relation):
             return self._same_relations(given, wanted)
-        first, second = realsets.as_interval(given), realsets.as_interval(wanted)
+        first, second = real_sets.as_interval(given), real_sets.as_interval(wanted)
         if first is not None and second is not None and first[2:] == second[2:]:
             return both(self._scalar(first[0], second[0]), self._scalar(first[1], second[1]))
         return False

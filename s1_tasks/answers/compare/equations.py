@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from s1_tasks.answers.algebra.scalars import Truth, both, difference, either, proportional
+from s1_tasks.answers.algebra.single_values import Truth, both, difference, either, proportional
 from s1_tasks.answers.compare.collections import is_collection, items_of, matrix_rows, unit_vector_components
 from s1_tasks.answers.compare.names import signed_variants
 from s1_tasks.answers.tree.matrices import holds_matrix

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from fractions import Fraction
 
 from s1_tasks.answers.algebra import approx
-from s1_tasks.answers.algebra.scalars import Truth, both
+from s1_tasks.answers.algebra.single_values import Truth, both
 from s1_tasks.answers.tree.nodes import (
     Constant,
     Node,

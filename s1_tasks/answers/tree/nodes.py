@@ -1,4 +1,4 @@
-"""What an answer can be: small immutable trees, built by `grammar` and read by everything else.
+"""What an answer can be: small immutable trees, built by the parser and read by everything else.
 
 A tree holds only what was written. Nothing is evaluated while it is built, so `9^{9^{9^9}}` costs four small objects.
 """
@@ -30,7 +30,7 @@ class Number:
 
 @dataclass(frozen=True, slots=True)
 class Symbol:
-    """A variable or another name; `spaced` when a space or text markup sets it apart, as in "12 m"."""
+    """A variable or another name."""
 
     name: str
 
@@ -187,7 +187,6 @@ _NODE_TYPES = frozenset(get_args(Node))
 SCALAR_TYPES = (Number, Symbol, Constant, Sum, Product, Power, Call)
 """Node types that stand for one number or expression."""
 
-ZERO = Number(Fraction(0))
 ONE = Number(Fraction(1))
 MINUS_ONE = Number(Fraction(-1))
 
