@@ -9,7 +9,6 @@ from fractions import Fraction
 
 from s1_tasks.answers.tree.matrices import determinant
 from s1_tasks.answers.tree.nodes import (
-    ONE,
     Builder,
     Call,
     Constant,
@@ -94,19 +93,6 @@ def quotient(top: Node, bottom: Node) -> Node:
     if isinstance(bottom, Quantity) and not isinstance(top, Quantity):
         return Quantity(Product((top, inverse(bottom.value))), bottom.unit)
     return Product((top, inverse(bottom)))
-
-
-def fraction(top: Node, bottom: Node) -> Node:
-    r"""\frac{top}{bottom}; of two whole numbers, the rational number."""
-    if isinstance(bottom, Quantity) and isinstance(top, Quantity):
-        bottom, top = bottom.value, top.value
-    if isinstance(top, Number) and isinstance(bottom, Number) and bottom.value and _exact(top) and _exact(bottom):
-        return Number(top.value / bottom.value, divided=True)
-    return top if bottom == ONE else Product((top, inverse(bottom)))
-
-
-def _exact(number: Number) -> bool:
-    return number.decimals is None
 
 
 def mixed(whole: Number, part: Node) -> Node | None:

@@ -265,12 +265,20 @@ def words_form(text: str) -> str:
 
     A formula that could not be read is no prose: all its symbols count.
     """
-    text = _WORD.sub(r" \1 ", clean(text))
-    if re.search(r"\\[a-zA-Z]|!!|[=<>^_+*/|\[\]]", text):
+    return form_of_words(clean(text))
+
+
+def form_of_words(cleaned: str) -> str:
+    """`words_form` of a text that is cleaned already."""
+    text = _WORD.sub(r" \1 ", cleaned)
+    if _SYMBOLS.search(text):
         return re.sub(r"\s+", "", text)
-    text = text.lower()
-    text = re.sub(r"[^a-z0-9]+", " ", text)
-    return " ".join(word for word in text.split() if word not in {"the", "a", "an"})
+    words = re.sub(r"[^a-z0-9]+", " ", text.lower()).split()
+    return " ".join(word for word in words if word not in _ARTICLES)
+
+
+_SYMBOLS = re.compile(r"\\[a-zA-Z]|!!|[=<>^_+*/|\[\]]")
+_ARTICLES = frozenset({"the", "a", "an"})
 
 
 # -- what typesetting says, before spaces and fonts are dropped -------------------------------------------------------

@@ -76,14 +76,6 @@ def named_set(letter: str) -> Node:
     return NamedSet(notation.NAMED_SETS[letter])
 
 
-def points(tokens: list[Token], place: int) -> tuple[str, int]:
-    r"""The ABC of \angle ABC."""
-    start = place
-    while token_at(tokens, place).kind == "letter" and tokens[place].text.isupper():
-        place += 1
-    return "".join(token.text for token in tokens[start:place]), place
-
-
 def unit_words(tokens: list[Token], place: int, ends: Callable[[int], bool]) -> tuple[list[str], int]:
     """The words after a value, with `/`, `*` and exponents between them; `ends` says where they stop."""
     words: list[str] = []

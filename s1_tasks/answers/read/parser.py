@@ -7,9 +7,12 @@ made of the parts is `build`'s.
 
 from __future__ import annotations
 
-from s1_tasks.answers.read import build, leaves, notation
+from fractions import Fraction
+
+from s1_tasks.answers.read import build, commands, leaves, notation
 from s1_tasks.answers.read.tokens import CONSTANTS, END, FUNCTIONS, GREEK, Token, tokenise
 from s1_tasks.answers.tree.nodes import (
+    ONE,
     Based,
     Call,
     Constant,
@@ -80,7 +83,7 @@ class Parser:
     def _peek_opens(self) -> bool:
         return self.peek(1).text in ("(", "[", r"\{")
 
-    def _expect(self, *texts: str) -> str:
+    def expect(self, *texts: str) -> str:
         if self.text not in texts or self.kind == "end":
             raise Unreadable(f"expected {texts[0]!r} before {self.text or 'the end'!r}")
         text = self.text
@@ -92,19 +95,23 @@ class Parser:
         if self.kind != "end":
             raise Unreadable(f"cannot read on at {self.text!r}")
 
-    def _enter(self) -> None:
-        """One level deeper; the caller takes it back. A text that fails is given up, so nothing needs to on the way."""
+    def enter(self) -> None:
+        """Go one level deeper; after Unreadable the parser is of no more use, so nobody has to come back."""
         self._depth += 1
         if self._depth > MAX_DEPTH:
             raise Unreadable(f"nested more than {MAX_DEPTH} deep")
+
+    def leave(self) -> None:
+        """Back from one level deeper."""
+        self._depth -= 1
 
     def at_clause(self, place: int | None = None) -> bool:
         """Whether a condition or an explanation begins here, or at another place."""
         if not self._clause_words:
             return False
-        start = self._position if place is None else place
-        opens = leaves.token_at(self._tokens, start).text == "("
-        word = leaves.token_at(self._tokens, start + opens)
+        ahead = 0 if place is None else place - self._position
+        opens = self.peek(ahead).text == "("
+        word = self.peek(ahead + opens)
         return word.kind == "word" and (opens or word.text.lower() in self._clause_words)
 
     # -- lists and relations ------------------------------------------------------------------------------------------
@@ -138,13 +145,12 @@ class Parser:
         return self.text in notation.SEPARATORS and self.kind in ("sign", "name", "command")
 
     def _at_close(self, builder: bool) -> bool:
-        return (
-            self.kind == "end" or self.text in notation.CLOSING or (builder and self.text in ("|", r"\mid", ":"))
-        )  # fmt: skip
+        ends = self.kind == "end" or self.text in notation.CLOSING
+        return ends or (builder and self.text in ("|", r"\mid", ":"))
 
     def relation(self, builder: bool = False) -> Node:
         r"""A value or a chain of comparisons; a conclusion (\Rightarrow) replaces what leads to it."""
-        self._enter()
+        self.enter()
         if self.text == r"\Rightarrow":
             self.step()
         sides = [self._set_operation(builder)]
@@ -158,7 +164,7 @@ class Parser:
                 sides.append(self._set_operation(builder))
             else:
                 break
-        self._depth -= 1
+        self.leave()
         return build.relation(operators, sides) if operators else sides[0]
 
     def _operator(self) -> str:
@@ -200,7 +206,7 @@ class Parser:
                 term = PlusMinus(term, sign == r"\pm")
             terms.append(term)
             if self.text not in ("+", "-", r"\pm", r"\mp"):
-                return build.sum_of(terms)
+                return terms[0] if len(terms) == 1 else build.sum_of(terms)
 
     def _signs(self) -> str:
         """The sign before a term, "" without one; `1 +/- 2` and `1 - -2` have two."""
@@ -220,7 +226,7 @@ class Parser:
             last = factors[-1]
             if isinstance(last, Quantity) and len(factors) > 1 and not isinstance(factors[-2], Quantity):
                 return Quantity(build.product_of([*factors[:-1], last.value]), last.unit)
-        value = build.product_of(factors)
+        value = factors[0] if len(factors) == 1 else build.product_of(factors)
         if self.text in notation.CURRENCIES and self.peek(1).kind in ("end", "sign", "word", "name"):
             return Quantity(value, self._currency())
         if self._at_modulus(r"\pmod"):
@@ -243,13 +249,13 @@ class Parser:
         elif self.text == r"\cross":
             self.step()
             factors[-1] = Call("cross", (factors[-1], self._signed_power()))
-        elif self._at_factor(builder) and not self._at_modulus():
+        elif self.at_factor(builder) and not self._at_modulus():
             self._implicit_factor(factors)
         else:
             return False
         return True
 
-    def _at_factor(self, builder: bool) -> bool:
+    def at_factor(self, builder: bool) -> bool:
         """Whether an implicit factor starts here."""
         if self._clause_words and self.at_clause():
             return False
@@ -267,7 +273,7 @@ class Parser:
         last = factors[-1]
         if self.kind == "number" and isinstance(last, Number):
             if last.divided and self.peek(-1).text == "}":
-                factors.append(self._power())  # \frac{1}{2} 3^n
+                factors.append(self.power())  # \frac{1}{2} 3^n
             else:
                 factors[-1], self._position = leaves.mixed_number(last, self._tokens, self._position)
                 self._load()
@@ -275,7 +281,7 @@ class Parser:
         if self.text == "[" and not isinstance(last, Number | Symbol | Power | Product):
             raise Unreadable("a bracket after a bracket")
         may_be_mixed = self.text == r"\frac" and isinstance(last, Number) and build.is_whole(last)
-        factor = self._power()
+        factor = self.power()
         together = build.mixed(last, factor) if may_be_mixed and isinstance(last, Number) else None
         if together is None:
             factors.append(factor)
@@ -297,7 +303,7 @@ class Parser:
         self.step(2 if bracketed else 1)
         modulus = self._signed_power()
         if bracketed:
-            self._expect(")")
+            self.expect(")")
         return f"mod {modulus.value}" if isinstance(modulus, Number) else "mod"
 
     # -- units --------------------------------------------------------------------------------------------------------
@@ -325,17 +331,17 @@ class Parser:
         if self.text in ("-", "+"):
             minus = self.text == "-"
             self.step()
-            self._enter()
+            self.enter()
             value = self._signed_power()
-            self._depth -= 1
+            self.leave()
             return negative(value) if minus else value
         if self.text in (r"\pm", r"\mp"):
             upper = self.text == r"\pm"
             self.step()
-            return PlusMinus(self._power(), upper)
-        return self._power()
+            return PlusMinus(self.power(), upper)
+        return self.power()
 
-    def _power(self) -> Node:
+    def power(self) -> Node:
         node = self._atom()
         while self.kind in ("sign", "command") and self.text in _POSTFIXES:
             mark = self.text
@@ -344,7 +350,7 @@ class Parser:
         if self.text == "(" and not self.spaced and isinstance(node, Symbol | Power):
             name = build.applied(node)
             if name is not None:
-                return Call(name, self._bracketed_arguments())
+                return Call(name, self.bracketed_arguments())
         return node
 
     def _factorial(self, node: Node) -> Node:
@@ -370,7 +376,7 @@ class Parser:
             return self._degrees_on_a_scale(node)
         if self.text == "'" or (self.text == "{" and self.peek(1).text == "'"):
             raise Unreadable("a prime as an exponent")
-        exponent = self._exponent()
+        exponent = self.exponent()
         if isinstance(exponent, Words):
             return Quantity(node, exponent.text)
         if exponent == Symbol("T") and isinstance(node, Sequence | Matrix):
@@ -386,14 +392,14 @@ class Parser:
             return Quantity(node, f"degree {scale}")
         return Quantity(node, "degree")
 
-    def _exponent(self) -> Node:
-        self._enter()
+    def exponent(self) -> Node:
+        self.enter()
         braced = self.text == "{" and self.peek(2).text == "}"
         exponent: Node
         if self.text in ("-", "+"):
             minus = self.text == "-"
             self.step()
-            inner = self._exponent()
+            inner = self.exponent()
             plain = Number(-inner.value) if isinstance(inner, Number) else Product((integer(-1), inner))
             exponent = plain if minus else inner
         elif braced and self.peek(1).kind == "word":
@@ -408,21 +414,21 @@ class Parser:
             exponent = self._atom()
             if self.text == "^":
                 self.step()
-                exponent = Power(exponent, self._exponent())
-        self._depth -= 1
+                exponent = Power(exponent, self.exponent())
+        self.leave()
         return exponent
 
     def _subscripted(self, node: Node) -> Node:
         if isinstance(node, Number) and node.value.denominator == 1:
-            return Based(str(node.value.numerator), leaves.base(self._subscript_name()))
-        name = self._subscript_name()
+            return Based(str(node.value.numerator), leaves.base(self.subscript_name()))
+        name = self.subscript_name()
         if isinstance(node, Symbol | Constant):
             return Symbol(f"{node.name}_{name}")
         if isinstance(node, Power) and isinstance(node.base, Symbol | Constant):
             return Power(Symbol(f"{node.base.name}_{name}"), node.exponent)
         raise Unreadable("a subscript of something that is no name")
 
-    def _subscript_name(self) -> str:
+    def subscript_name(self) -> str:
         name, self._position = leaves.subscript(self._tokens, self._position)
         self._load()
         return name
@@ -437,9 +443,9 @@ class Parser:
         read = _ATOMS.get(self.kind)
         if read is None:
             raise Unreadable(f"cannot read {self.text or 'the end'!r} as a value")
-        self._enter()
+        self.enter()
         node = read(self)
-        self._depth -= 1
+        self.leave()
         return node
 
     def _letter(self) -> Node:
@@ -447,14 +453,14 @@ class Parser:
         self.step()
         return Constant(name) if name in ("i", "e") and self.text != "_" else Symbol(name)
 
-    def _number(self) -> Number:
+    def number(self) -> Number:
         text = self.text
         self.step()
         if self.text in notation.OVERLINES and "." in text:
             block, self._position = leaves.period(self._tokens, self._position)
             self._load()
             return build.with_period(text, block)
-        number = build.literal(text)
+        number = Number(Fraction(text)) if text.isdigit() else build.literal(text)
         if self.text == "..." and number.decimals:
             self.step()
             return build.repeating(text) or number
@@ -466,17 +472,17 @@ class Parser:
             raise Unreadable(f"{name!r} without a value before it")
         self.step()
         if name in FUNCTIONS:
-            return self._function(name)
+            return commands.function(self, name)
         return Constant(CONSTANTS[name]) if name in CONSTANTS else Symbol(name)
 
     def _sign(self) -> Node:
         if self.text in ("(", "[", "{"):
-            return self._bracket(self.text)
+            return self.bracket(self.text)
         if self.text == "|":
             if self._in_bars:
                 raise Unreadable("an absolute value of nothing")
             self.step()
-            return Call("abs", (self._inside("|", bars=True),))
+            return Call("abs", (self.inside("|", bars=True),))
         if self.text == "...":
             self.step()
             return Symbol("...")
@@ -486,7 +492,7 @@ class Parser:
         text = self.text
         name = text[1:]
         if text in notation.CLOSERS:
-            return self._bracket(text)
+            return self.bracket(text)
         if not (self._starts_value() or name in CONSTANTS):
             raise Unreadable(f"unknown command {text}")
         if text in notation.CURRENCIES:
@@ -497,46 +503,23 @@ class Parser:
         if name in CONSTANTS:
             return Constant(CONSTANTS[name])
         if name in FUNCTIONS:
-            return self._function(name)
+            return commands.function(self, name)
         read = _COMMANDS.get(text)
         return read(self) if read is not None else Symbol(name)
 
     def _fraction(self) -> Node:
-        return build.fraction(self._argument(), self._argument())
-
-    def _norm(self) -> Node:
-        return Call("abs", (self._inside(r"\|"),))
-
-    def _ray(self) -> Node:
-        return Symbol(f"vector {self._subscript_name()}")
-
-    def _overlined(self) -> Node:
-        argument = self._argument()
-        return argument if build.is_run_of_letters(argument) else Call("conjugate", (argument,))
-
-    def _shape(self) -> Node:
-        shape = self.peek(-1).text[1:]
-        points, self._position = leaves.points(self._tokens, self._position)
-        self._load()
-        return Symbol(f"{shape} {points}")
-
-    def _named_set(self) -> Node:
-        found = leaves.named_set(self._subscript_name())
-        if self.text in ("^", "_") and isinstance(found, NamedSet):
-            self.step()
-            return NamedSet(f"{found.name} {self._subscript_name().replace('>0', '+')}")
-        return found
+        return _fraction_of(self.argument(), self.argument())
 
     # -- brackets -----------------------------------------------------------------------------------------------------
-    def _inside(self, *closers: str, bars: bool = False) -> Node:
+    def inside(self, *closers: str, bars: bool = False) -> Node:
         """What stands up to the closer, which is consumed."""
         outer, self._in_bars = self._in_bars, bars
         inside = self.sequence()
         self._in_bars = outer
-        self._expect(*closers)
+        self.expect(*closers)
         return inside
 
-    def _bracket(self, opening: str) -> Node:
+    def bracket(self, opening: str) -> Node:
         self.step()
         if opening == r"\{" and self.text == r"\}":
             self.step()
@@ -550,115 +533,45 @@ class Parser:
             inside = build.builder(inside, self.sequence())
         if opening == "{" and self.text in (r"\choose", r"\over", r"\atop"):
             inside = self._stacked(inside)
-        closing = self._expect(*notation.CLOSERS[opening])
+        closing = self.expect(*notation.CLOSERS[opening])
         self._in_bars = outer
-        return build.bracketed(opening, inside, closing)
+        return (
+            inside if opening == "{" and not isinstance(inside, Sequence) else build.bracketed(opening, inside, closing)
+        )
 
     def _stacked(self, upper: Node) -> Node:
         r"""{n \choose k}, {1 \over 2}"""
         over = self.text == r"\over"
         self.step()
         lower = self.sequence()
-        return build.fraction(upper, lower) if over else Call("binom", (upper, lower))
-
-    def _environment(self) -> Node:
-        name = self.text
-        self.step()
-        rows: list[list[Node]] = [[]]
-        while self.kind != "ending":
-            if self.kind == "end":
-                raise Unreadable(f"an unfinished {name} environment")
-            if self.text == r"\\":
-                rows.append([])
-                self.step()
-            elif self.text in notation.CELL_ENDS or (self.kind == "word" and self.text.lower() in notation.CASE_WORDS):
-                self.step()
-            elif self.kind == "word":
-                rows[-1].append(self._words())
-            else:
-                rows[-1].append(self.relation())
-        self.step()
-        return build.environment(name, rows)
-
-    def _words(self) -> Words:
-        words = []
-        while self.kind == "word":
-            words.append(self.text.lower())
-            self.step()
-        return Words(" ".join(words))
+        return _fraction_of(upper, lower) if over else Call("binom", (upper, lower))
 
     # -- functions ----------------------------------------------------------------------------------------------------
-    def _function(self, name: str) -> Node:
-        r"""After its name: `\sin^2 2x`, `sin(2x)^2`, `\log_2 8`, `\sqrt[3]{x}`."""
-        name = notation.SAME_FUNCTION.get(name, name)
-        if name in ("sqrt", "cbrt", "root"):
-            return self._root(name)
-        if name == "binom":
-            return Call(name, self._bracketed_arguments() if self.text == "(" else (self._argument(), self._argument()))
-        base: Node | None = None
-        exponent: Node | None = None
-        while self.text in ("_", "^"):
-            subscript = self.text == "_"
-            self.step()
-            if subscript:
-                base = self._argument()
-            else:
-                exponent = self._exponent()
-        if name == "log" and base is None and self.kind == "number" and self.peek(1).text == "(" and not self.spaced:
-            base = self._number()  # log2(8)
-        return build.function(name, self._function_arguments(), base, exponent)
-
-    def _root(self, name: str) -> Node:
-        index: Node = integer(3 if name == "cbrt" else 2)
-        if self.text == "[":
-            index = self._bracket("[")
-        if self.text != "(":
-            return Call("root", (self._argument(whole_numbers=True), index))
-        arguments = self._bracketed_arguments()
-        if name == "root" and len(arguments) == 2:
-            return Call("root", arguments)
-        if len(arguments) != 1:
-            raise Unreadable("a root of several values")
-        return Call("root", (arguments[0], index))
-
-    def _function_arguments(self) -> tuple[Node, ...]:
-        if self.text in ("(", "{", "[", r"\{"):
-            return self._bracketed_arguments()
-        self._enter()
-        factors: list[Node] = []
-        if self.text == "-":
-            self.step()
-            factors.append(integer(-1))
-        factors.append(self._power())
-        while True:
-            if self._at_factor(False) and self.text not in ("(", "[", "|") and not self._at_function():
-                factors.append(self._power())
-            elif self.text == "/" and self.peek(1).kind == "number" and Constant("pi") in factors:
-                self.step()
-                factors.append(build.inverse(self._number()))
-            else:
-                break
-        self._depth -= 1
-        return (build.product_of(factors),)
-
-    def _at_function(self) -> bool:
-        name = self.text.removeprefix("\\")
-        return (name in FUNCTIONS and name != "sqrt") or self.kind == "begin"
-
-    def _bracketed_arguments(self) -> tuple[Node, ...]:
+    def bracketed_arguments(self) -> tuple[Node, ...]:
         opening = self.text
         self.step()
-        inside = self._inside(*notation.CLOSERS[opening])
+        inside = self.inside(*notation.CLOSERS[opening])
         return inside.items if isinstance(inside, Sequence) and not inside.opening else (inside,)
 
-    def _argument(self, whole_numbers: bool = False) -> Node:
+    def argument(self, whole_numbers: bool = False) -> Node:
         r"""A TeX argument: a group, or a single digit, letter or command (`\frac12`)."""
         if self.kind == "number" and not whole_numbers and len(self.text) > 1 and self.text.isdigit():
             digit, rest = self.text[0], self.text[1:]
             self._tokens[self._position] = Token("number", rest)
             self._load()
-            return integer(int(digit))
+            return Number(Fraction(digit))
         return self._atom()
+
+
+def _fraction_of(top: Node, bottom: Node) -> Node:
+    r"""\frac{top}{bottom}; of two whole numbers, the rational number."""
+    if isinstance(bottom, Quantity) and isinstance(top, Quantity):
+        bottom, top = bottom.value, top.value
+    if isinstance(top, Number) and isinstance(bottom, Number) and bottom.value:
+        if top.decimals is bottom.decimals is None:
+            return Number(top.value / bottom.value, divided=True)
+        return Product((top, build.inverse(bottom)))
+    return top if bottom == ONE else Product((top, build.inverse(bottom)))
 
 
 _POSTFIXES = {
@@ -670,20 +583,20 @@ _POSTFIXES = {
     "_": Parser._subscripted,
 }
 _ATOMS = {
-    "number": Parser._number,
+    "number": Parser.number,
     "letter": Parser._letter,
     "name": Parser._named,
-    "begin": Parser._environment,
+    "begin": commands.environment,
     "sign": Parser._sign,
     "command": Parser._command,
 }
 _COMMANDS = {
     r"\frac": Parser._fraction,
     r"\emptyset": lambda parser: NamedSet("empty"),
-    r"\mathbb": Parser._named_set,
-    r"\ray": Parser._ray,
-    r"\overline": Parser._overlined,
-    r"\bar": Parser._overlined,
-    r"\|": Parser._norm,
-    **dict.fromkeys(notation.SHAPES, Parser._shape),
+    r"\mathbb": commands.named_set,
+    r"\ray": commands.ray,
+    r"\overline": commands.overlined,
+    r"\bar": commands.overlined,
+    r"\|": commands.norm,
+    **dict.fromkeys(notation.SHAPES, commands.shape),
 }

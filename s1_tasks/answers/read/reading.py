@@ -8,7 +8,14 @@ import re
 from functools import lru_cache
 
 from s1_tasks.answers.read.bases import based_number
-from s1_tasks.answers.read.clean import clean, has_thousands, lists_no_numbers, merge_thousands, words_form
+from s1_tasks.answers.read.clean import (
+    clean,
+    form_of_words,
+    has_thousands,
+    lists_no_numbers,
+    merge_thousands,
+    words_form,
+)
 from s1_tasks.answers.read.english import in_symbols, list_in_words, number_in_words
 from s1_tasks.answers.read.parser import parse
 from s1_tasks.answers.read.permutations import permuted, write_out
@@ -78,6 +85,7 @@ _CHOICES_OR_POINT = re.compile(
 )
 """C(5, 2), which may also be a point, nCr(5, 2) and 5C2"""
 _COMPARES = re.compile(r"\b(?:real|than|least|most)\b")
+_WORDS = ("\\word", "\\emptyset")
 _ROMAN = re.compile(r"(?=[IVX]{2})X{0,3}(?:IX|IV|V?I{0,3})")
 _ONE = re.compile(r"^a (?=(?:dozen|hundred|thousand|million|billion)\b)")
 _RATIO = re.compile(r"(?<!\d)(\d{1,9})\s{1,3}(?:\\word\{)?to\}?\s{1,3}(\d{1,9})(?!\d)")
@@ -141,10 +149,10 @@ def _parses(cleaned: str) -> tuple[Node, ...]:
     """The trees of a cleaned text that is notation as a whole; none for prose."""
     if not cleaned or (len(cleaned) < 12 and cleaned.lower() in _NO_ANSWERS):
         return ()
-    if described := permuted(cleaned):
+    if described := permuted(cleaned) if "ermutation" in cleaned else None:
         head, cyclic = described
         return tuple(filter(None, (write_out(tree, cyclic) for tree in _parses(head))))
-    named = _phrase(cleaned) or based_number(cleaned) or _roman(cleaned)
+    named = _phrase(cleaned) or _based(cleaned) or _roman(cleaned)
     if named is not None:
         return (named,)
     in_words = in_symbols(cleaned) if " " in cleaned and _COMPARES.search(cleaned) else None
@@ -157,8 +165,13 @@ def _parses(cleaned: str) -> tuple[Node, ...]:
 
 def _phrase(cleaned: str) -> Node | None:
     """What a set phrase means, such as "no solution"."""
-    short = len(cleaned) < 60 and (cleaned[0].isalpha() or cleaned[0] == "\\")
-    return _PHRASES.get(words_form(cleaned)) if short else None
+    if len(cleaned) >= 60 or not (cleaned[0].isalpha() or cleaned.startswith(_WORDS)):
+        return None
+    return _PHRASES.get(form_of_words(cleaned))
+
+
+def _based(cleaned: str) -> Node | None:
+    return based_number(cleaned) if "_" in cleaned or "base" in cleaned or cleaned[:2] in ("0b", "0o", "0x") else None
 
 
 def _roman(cleaned: str) -> Node | None:
@@ -201,7 +214,7 @@ def _trees(text: str) -> list[Node]:
         tree = parse(text)
     except Unreadable:
         return []
-    return [*_approximations(tree), *_all_equal(tree), *_common_logarithms(tree)]
+    return [*_approximations(tree), *_all_equal(tree), *_common_logarithms(text, tree)]
 
 
 def _all_equal(tree: Node) -> list[Node]:
@@ -213,8 +226,10 @@ def _all_equal(tree: Node) -> list[Node]:
     return [Sequence(tree.sides[-1:] * (len(tree.sides) - 1), "(", ")")]
 
 
-def _common_logarithms(tree: Node) -> list[Node]:
+def _common_logarithms(text: str, tree: Node) -> list[Node]:
     """log without a base may mean base 10."""
+    if "log" not in text:
+        return []
     common = tree
     for part in set(walk(tree)):
         if isinstance(part, Call) and part.name == "log" and len(part.arguments) == 1:
