@@ -1,4 +1,4 @@
-"""Commands with arguments: functions, roots, overlines, named sets, matrices, cases. They read with the parser's help."""
+"""Commands with arguments: functions, roots, overlines, sets, matrices, cases. They read with the parser's help."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def environment(reader: Parser) -> Node:
         ):
             reader.step()
         elif reader.kind == "word":
-            rows[-1].append(_words(reader))
+            rows[-1] += _words(reader)
         else:
             rows[-1].append(reader.relation())
     reader.step()

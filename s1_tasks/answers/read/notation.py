@@ -8,6 +8,7 @@ RELATIONS = {
 SET_OPERATIONS = {r"\cup": "union", "union": "union", r"\cap": "intersection", r"\setminus": "difference"}
 SEPARATORS = frozenset({",", ";", "and", "or", r"\\", "&"})
 CLOSING = frozenset({")", "]", "}", r"\}", r"\rangle", r"\rvert", r"\end"})
+CLOSING_BUILDER = CLOSING | {"|", r"\mid", ":"}
 LEADING_WORDS = frozenset(
     str.split(
         "answer final only exactly approximately about approx all roughly around nearly equals is are at x y "

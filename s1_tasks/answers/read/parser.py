@@ -145,8 +145,7 @@ class Parser:
         return self.text in notation.SEPARATORS and self.kind in ("sign", "name", "command")
 
     def _at_close(self, builder: bool) -> bool:
-        ends = self.kind == "end" or self.text in notation.CLOSING
-        return ends or (builder and self.text in ("|", r"\mid", ":"))
+        return self.kind == "end" or self.text in (notation.CLOSING_BUILDER if builder else notation.CLOSING)
 
     def relation(self, builder: bool = False) -> Node:
         r"""A value or a chain of comparisons; a conclusion (\Rightarrow) replaces what leads to it."""
@@ -335,11 +334,11 @@ class Parser:
             value = self._signed_power()
             self.leave()
             return negative(value) if minus else value
-        if self.text in (r"\pm", r"\mp"):
-            upper = self.text == r"\pm"
-            self.step()
-            return PlusMinus(self.power(), upper)
-        return self.power()
+        if self.text not in (r"\pm", r"\mp"):
+            return self.power()
+        upper = self.text == r"\pm"
+        self.step()
+        return PlusMinus(self.power(), upper)
 
     def power(self) -> Node:
         node = self._atom()
