@@ -7,6 +7,7 @@ made of the parts is `build`'s.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
 
 from s1_tasks.answers.read import build, commands, leaves, notation
@@ -359,12 +360,6 @@ class Parser:
         self.step()
         return build.double_factorial(node)
 
-    def _percent(self, node: Node) -> Node:
-        return Quantity(node, "%")
-
-    def _degrees(self, node: Node) -> Node:
-        return Quantity(node, "degree")
-
     def _prime(self, node: Node) -> Node:
         return Symbol(node.name + "'") if isinstance(node, Symbol) else Quantity(node, "'")
 
@@ -573,11 +568,11 @@ def _fraction_of(top: Node, bottom: Node) -> Node:
     return top if bottom == ONE else Product((top, build.inverse(bottom)))
 
 
-_POSTFIXES = {
+_POSTFIXES: dict[str, Callable[[Parser, Node], Node]] = {
     "^": Parser._raised,
     "!": Parser._factorial,
-    "%": Parser._percent,
-    r"\circ": Parser._degrees,
+    "%": lambda parser, node: Quantity(node, "%"),
+    r"\circ": lambda parser, node: Quantity(node, "degree"),
     "'": Parser._prime,
     "_": Parser._subscripted,
 }
