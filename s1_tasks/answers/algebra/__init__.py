@@ -1,1 +1,1 @@
-"""Says whether two single expressions are equal: in floating point, exactly, by computer algebra. May import `tree`."""
+"""Decides whether two single expressions are equal: numerically, exactly, by computer algebra. May import tree."""

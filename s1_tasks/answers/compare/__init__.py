@@ -1,1 +1,1 @@
-"""Says whether two answers of any kind are the same. May import `algebra` and `tree`."""
+"""Decides whether two answers of any kind are the same. May import algebra, read and tree."""

@@ -1,1 +1,1 @@
-"""Reads the text of an answer into a tree. May import `tree`."""
+"""Reads a text into a tree. May import tree."""
