@@ -113,6 +113,39 @@ def _log_override() -> None:
     )
 
 
+def keep_parts_apart() -> None:
+    """Makes lm_eval's prompts without a chat template say which part is an instruction, and which begins the answer.
+
+    lm_eval glues them to the question; a model of ours that applies the template itself needs them as turns.
+    """
+    from lm_eval.api.task import Task
+
+    for kind in (Task, *_subclasses(Task)):
+        if "fewshot_context" in vars(kind) and not hasattr(kind.fewshot_context, "s1"):
+            kind.fewshot_context = _apart(kind.fewshot_context)
+
+
+def _subclasses(kind: type) -> list[Any]:
+    direct: list[Any] = list(kind.__subclasses__())
+    return direct + [further for one in direct for further in _subclasses(one)]
+
+
+def _apart(original: Any) -> Any:
+    @functools.wraps(original)
+    def with_parts(self: Any, *positional: Any, **named: Any) -> Any:
+        text = original(self, *positional, **named)
+        system, prefix = named.get("system_instruction"), named.get("gen_prefix")
+        if not isinstance(text, str) or named.get("apply_chat_template") or not (system or prefix):
+            return text
+        from s1_models.harness.asked import take_apart
+
+        delimiter = getattr(self.config, "target_delimiter", " ")
+        return take_apart(text, str(system or ""), str(prefix or ""), str(delimiter or ""))
+
+    with_parts.s1 = True  # type: ignore[attr-defined]
+    return with_parts
+
+
 def write_traces_beside_samples() -> None:
     """Makes lm_eval write traces.jsonl into the folder of its samples files, from the same samples."""
     from lm_eval.loggers.evaluation_tracker import EvaluationTracker

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from s1_models.formats import as_option
 from s1_models.memo.store import MemoError
 from s1_models.options import memo_path
 
@@ -14,10 +15,13 @@ def run_facts(lm: Any) -> dict[str, Any]:
     """Facts of a `BudgetForcingLM` that has run. special_tokens: whether the host adds any to a prompt.
 
     contamination_report: hash of the report on what the model was fine-tuned on, where its checkpoint names one.
+    template_dates: the dates that the chat template wrote into the prompts. detected_format: by thinking_format=auto.
     Without a memo nothing can be replayed, and only this and the budget options are told.
     """
     report = contamination_report(getattr(lm, "_given", {}).get("pretrained") or lm.tokenizer.name_or_path)
-    about_training = {"contamination_report": report} if report else {}
+    about: dict[str, Any] = {"contamination_report": report} if report else {}
+    if dates := lm.prompts.template.dates():
+        about["template_dates"] = list(dates)
     budget = dict(lm.budget_defaults)
     path = memo_path(budget)
     try:
@@ -25,7 +29,7 @@ def run_facts(lm: Any) -> dict[str, Any]:
     except MemoError:  # the run went without a memo, and said so
         identity = {}
     if not identity:
-        return {"budget": budget, "memo": None, **about_training}
+        return {"budget": budget, "memo": None, **about}
     probe = "a question"
     return {
         "budget": budget,
@@ -39,7 +43,9 @@ def run_facts(lm: Any) -> dict[str, Any]:
         "special_tokens": list(lm.tok_encode(probe)) != lm.tokenizer.encode(probe, add_special_tokens=False),
         "chat_template_args": dict(getattr(lm, "chat_template_args", None) or {}),
         "template_thinks": lm.template_thinks,
-        **about_training,
+        "add_bos_token": getattr(lm, "add_bos_token", None),
+        **({"detected_format": as_option(lm.detected)} if lm.detected else {}),
+        **about,
     }
 
 
