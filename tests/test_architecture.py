@@ -77,9 +77,9 @@ def test_no_file_is_called_utils_common_or_helpers() -> None:
 
 
 def test_files_stay_short_enough_to_be_read() -> None:
-    long = {str(path.relative_to(ROOT)) for path in tracked("*.py") if len(path.read_text().splitlines()) > 400}
+    long = {str(path.relative_to(ROOT)) for path in tracked("*.py") if len(path.read_text().splitlines()) > 600}
     unexplained = {name for name in long if not name.startswith("tests/")} - set(LONG_FILES)
-    assert not unexplained, f"over 400 lines: {unexplained}; make two files, or say in LONG_FILES why not"
+    assert not unexplained, f"over 600 lines: {unexplained}; make two files, or say in LONG_FILES why not"
 
 
 def test_delimiters_are_spelt_in_one_place() -> None:
