@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from s1_models.driver import Engine, Job, run_jobs
 from s1_models.forcing import Session, Tokens
+from s1_models.harness.fail_closed import refuse_a_broken_bridge, refuse_namesakes
 from s1_models.harness.progress import Bar
 from s1_models.harness.prompts import Prompt, Prompting
 from s1_models.harness.run_facts import run_facts
@@ -61,12 +62,25 @@ class BudgetForcingLM(Prompting, Identified):
     ahead: Sequence[Mapping[str, Any]] = ()
     reuse_ahead: Sequence[Reuse] = ()
 
+    @classmethod
+    def create_from_arg_obj(cls, *arguments: Any, **more: Any) -> Any:
+        """The host's, which loads the model; refused while the bridge is broken."""
+        refuse_a_broken_bridge()
+        return super().create_from_arg_obj(*arguments, **more)  # type: ignore[misc]
+
+    @classmethod
+    def create_from_arg_string(cls, *arguments: Any, **more: Any) -> Any:
+        """As `create_from_arg_obj`."""
+        refuse_a_broken_bridge()
+        return super().create_from_arg_string(*arguments, **more)  # type: ignore[misc]
+
     def generate_until(self, requests: list[Instance], disable_tqdm: bool = False) -> list[str]:
         """Full transcripts, one per request, in order; `Response`s, which carry their own accounting.
 
         `n` (or `repeats`) in gen_kwargs asks for several samples of each request: the harness takes one response
         per request, so the earlier ones are put into `request.resps`, where it appends the last.
         """
+        refuse_namesakes(requests)
         settings = self._settings(requests, self.budget_defaults)
         samples = [(index, sample) for index, chosen in enumerate(settings) for sample in range(chosen.samples)]
         with self._remembering() as engine:

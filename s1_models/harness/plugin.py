@@ -51,7 +51,7 @@ class _HarnessLog(logging.Handler):
 
 @functools.cache
 def _log_as_the_harness_does() -> None:
-    for name in ("s1", "s1_models", "s1_tasks"):
+    for name in ("s1", "s1_contract", "s1_models", "s1_tasks"):
         ours = logging.getLogger(name)
         ours.addHandler(_HarnessLog())
         if ours.level == logging.NOTSET:
