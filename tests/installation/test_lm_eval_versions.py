@@ -24,9 +24,10 @@ import lm_eval.models
 from lm_eval.api.registry import model_registry
 from lm_eval.tasks import TaskManager
 manager = TaskManager()
+index = getattr(manager, "task_index", None) or manager._task_index
 print(json.dumps({
     "models": [name for name in model_registry.keys() if name.startswith("s1_")],
-    "aime24": str(manager.task_index["aime24"].yaml_path),
+    "aime24": str(index["aime24"].yaml_path),
     "math500": "math500" in manager.all_subtasks,
     "count": manager.all_subtasks.count("math500"),
 }))
