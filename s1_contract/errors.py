@@ -17,8 +17,8 @@ class S1Error(Exception):
      ├─ EngineError   the engine died or broke its contract                              (s1_models.driver)
      ├─ MemoError     a memo that is not ours, damaged or unreadable                     (s1_models.memo.store)
      ├─ OutputError   results that could not be written                                  (s1_models.harness.evaluation)
-     ├─ DataError     rows or files that cannot be found, reached or read                (here)
-     └─ ReportError   logs or records that say nothing, or cannot be compared            (s1_report.record)
+     └─ DataError     rows or files that cannot be found, reached or read                (here)
+         └─ ReportError   logs or records that say nothing, or cannot be compared        (s1_report.record)
     """
 
     key: Hashable | None = None

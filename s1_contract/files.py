@@ -28,6 +28,21 @@ def read_json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         raise DataError(f"{path}: cannot be read ({error.strerror}): check the path") from None
 
 
+def read_text(path: Path) -> str:
+    """The text of a file, without a byte-order mark. Raises DataError when it cannot be read."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}): check the path") from None
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: byte {error.start} is not UTF-8; expected UTF-8 text: restore the file") from None
+
+
+def encoded(text: str) -> bytes:
+    """The bytes that `write_whole` writes. Half a surrogate pair, which UTF-8 cannot hold, becomes a JSON escape."""
+    return text.encode("utf-8", errors="backslashreplace")
+
+
 def _object(line: str, place: str) -> dict[str, Any]:
     try:
         row = json.loads(line, parse_constant=str)
@@ -42,11 +57,8 @@ def _object(line: str, place: str) -> dict[str, Any]:
 
 
 def write_whole(path: Path, content: str | bytes) -> None:
-    """Writes a file whole or not at all, with the modes of an ordinary new file; makes its folder. Raises DataError.
-
-    Half a surrogate pair, which UTF-8 cannot hold, is written as JSON escapes it.
-    """
-    data = content if isinstance(content, bytes) else content.encode("utf-8", errors="backslashreplace")
+    """Writes a file whole or not at all, with the modes of an ordinary new file; makes its folder. Raises DataError."""
+    data = content if isinstance(content, bytes) else encoded(content)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")

@@ -26,3 +26,36 @@ ALIASES: Final[Mapping[str, str]] = {
     "rejection_sample": REJECTION_TRIES,
 }
 """s1's own names (its lm-evaluation-harness fork, vllm_causallms.py) -> ours."""
+
+MAX_GEN_TOKS: Final = "max_gen_toks"
+ENABLE_THINKING: Final = "enable_thinking"
+S1_FORMAT_OPTIONS: Final = ("thinking_start", "thinking_end", "until_thinking", "until_thinking_2")
+"""s1's way of spelling a thinking format out."""
+
+BUDGET_OPTIONS: Final = (
+    *(NUM_WAITS, WAIT_TEXT, MAX_THINKING_TOKENS, MIN_THINKING_TOKENS, MAX_ANSWER_TOKENS, FINAL_ANSWER_TEXT),
+    *(REJECTION_TRIES, REJECTION_FALLBACK, MAX_GEN_TOKS),
+)
+"""How long the model may think and answer."""
+PROMPT_OPTIONS: Final = (THINKING_FORMAT, CHAT_TEMPLATE, ENABLE_THINKING, THINK_FOR, *S1_FORMAT_OPTIONS)
+"""What is put around the question."""
+
+SAME_TOKENS: Final = frozenset(
+    {
+        # Where and how fast: batches, parallel engines, memory, connections.
+        *("batch_size", "max_batch_size", "max_in_flight", "max_num_seqs", "max_num_batched_tokens", "num_concurrent"),
+        *("tensor_parallel_size", "pipeline_parallel_size", "data_parallel_size", "distributed_executor_backend"),
+        *("gpu_memory_utilization", "kv_cache_memory_bytes", "block_size", "swap_space", "cpu_offload_gb", "device"),
+        *("device_map", "parallelize", "max_memory", "max_memory_per_gpu", "max_cpu_memory", "offload_folder"),
+        *("offload_buffers", "low_cpu_mem_usage", "enforce_eager", "enable_prefix_caching", "enable_chunked_prefill"),
+        *("compilation_config", "replicas", "ray_address", "max_retries", "timeout", "eos_string", "header"),
+        # Loading and logging.
+        *("cache_dir", "download_dir", "force_download", "local_files_only", "use_safetensors", "weights_only"),
+        *("token", "hf_token", "api_key", "trust_remote_code", "disable_log_stats", "logits_cache", "softmax_dtype"),
+        *("use_fast_tokenizer", "tokenizer_backend", "enable_lora", "max_loras", "max_lora_rank", MEMO),
+    }
+)
+"""Model args that leave the tokens alone, or change no more of them than another machine does.
+
+Every other model arg belongs to what a run is: two runs that differ in one are two runs.
+"""

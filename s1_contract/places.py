@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 TRACES_FILE: Final = "traces.jsonl"
-"""Beside lm_eval's samples: one line per response, with every span (`response.SPAN_FIELDS`) and its usage."""
+"""Beside lm_eval's samples: one line per response, with every span, its usage and where its answer begins."""
+ANSWER_START: Final = "answer_start"
+"""Key of a trace: index of the answer's first character in the response's text; null where it is not known."""
 SWEEP_FILE: Final = "sweep.json"
 """What a sweep has finished, in the sweep's folder."""
 FACTS: Final = "s1"

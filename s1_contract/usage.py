@@ -21,7 +21,6 @@ class Usage(TypedDict, total=False):
 
     thinking_tokens: sampled thinking plus forced waits. answer_tokens: sampled answer. waits_used: how often the end of
     thinking was suppressed. cut_off, answer_cut_off: 1 when the limit ended the thinking or the answer, else 0.
-    answer_asked: 1 when the answer was empty and was asked for, else 0.
     thinking_limit: what the thinking was allowed, after the prompt took its room. dropped_tokens: sampled ids that the
     tokenizer does not know. tries, rejected_tokens: rejection sampling only; thinkings drawn, and tokens thrown away.
     """
@@ -31,7 +30,6 @@ class Usage(TypedDict, total=False):
     waits_used: int
     cut_off: int
     answer_cut_off: int
-    answer_asked: int
     thinking_limit: int
     dropped_tokens: int
     tries: int

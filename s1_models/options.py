@@ -23,7 +23,7 @@ BUDGET_OPTIONS = tuple(option.name for option in fields(Budget))
 REJECTION_OPTIONS = ("rejection_tries", "rejection_fallback")
 # s1's way of spelling a format out; what is not given is as in s1's own.
 S1_FORMAT_OPTIONS = ("thinking_start", "thinking_end", "until_thinking", "until_thinking_2")
-OPTIONS = (*BUDGET_OPTIONS, *REJECTION_OPTIONS, "thinking_format", "chat_template", "prompt_style", "think_for", "memo")
+OPTIONS = (*BUDGET_OPTIONS, *REJECTION_OPTIONS, "thinking_format", "chat_template", "think_for", "memo")
 # The memo of a run whose model args say nothing about it.
 MEMO_VARIABLE = "S1_MEMO"
 
@@ -43,12 +43,6 @@ THINK_FOR = {
     "short": "Answer after a short amount of thinking. Do not spend excessive time double-checking your work.",
 }
 PROMPT_VARIABLES = {"PROMPTSTEP": "{} steps", "PROMPTTOKEN": "{} tokens", "PROMPTLONG": "long", "PROMPTSHORT": "short"}
-# What `prompt_style` puts after a question. s1 asks bare questions; most other models are measured with a request for
-# a box, and answer worse without it.
-PROMPT_STYLES = {
-    "bare": "",
-    "boxed": r"Reason through the problem one step after another. Give the final answer inside \boxed{}.",
-}
 # s1: temperature_thinking=... is the temperature of the thinking alone.
 THINKING_SUFFIX = "_thinking"
 # The harness's names for the limit of a generation, in its order of priority.
@@ -67,7 +61,7 @@ class Settings:
     form: None means detect. samples: sessions per request. until: texts that cut the answer.
     sampling: (name, value) pairs of the engine's sampling parameters, without the seed of the session.
     thinking_sampling: the same for the thinking, where it is sampled differently. rejection: None is budget forcing.
-    thinking_request, prompt_style: put after the question.
+    thinking_request: put after the question.
     plain_answer_tokens: limit of an answer without any thinking, which is as long as thinking and answer together.
     """
 
@@ -81,7 +75,6 @@ class Settings:
     rejection: Rejection | None = None
     plain_answer_tokens: int = Budget().max_answer_tokens
     thinking_request: str = ""
-    prompt_style: str = ""
 
 
 def split_options(
@@ -194,7 +187,6 @@ def resolve(defaults: Mapping[str, Any], gen_kwargs: Mapping[str, Any], sampling
         rejection=rejection,
         plain_answer_tokens=plain_answer_tokens,
         thinking_request=_thinking_request(options.get("think_for")),
-        prompt_style=_prompt_style(options.get("prompt_style", "bare")),
     )
 
 
@@ -214,15 +206,6 @@ def _thinking_request(wanted: Any) -> str:
     if wanted not in THINK_FOR:
         raise OptionError(f"think_for={wanted!r}: expected '64 steps', '2048 tokens', long or short")
     return THINK_FOR[wanted]
-
-
-def _prompt_style(wanted: Any) -> str:
-    """The text of a prompt style: a known one's, or the user's own."""
-    if not isinstance(wanted, str) or not wanted.strip():
-        raise OptionError(
-            f"prompt_style={wanted!r}: expected {', '.join(PROMPT_STYLES)}, or a text to put after questions"
-        )
-    return PROMPT_STYLES.get(wanted, wanted)
 
 
 def _format(options: Mapping[str, Any]) -> Format | None:

@@ -13,7 +13,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from s1_contract.places import TRACES_FILE
+from s1_contract.places import ANSWER_START, TRACES_FILE
 from s1_contract.response import Response
 from s1_contract.usage import Usage
 from s1_models.forcing import Phase, Session, Tokens
@@ -44,7 +44,6 @@ def transcribe(session: Session, decode: Decode, until: Iterable[str] = (), clos
         waits_used=session.waits_used,
         cut_off=int(session.cut_off),
         answer_cut_off=int(session.answer_cut_off),
-        answer_asked=int(session.answer_asked),
         thinking_limit=session.thinking_limit,
         dropped_tokens=session.dropped_tokens,
     )
@@ -96,9 +95,8 @@ def write_traces(folder: Path, task: str, run_id: str, samples: Iterable[Mapping
                         "doc_hash": question[1],
                         "repeat": repeat,
                     }
-                    lines.append(
-                        json.dumps({**identity, **response.usage, "spans": response.spans}, ensure_ascii=False)
-                    )
+                    told = {**identity, **response.usage, ANSWER_START: response.answer_start, "spans": response.spans}
+                    lines.append(json.dumps(told, ensure_ascii=False))
     if lines:
         folder.mkdir(parents=True, exist_ok=True)
         with (folder / TRACES_FILE).open("a", encoding="utf-8", errors="backslashreplace") as file:

@@ -9,12 +9,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.resources import files
-from typing import Any
+from typing import Any, NamedTuple
 
+from s1_contract.outcomes import Outcome, outcome_of
+from s1_contract.usage import THINKING_TOKENS, WAITS_USED, usage_in
 from s1_report.collect import Run
-from s1_report.failures import Failure, failures
+from s1_report.failures import Failure, Judged, failures
 from s1_report.record import ReportError, RunRecord
-from s1_report.samples import prompt_of
+from s1_report.samples import is_right, prompt_of, responses_of, verdicts_of
 
 EXCERPT = 120
 """Characters of a question shown in the list."""
@@ -56,37 +58,64 @@ def _answers(run: Run) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
     traces = run.traces()
     for number, row in run.rows():
         try:
-            yield from _repeats(row, traces.get(row.get("doc_id"), []), run.record)
-        except (KeyError, TypeError, IndexError) as error:
+            asked = run.around.get("before", "") + prompt_of(row) + run.around.get("after", "")
+            for one in _repeats(row, traces.get(row.get("doc_id"), []), run.record):
+                yield _entry(row, one, asked), _detail(one, asked)
+        except (KeyError, TypeError, IndexError, ValueError) as error:
             raise ReportError(f"{run.samples}, line {number}: not a sample of lm_eval ({error!r})") from None
 
 
-def _repeats(
-    row: Mapping[str, Any], traces: list[dict[str, Any]], record: RunRecord
-) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
-    limit = record.budget.get("max_thinking_tokens")
+class Response(NamedTuple):
+    """One response of a sample. name: the question's, with the repeat where there are several."""
+
+    name: str
+    judged: Judged
+    verdict: Mapping[str, Any]
+
+    @property
+    def trace(self) -> Mapping[str, Any]:
+        """The response's trace without its spans; empty when there is none."""
+        return self.judged.trace or {}
+
+
+def _repeats(row: Mapping[str, Any], traces: list[dict[str, Any]], record: RunRecord) -> Iterator[Response]:
+    limit = record.max_thinking_tokens
     asked_limit = float(limit) if isinstance(limit, int | float) else None
-    prompt = prompt_of(row)
-    verdicts = row.get("verdicts") or [{}]
-    for repeat, (response, verdict) in enumerate(zip(row["resps"][0], verdicts, strict=False)):
-        trace = traces[repeat] if repeat < len(traces) else None
-        outcome = str(verdict.get("outcome", ""))
-        correct = outcome == "correct" if verdict else float(row[record.metric]) == 1.0
-        reference = str(row.get("target", ""))
-        classes = failures(str(response), reference, correct, outcome, trace, asked_limit)
-        entry = {
-            "id": f"{row.get('doc_id')}" + (f".{repeat}" if len(verdicts) > 1 else ""),
-            "correct": correct,
-            "outcome": outcome or ("correct" if correct else "incorrect"),
-            "classes": [failure.value for failure in classes],
-            "answer": None if verdict.get("answer") is None else _kept(str(verdict["answer"]), EXCERPT),
-            "reference": reference,
-            "tokens": trace.get("thinking_tokens") if trace else None,
-            "waits": trace.get("waits_used") if trace else None,
-            "question": prompt[:EXCERPT],
-        }
-        usage = {name: value for name, value in (trace or {}).items() if isinstance(value, int)}
-        yield entry, {"prompt": prompt, "spans": _spans(str(response), trace), "verdict": verdict, "usage": usage}
+    verdicts = verdicts_of(row) or [{}]
+    for repeat, (text, verdict) in enumerate(zip(responses_of(row), verdicts, strict=False)):
+        judged = Judged(
+            text=text,
+            reference=str(row.get("target", "")),
+            correct=is_right(verdict) if verdict else float(row[record.metric]) == 1.0,
+            outcome=outcome_of(verdict.get("outcome")),
+            trace=traces[repeat] if repeat < len(traces) else None,
+            asked_limit=asked_limit,
+        )
+        name = f"{row.get('doc_id')}" + (f".{repeat}" if len(verdicts) > 1 else "")
+        yield Response(name, judged, verdict)
+
+
+def _entry(row: Mapping[str, Any], one: Response, asked: str) -> dict[str, Any]:
+    """What the list shows of a response."""
+    answer = one.verdict.get("answer")
+    outcome = one.judged.outcome or (Outcome.CORRECT if one.judged.correct else Outcome.INCORRECT)
+    return {
+        "id": one.name,
+        "correct": one.judged.correct,
+        "outcome": outcome.value,
+        "classes": [failure.value for failure in failures(one.judged)],
+        "answer": None if answer is None else _kept(str(answer), EXCERPT),
+        "reference": one.judged.reference,
+        "tokens": one.trace.get(THINKING_TOKENS),
+        "waits": one.trace.get(WAITS_USED),
+        "question": (prompt_of(row) or asked)[:EXCERPT],
+    }
+
+
+def _detail(one: Response, asked: str) -> dict[str, Any]:
+    """What the page shows when a response is opened."""
+    spans = _spans(one.judged.text, one.judged.trace)
+    return {"prompt": asked, "spans": spans, "verdict": dict(one.verdict), "usage": usage_in(one.trace)}
 
 
 def _spans(response: str, trace: Mapping[str, Any] | None) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ import traceback
 import typer
 
 from s1_report.commands import app, reading, gating, inspecting, exporting  # isort: skip  (the order of --help)
-from s1_report.record import ReportError
+from s1_contract.errors import S1Error
 
 BAD_INPUT = 2
 """Exit code for anything the user has to mend: a missing, damaged or incomparable file, or a wrong option."""
@@ -17,10 +17,10 @@ __all__ = ["app", "exporting", "gating", "inspecting", "main", "reading"]
 
 
 def main() -> None:
-    """Runs the command line; a `ReportError` becomes sentences on standard error and exit code 2."""
+    """Runs the command line; an `S1Error` becomes sentences on standard error and exit code 2."""
     try:
         app()
-    except ReportError as error:
+    except S1Error as error:
         for sentence in str(error).splitlines():
             typer.echo(f"s1-report: {sentence}", err=True)
         sys.exit(BAD_INPUT)

@@ -6,63 +6,44 @@ others; per repeat it is taken from `traces.jsonl`, without that file from the s
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from s1_report.logs import Row, Traces, arguments, date_of, read_lines, read_results, read_traces, results_files
-from s1_report.record import ReportError, RunRecord, check_questions, digest
-from s1_report.samples import checker_of, chosen_filter, filter_of, metric_of, question_of, without_texts
-
-BUDGET_NAMES = {
-    "num_waits": "num_waits",
-    "thinking_n_ignore": "num_waits",
-    "wait_text": "wait_text",
-    "thinking_n_ignore_str": "wait_text",
-    "max_thinking_tokens": "max_thinking_tokens",
-    "max_tokens_thinking": "max_thinking_tokens",
-    "min_thinking_tokens": "min_thinking_tokens",
-    "min_tokens_thinking": "min_thinking_tokens",
-    "max_answer_tokens": "max_answer_tokens",
-    "final_answer_text": "final_answer_text",
-    "max_gen_toks": "max_gen_toks",
-    "rejection_tries": "rejection_tries",
-    "rejection_fallback": "rejection_fallback",
-    "rejection_sample": "rejection_sample",
-}
-"""Option -> name in `RunRecord.budget`; s1's own names are aliases."""
-PROMPT_OPTIONS = (
-    *("thinking_format", "chat_template", "enable_thinking", "think_for"),
-    *("thinking_start", "thinking_end", "until_thinking", "until_thinking_2"),
-)
-NOT_SAMPLING = {*BUDGET_NAMES, *PROMPT_OPTIONS, "do_sample", "repeats", "n", "seed"}
-"""Generation options that are no part of `RunRecord.sampling`: repeats show in the data, runs may differ by seed."""
+from s1_contract.errors import DataError
+from s1_contract.files import read_json_lines
+from s1_contract.places import TRACES_FILE, samples_file
+from s1_contract.usage import USAGE_FIELDS
+from s1_report.logs import Row, Traces, date_of, read_results, results_files, traces_beside
+from s1_report.record import ReportError, RunRecord, check_questions
+from s1_report.samples import by_filter, checker_of, filter_of, metric_of, question_of, without_texts
+from s1_report.settings import around_question, settings_of
 
 
 class Run(NamedTuple):
-    """A record, the samples file it was made from (`traces.jsonl` lies beside it), and which filter's samples."""
+    """A record, the samples file it was made from (`traces.jsonl` lies beside it), and the date in that file's name.
+
+    around: the texts before and after the prompt that lm_eval logged, where the results file tells them."""
 
     record: RunRecord
     samples: Path
-    filter_name: str = "none"
+    date: str
+    around: Mapping[str, str]
 
     def rows(self) -> Iterator[Row]:
         """The run's samples, with their texts."""
-        return (row for row in read_lines(self.samples) if filter_of(row[1]) == self.filter_name)
+        return (row for row in read_json_lines(self.samples) if filter_of(row[1]) == self.record.filter)
 
-    def traces(self) -> dict[Any, list[dict[str, Any]]]:
-        """The run's traces with their spans, by doc_id; empty for models that write none."""
-        date = self.samples.stem.removeprefix(f"samples_{self.record.task}_")
-        return read_traces(self.samples.parent / "traces.jsonl", spans=True).get((date, self.record.task), {})
+    def traces(self, spans: bool = True) -> dict[Any, list[dict[str, Any]]]:
+        """The run's traces by doc_id, with their spans where wanted; empty for models that write none."""
+        return traces_beside(self.samples.parent, spans).get((self.date, self.record.task), {})
 
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """What a folder held. runs: the newest per model, task, setting and seed. problems: one sentence per unreadable
-    run. superseded: one sentence per older run that was left out."""
+    """What a folder held. runs: the newest of every run. problems: one sentence per unreadable run. superseded: one
+    sentence per older run that was left out."""
 
     runs: list[Run] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
@@ -75,142 +56,115 @@ class Collected:
 
 
 def collect(*places: Path, metric: str | None = None, filter_name: str | None = None) -> Collected:
-    """Reads every run under the folders (or results files) `places`.
+    """Reads every run under the folders (or results files) `places`: one per model, setting, task and answer filter.
 
-    metric: the sample key that says how right an answer is, for tasks that are not ours. filter_name: which of several
-    answer filters. Raises ReportError when there is no results file at all; damaged ones become `problems`.
+    metric: the sample key that says how right an answer is, for tasks that are not ours. filter_name: only this answer
+    filter. Raises ReportError when there is no results file at all; damaged ones become `problems`.
     """
     found = Collected()
     newest: dict[str, Run] = {}
-    traces: dict[Path, Traces] = {}
-    for results_path in sorted({path for place in places for path in results_files(place)}):
-        folder = results_path.parent
-        if folder not in traces:
-            traces[folder] = {}
-            try:
-                traces[folder] = read_traces(folder / "traces.jsonl")
-            except ReportError as error:  # the samples still hold the means
-                found.problems.append(str(error))
-        try:
-            results = read_results(results_path)
-        except ReportError as error:
-            found.problems.append(str(error))
-            continue
-        for task in results["configs"]:
-            try:
-                run = _run(results_path, results, task, traces[folder], metric, filter_name)
-            except ReportError as error:
-                found.problems.append(str(error))
-            else:
-                _keep_newest(run, newest, found.superseded)
+    paths = sorted({path for place in places for path in results_files(place)})
+    for folder in dict.fromkeys(path.parent for path in paths):
+        here = [path for path in paths if path.parent == folder]
+        for run in _runs_in(folder, here, metric, filter_name, found.problems):
+            _keep_newest(run, newest, found.superseded)
     found.runs.extend(sorted(newest.values(), key=_order))
     return found
 
 
+def _runs_in(
+    folder: Path, paths: list[Path], metric: str | None, filter_name: str | None, problems: list[str]
+) -> Iterator[Run]:
+    """The runs of a folder's results files; what cannot be read becomes a problem."""
+    traces: Traces = {}
+    try:
+        traces = traces_beside(folder)
+    except DataError as error:  # the samples still hold the means
+        problems.append(str(error))
+    for path in paths:
+        try:
+            results = read_results(path)
+        except DataError as error:
+            problems.append(str(error))
+            continue
+        for task in results["configs"]:
+            try:
+                runs = _runs(path, results, task, traces, metric, filter_name)
+            except DataError as error:
+                problems.append(str(error))
+            else:
+                yield from runs
+
+
 def _keep_newest(run: Run, newest: dict[str, Run], superseded: list[str]) -> None:
-    record = run.record
-    parts = [record.model, record.engine, record.task, dict(record.budget), dict(record.sampling), _seed(record)]
-    identity = json.dumps(parts, sort_keys=True, default=str)
+    identity = run.record.run_hash
     older = newest.get(identity)
     if older is not None:
-        dates = sorted([str(older.record.environment["date"]), str(record.environment["date"])])
-        superseded.append(f"{record.label()}: the run of {dates[0]} is left out, that of {dates[1]} is newer")
-    if older is None or str(older.record.environment["date"]) < str(record.environment["date"]):
+        first, last = sorted([older.date, run.date])
+        superseded.append(f"{run.record.label()}: the run of {first} is left out, that of {last} is newer")
+    if older is None or older.date < run.date:
         newest[identity] = run
 
 
-def _seed(record: RunRecord) -> object:
-    return record.environment.get("seed")
+def _order(run: Run) -> tuple[str, str, str, str]:
+    record = run.record
+    return record.model, record.task, record.filter, str(sorted(record.budget.items(), key=str))
 
 
-def _order(run: Run) -> tuple[str, str, str]:
-    return run.record.model, run.record.task, str(sorted(run.record.budget.items(), key=str))
-
-
-def _run(
+def _runs(
     results_path: Path,
     results: Mapping[str, Any],
     task: str,
     traces: Traces,
     metric: str | None,
     filter_name: str | None,
-) -> Run:
+) -> list[Run]:
     date = date_of(results_path)
-    samples_path = results_path.parent / f"samples_{task}_{date}.jsonl"
+    samples_path = results_path.parent / samples_file(task, date)
     if not samples_path.exists():
         raise ReportError(f"{samples_path}: missing, so {task} cannot be read: run lm_eval with --log_samples")
-    everything = without_texts(read_lines(samples_path))
-    chosen = chosen_filter(everything, filter_name, samples_path)
-    rows = [(number, row) for number, row in everything if filter_of(row) == chosen]
-    name = metric or metric_of(rows, samples_path)
-    known = traces.get((date, task), {})
-    questions = tuple(question_of(row, name, known, samples_path) for row in rows)
-    check_questions(questions, str(samples_path))
     try:
-        expected = ((results.get("n-samples") or {}).get(task) or {}).get("effective", len(questions))
-        record = _record(results, task, date)
+        settings, around = settings_of(results, task, date), around_question(results, task)
     except (KeyError, TypeError, AttributeError) as error:
         raise ReportError(
             f"{results_path}: not as lm_eval writes it ({type(error).__name__}: {error}): run the evaluation again"
         ) from None
-    if len(questions) != expected:
+    known = traces.get((date, task), {})
+    everything = without_texts(read_json_lines(samples_path))
+    runs = []
+    for name, rows in by_filter(everything, filter_name, samples_path).items():
+        chosen = metric or metric_of(rows, samples_path)
+        questions = tuple(question_of(row, chosen, known, samples_path) for row in rows)
+        check_questions(questions, str(samples_path))
+        record = RunRecord(metric=chosen, filter=name, checker=checker_of(rows), questions=questions, **settings)
+        _check_count(record, results_path, samples_path)
+        _check_traces(rows, known, traces, samples_path)
+        runs.append(Run(record, samples_path, date, around))
+    return runs
+
+
+def _check_count(record: RunRecord, results_path: Path, samples_path: Path) -> None:
+    if record.asked not in (None, len(record.questions)):
         raise ReportError(
-            f"{samples_path}: {len(questions)} questions, but {results_path.name} counts {expected}: "
+            f"{samples_path}: {len(record.questions)} questions, but {results_path.name} counts {record.asked}: "
             "the file was cut short or changed; run the evaluation again"
         )
-    return Run(RunRecord(metric=name, checker=checker_of(rows), questions=questions, **record), samples_path, chosen)
 
 
-def _record(results: Mapping[str, Any], task: str, date: str) -> dict[str, Any]:
-    config = results["configs"][task]
-    run_config = results.get("config") or {}
-    model_args = arguments(run_config.get("model_args"))
-    generation = dict(config.get("generation_kwargs") or {})
-    options = {**model_args, **generation, **arguments(run_config.get("gen_kwargs"))}
-    budget = {
-        BUDGET_NAMES[name]: value for name, value in options.items() if name in BUDGET_NAMES and value is not None
-    }
-    engine = str(run_config.get("model") or "")
-    if engine.startswith("s1_"):
-        budget.setdefault("num_waits", 0)
-    name = results.get("model_name") or model_args.get("pretrained") or model_args.get("model") or engine
-    return {
-        "kind": "measured",
-        "model": str(name),
-        "task": task,
-        "task_version": str((results.get("versions") or {}).get(task, "")),
-        "engine": engine,
-        "budget": budget,
-        "sampling": {name: value for name, value in generation.items() if name not in NOT_SAMPLING},
-        "template": _template(results, options, config),
-        "environment": {**_environment(results, model_args, date), "seed": options.get("seed")},
-    }
-
-
-def _template(results: Mapping[str, Any], options: Mapping[str, Any], config: Mapping[str, Any]) -> str:
-    parts = [str(results.get(name)) for name in ("chat_template_sha", "system_instruction_sha", "fewshot_as_multiturn")]
-    parts += [f"{name}={options[name]}" for name in PROMPT_OPTIONS if name in options]
-    return digest([*parts, str(config.get("num_fewshot"))])
-
-
-HARDWARE = re.compile(r"\s*(Model name|GPU \d+|OS|Python version|PyTorch version):")
-
-
-def _environment(results: Mapping[str, Any], model_args: Mapping[str, Any], date: str) -> dict[str, Any]:
-    config = results.get("config") or {}
-    versions = {
-        name: results[name] for name in ("lm_eval_version", "transformers_version", "git_hash") if results.get(name)
-    }
-    report = (config.get("s1") or {}).get("contamination_report")
-    return {
-        "date": date,
-        **versions,
-        **({"contamination_report": report} if report else {}),
-        "model_args": dict(model_args),
-        "model_sha": config.get("model_sha") or "",
-        "limit": config.get("limit"),
-        "seconds": results.get("total_evaluation_time_seconds"),
-        "hardware": [
-            line.strip() for line in str(results.get("pretty_env_info") or "").splitlines() if HARDWARE.match(line)
-        ],
-    }
+def _check_traces(rows: list[Row], known: Mapping[Any, Any], traces: Traces, samples_path: Path) -> None:
+    """Raises ReportError for a traces file that is not of this run: another run's, or of other questions."""
+    path = samples_path.parent / TRACES_FILE
+    for _, row in rows:
+        for trace in known.get(row.get("doc_id"), ()):
+            if trace.get("doc_hash", row["doc_hash"]) != row["doc_hash"]:
+                raise ReportError(
+                    f"{path}: its trace of question {row.get('doc_id')} belongs to another question than that of "
+                    f"{samples_path.name}: put the traces file of this run beside it, or remove it"
+                )
+    reports_usage = rows[0][1].keys() & set(USAGE_FIELDS)
+    if traces and not known and reports_usage:
+        runs = ", ".join(sorted({f"{task} of {date}" for date, task in traces}))
+        raise ReportError(
+            f"{path}: belongs to another run ({runs}), not to {samples_path.name}: put the traces file of this run "
+            "beside it, or remove it"
+        )

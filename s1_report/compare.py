@@ -19,6 +19,7 @@ from s1_report.stats import Interval, bootstrap_interval
 FIELDS = {
     "task": "the task",
     "metric": "what counts as right",
+    "filter": "which answer filter picked the answers",
     "dataset": "the questions",
     "prompt": "how they were asked",
     "checker": "the version of the answer check",
@@ -120,11 +121,13 @@ def disagreements(base: RunRecord, new: RunRecord) -> list[tuple[str, str]]:
     for name, old, now in (("task", _task(base), _task(new)), ("metric", base.metric, new.metric)):
         if old != now:
             found.append((name, f"{name}: {old} against {now}"))
+    if base.filter and new.filter and base.filter != new.filter:  # records of version 0.1.0 do not say
+        found.append(("filter", f"filter: {base.filter} against {new.filter}"))
     if old_keys != new_keys:
         text = f"dataset: {len(old_keys)} questions against {len(new_keys)}, {common} of them the same"
         found.append(("dataset", text))
-    if base.template != new.template:
-        found.append(("prompt", "prompt: another chat template, system instruction or thinking format"))
+    if changed_prompt := _changed_prompt(base, new):
+        found.append(("prompt", f"prompt: {changed_prompt}"))
     elif changed := sum(old.prompt != now.prompt for old, now in _pairs(base, new)):
         found.append(("prompt", f"prompt: {changed} of {common} questions were asked in other words"))
     if base.checker != new.checker:
@@ -140,6 +143,17 @@ def disagreements(base: RunRecord, new: RunRecord) -> list[tuple[str, str]]:
 
 def _task(record: RunRecord) -> str:
     return f"{record.task} version {record.task_version}" if record.task_version else record.task
+
+
+def _changed_prompt(base: RunRecord, new: RunRecord) -> str:
+    """What is put around the question in another way; "" for nothing, also where a record does not say."""
+    around = [dict(record.resolved.get("around") or {}) for record in (base, new)]
+    if all(around) and around[0] != around[1]:
+        return "another text before or after the question (`s1-report show` prints both)"
+    if base.template == new.template:
+        return ""
+    options = _changed(dict(base.prompting), dict(new.prompting))
+    return options or "another chat template, system instruction or thinking format"
 
 
 def _plain(mapping: dict[str, Any]) -> str:
@@ -166,7 +180,9 @@ def match(base: Sequence[RunRecord], new: Sequence[RunRecord]) -> list[tuple[Run
         return [(base[0], new[0])]
     pairs = []
     for old in base:
-        same_task = [record for record in new if record.task == old.task]
+        same_task = [record for record in new if record.task == old.task and record.filter in (old.filter, "")] or [
+            record for record in new if record.task == old.task
+        ]
         same_budget = [record for record in same_task if _plain(dict(record.budget)) == _plain(dict(old.budget))]
         candidates = same_budget or same_task
         if not candidates:

@@ -8,9 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from s1_contract.options import MAX_THINKING_TOKENS, NUM_WAITS
+from s1_contract.usage import THINKING_TOKENS, WAITS_USED
+from s1_report import truncation
 from s1_report.paired import mcnemar, sign_flip_two_sided
-from s1_report.record import RunRecord
+from s1_report.record import RunRecord, plain, shown
 from s1_report.stats import Interval, accuracy_interval
+from s1_report.summary import questions
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +47,11 @@ class Series:
 
 
 def curve(records: Iterable[RunRecord]) -> list[Series]:
-    """Groups measured records by model, engine and questions."""
-    groups: dict[tuple[str, str, str], list[RunRecord]] = {}
+    """Groups measured records by model, engine, what counts as right, and questions."""
+    groups: dict[tuple[str, ...], list[RunRecord]] = {}
     for record in records:
-        groups.setdefault((record.model, record.engine, record.dataset_hash), []).append(record)
+        key = (record.model, record.engine, record.metric, record.filter, record.dataset_hash)
+        groups.setdefault(key, []).append(record)
     several_models = len({key[:2] for key in groups}) > 1
     return [_series(group, several_models) for group in groups.values()]
 
@@ -62,12 +67,12 @@ def _series(group: Sequence[RunRecord], with_model: bool) -> Series:
         )
         for record in ordered
     ]
-    task = common_name([record.task for record in ordered])
+    task = common_name([record.title for record in ordered])
     return Series(f"{first.model}, {task}" if with_model else task, tuple(points))
 
 
 def _order(record: RunRecord) -> tuple[Any, ...]:
-    limit = record.budget.get("max_thinking_tokens")
+    limit = record.max_thinking_tokens
     # A limit that is no number ("auto") is the largest.
     numeric = float(limit) if isinstance(limit, int | float) else float("inf")
     return record.num_waits if record.num_waits is not None else -1, numeric, record.task
@@ -100,41 +105,52 @@ def common_name(tasks: Sequence[str]) -> str:
 
 HEADERS = (
     "task", "waits asked", "thinking budget", "questions", "accuracy", "95 % interval", "thinking tokens",
-    "waits used", "cut off", "change", "p",
+    "waits used", *truncation.HEADERS, "change", "p",
 )  # fmt: skip
 
 
 FOOTNOTE = """
-95 % interval: Wilson, for such questions. change: in points, against the first row of the same questions
+95 % interval: Wilson, for such questions. cut off: share of the responses; finished: accuracy of the others; the true
+score lies within the bounds. change: in points, against the first row of the same questions
 (+wrong to right -right to wrong). p: exact and two-sided (McNemar; with repeats, sign-flip)."""
 
 
 def rows(series: Sequence[Series]) -> list[tuple[str, ...]]:
     """The table of `s1-report curve`, columns as in HEADERS; "-" is what the log does not say."""
-    return [_row(point) for one in series for point in one.points]
+    return [_row(point, other) for one in series for point, other in zip(one.points, _others(one), strict=True)]
 
 
-def _row(point: Point) -> tuple[str, ...]:
+def _others(series: Series) -> list[str]:
+    """Per point what sets it apart from the others of its series, beside waits and thinking budget."""
+    settings = [
+        {**point.record.budget, **point.record.prompting, **point.record.sampling, **point.record.model_args}
+        for point in series.points
+    ]
+    names = sorted({name for setting in settings for name in setting} - {NUM_WAITS, MAX_THINKING_TOKENS})
+    apart = [name for name in names if len({plain({"": setting.get(name)}) for setting in settings}) > 1]
+    return ["".join(f", {name}={shown(setting[name])}" for name in apart if name in setting) for setting in settings]
+
+
+def _row(point: Point, other: str) -> tuple[str, ...]:
     record, changed = point.record, point.change
-    cut_off = record.mean_of("cut_off")
     repeats = f" x {record.repeats}" if record.repeats > 1 else ""
     return (
-        record.task,
+        record.title + other,
         "-" if record.num_waits is None else str(record.num_waits),
         _budget(record),
-        f"{len(record.questions)}{repeats}",
+        questions(record) + repeats,
         f"{100 * record.accuracy:.1f}",
         f"{100 * point.interval.low:.1f} to {100 * point.interval.high:.1f}",
-        _number(record.mean_of("thinking_tokens")),
-        _number(record.mean_of("waits_used"), 2),
-        "-" if cut_off is None else f"{100 * cut_off:.1f} %",
+        _number(record.mean_of(THINKING_TOKENS)),
+        _number(record.mean_of(WAITS_USED), 2),
+        *truncation.cells(record),
         _change_text(changed),
         "" if changed is None else _p(changed.p),
     )
 
 
 def _budget(record: RunRecord) -> str:
-    limit = record.budget.get("max_thinking_tokens")
+    limit = record.max_thinking_tokens
     if limit is not None:
         return str(limit)
     return "-" if record.num_waits is None else "auto"

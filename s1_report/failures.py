@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from enum import Enum
 from typing import Any
+
+from s1_contract.outcomes import Outcome
+from s1_contract.thinking import FAMILIES
+from s1_contract.usage import ANSWER_CUT_OFF, CUT_OFF, THINKING_LIMIT
 
 TAIL = 300
 """Characters at the end of a response in which the reference is looked for."""
@@ -21,52 +26,65 @@ class Failure(Enum):
     TRUNCATED = "thinking cut off"
     ANSWER_TRUNCATED = "answer cut off"
     NO_END = "no end of thinking"
-    NO_ANSWER = "no answer"
+    NO_ANSWER = Outcome.NO_ANSWER.value
+    UNREADABLE = Outcome.UNREADABLE.value
+    TIMED_OUT = Outcome.TIMED_OUT.value
     MISSED = "reference in the tail, not extracted"
     LOOP = "loop"
     OVERLONG_PROMPT = "overlong prompt"
     WRONG = "wrong answer"
 
 
-ENDS_OF_THINKING = (
-    ("<|im_start|>think", "<|im_start|>answer"),
-    ("<think>", "</think>"),
-    ("<|begin_of_thought|>", "<|end_of_thought|>"),
-)
-"""(start, end) marks of the common families, for responses without a trace."""
+_OF_OUTCOME = {
+    Outcome.NO_ANSWER: Failure.NO_ANSWER,
+    Outcome.UNREADABLE: Failure.UNREADABLE,
+    Outcome.TIMED_OUT: Failure.TIMED_OUT,
+}
 
 
-def failures(
-    text: str,
-    reference: str,
-    correct: bool,
-    outcome: str,
-    trace: Mapping[str, Any] | None,
-    asked_limit: float | None = None,
-) -> tuple[Failure, ...]:
-    """The classes of one response.
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One response with what is known of it.
 
-    outcome: the checker's word, "" if it gave none. trace: a line of traces.jsonl with its spans. asked_limit: the
+    outcome: the checker's, None if it gave none. trace: a line of traces.jsonl with its spans. asked_limit: the
     thinking tokens that were asked for; a smaller `thinking_limit` in the trace means that the prompt took the room.
     """
-    found = []
-    if trace is not None and trace.get("cut_off"):
-        found.append(Failure.TRUNCATED)
-    if trace is not None and trace.get("answer_cut_off"):
-        found.append(Failure.ANSWER_TRUNCATED)
-    if trace is None and any(start in text and end not in text for start, end in ENDS_OF_THINKING):
-        found.append(Failure.NO_END)
-    if outcome in ("no_answer", "unreadable"):
-        found.append(Failure.NO_ANSWER)
-    if not correct and _stands_in(reference, text[-TAIL:]):
+
+    text: str
+    reference: str
+    correct: bool
+    outcome: Outcome | None = None
+    trace: Mapping[str, Any] | None = None
+    asked_limit: float | None = None
+
+
+def failures(judged: Judged) -> tuple[Failure, ...]:
+    """The classes of one response; empty for a right one without any."""
+    found = [*(_of_trace(judged) if judged.trace is not None else _of_text(judged))]
+    if judged.outcome in _OF_OUTCOME:
+        found.append(_OF_OUTCOME[judged.outcome])
+    if not judged.correct and _stands_in(judged.reference, judged.text[-TAIL:]):
         found.append(Failure.MISSED)
-    if is_loop(thinking_of(text, trace)):
+    if is_loop(thinking_of(judged.text, judged.trace)):
         found.append(Failure.LOOP)
-    if trace is not None and asked_limit is not None and trace.get("thinking_limit", asked_limit) < asked_limit:
-        found.append(Failure.OVERLONG_PROMPT)
-    if not correct and not found:
+    if not judged.correct and not found:
         found.append(Failure.WRONG)
-    return tuple(found)
+    return tuple(sorted(found, key=list(Failure).index))
+
+
+def _of_trace(judged: Judged) -> Iterator[Failure]:
+    trace = judged.trace or {}
+    if trace.get(CUT_OFF):
+        yield Failure.TRUNCATED
+    if trace.get(ANSWER_CUT_OFF):
+        yield Failure.ANSWER_TRUNCATED
+    if judged.asked_limit is not None and trace.get(THINKING_LIMIT, judged.asked_limit) < judged.asked_limit:
+        yield Failure.OVERLONG_PROMPT
+
+
+def _of_text(judged: Judged) -> Iterator[Failure]:
+    if any(start in judged.text and end not in judged.text for start, end in FAMILIES):
+        yield Failure.NO_END
 
 
 def thinking_of(text: str, trace: Mapping[str, Any] | None) -> str:

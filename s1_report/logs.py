@@ -1,20 +1,23 @@
 """The files lm_eval writes into an output folder, and `traces.jsonl` beside them, read with care.
 
-Whatever is damaged or missing becomes a `ReportError` that names the file, the line and what to do.
+Whatever is damaged or missing becomes an error that names the file, the line and what to do.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from s1_report.record import ReportError, read_text
+from s1_contract.files import read_json_lines, read_text
+from s1_contract.places import TRACES_FILE, results_file
+from s1_contract.usage import with_todays_names
+from s1_report.record import ReportError
 
 Row = tuple[int, dict[str, Any]]
-"""Line number and content of one line of a JSONL file."""
+"""Line number and content of one line of a JSON Lines file."""
 Traces = dict[tuple[str, str], dict[Any, list[dict[str, Any]]]]
 """(date of the run, task) -> doc_id -> one trace per repeat."""
 
@@ -27,17 +30,22 @@ def results_files(place: Path) -> list[Path]:
         return [place]
     if not place.is_dir():
         raise ReportError(f"{place}: there is no such folder: name the folder given to lm_eval as --output_path")
-    paths = sorted(place.rglob("results_*.json"))
+    paths = sorted(place.rglob(results_file("*")))
+    if not paths and (samples := sorted(place.rglob("samples_*.jsonl"))):
+        raise ReportError(
+            f"{samples[0]}: there is no results file beside it or anywhere in {place}, so it is not known what was "
+            "run: put the results file back, or run the evaluation again"
+        )
     if not paths:
         raise ReportError(
-            f"{place}: no results_*.json in it or below: name a folder that lm_eval wrote with "
+            f"{place}: no {results_file('*')} in it or below: name a folder that lm_eval wrote with "
             "--output_path DIR --log_samples"
         )
     return paths
 
 
 def read_results(path: Path) -> dict[str, Any]:
-    """The content of a results file."""
+    """The content of a results file. Raises DataError."""
     try:
         # NaN and Infinity become text: a standard error that is NaN is usual, and no number here may be one.
         data = json.loads(read_text(path), parse_constant=str)
@@ -54,38 +62,12 @@ def read_results(path: Path) -> dict[str, Any]:
     return data
 
 
-def read_lines(path: Path) -> Iterator[Row]:
-    """(line number, object) of a JSONL file. Raises ReportError for a line that is not a JSON object."""
-    try:
-        with path.open(encoding="utf-8", newline="\n") as lines:
-            for number, line in enumerate(lines, start=1):
-                if line.strip():
-                    yield number, _object(line, number, path)
-    except UnicodeDecodeError as error:
-        raise ReportError(f"{path}: byte {error.start} is not UTF-8, the file is damaged: run it again") from None
-    except OSError as error:
-        raise ReportError(f"{path}: cannot be read ({error.strerror}): check the path") from None
-
-
-def _object(line: str, number: int, path: Path) -> dict[str, Any]:
-    try:
-        row = json.loads(line, parse_constant=str)
-    except (ValueError, RecursionError) as error:
-        what = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
-        raise ReportError(
-            f"{path}, line {number}: damaged JSON ({what}), the file was cut short or changed: run the evaluation again"
-        ) from None
-    if not isinstance(row, dict):
-        raise ReportError(f"{path}, line {number}: a JSON {type(row).__name__}, expected an object: remove the line")
-    return row
-
-
 def read_traces(path: Path, spans: bool = False) -> Traces:
     """The traces of all runs in a folder, repeats in order; nothing without the file. Spans only when asked for."""
     found: Traces = {}
     if not path.exists():
         return found
-    for number, row in read_lines(path):
+    for number, row in read_json_lines(path):
         try:
             questions = found.setdefault((str(row["run"]), str(row["task"])), {})
             repeats = questions.setdefault(row["doc_id"], [])
@@ -94,11 +76,16 @@ def read_traces(path: Path, spans: bool = False) -> Traces:
                 raise TypeError("its spans are no list")
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise ReportError(f"{path}, line {number}: not a trace ({error!r}): remove the line") from None
-        repeats.append({name: value for name, value in row.items() if spans or name != "spans"})
+        repeats.append({name: value for name, value in with_todays_names(row).items() if spans or name != "spans"})
     for questions in found.values():
         for repeats in questions.values():
             repeats.sort(key=lambda row: row["repeat"])
     return found
+
+
+def traces_beside(folder: Path, spans: bool = False) -> Traces:
+    """The traces in a run's folder."""
+    return read_traces(folder / TRACES_FILE, spans)
 
 
 def arguments(given: Any) -> dict[str, Any]:
@@ -120,5 +107,7 @@ def date_of(results_path: Path) -> str:
     """The date in a results file's name, which also names its samples and traces."""
     match = DATE.search(results_path.name)
     if match is None:
-        raise ReportError(f"{results_path}: no date in its name, expected results_DATE.json: keep lm_eval's file names")
+        raise ReportError(
+            f"{results_path}: no date in its name, expected {results_file('DATE')}: keep lm_eval's file names"
+        )
     return match.group(1)

@@ -8,18 +8,36 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
-import os
-import tempfile
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
+from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-SCHEMA = 1
+from s1_contract.errors import DataError
+from s1_contract.files import read_text
+from s1_contract.metrics import EXACT_MATCH
+from s1_contract.options import MAX_THINKING_TOKENS, NUM_WAITS
+from s1_contract.outcomes import Outcome
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+SCHEMA = 2
+READABLE = (1, 2)
+"""Schemas that are read. Schema 1 (version 0.1.0) has no filter, identity, rows, resolved settings and counts."""
 
 
-class ReportError(ValueError):
+CHECKED: Mapping[str, Any] = {"strict": True, "allow_inf_nan": False, "extra": "forbid"}
+"""How pydantic reads the classes below from a file."""
+
+
+HALF_PAIR = re.compile("[\ud800-\udfff]")
+"""Half a surrogate pair, which model text may hold and UTF-8 may not: records spell it out as six characters."""
+
+
+class ReportError(DataError):
     """Something the user can mend; the message names the file, says what was found and what to do."""
 
 
@@ -28,11 +46,12 @@ class Question:
     """What one question got. Tuples over repeats have one item per repeat, or one for all, or none if unknown.
 
     key: hash of the document (16 hex digits), what questions are paired by. prompt: hash of the text that was asked.
-    correct: 0 to 1. outcomes: the checker's words, such as "incorrect". answers: what votes, None without an answer.
-    thinking_tokens, answer_tokens, waits_used: counts, or their mean over the repeats when there is one item for
-    several repeats. cut_off: 1 when the thinking hit its limit.
+    correct: 0 to 1. outcomes: `s1_contract.outcomes.Outcome` values. answers: what votes, None without an answer.
+    The others are the usage fields (`s1_contract.usage.Usage`): counts, or their mean over the repeats when there is
+    one item for several repeats.
     """
 
+    __pydantic_config__: ClassVar[Mapping[str, Any]] = CHECKED
     key: str
     correct: tuple[float, ...]
     prompt: str = ""
@@ -42,6 +61,11 @@ class Question:
     answer_tokens: tuple[float, ...] = ()
     waits_used: tuple[float, ...] = ()
     cut_off: tuple[float, ...] = ()
+    answer_cut_off: tuple[float, ...] = ()
+    thinking_limit: tuple[float, ...] = ()
+    dropped_tokens: tuple[float, ...] = ()
+    tries: tuple[float, ...] = ()
+    rejected_tokens: tuple[float, ...] = ()
 
     @property
     def mean(self) -> float:
@@ -53,22 +77,36 @@ class Question:
 class RunRecord:
     """One run: a model, a task, a setting, and what came of it.
 
-    metric: what `Question.correct` holds, in the words of the log it came from. budget: how long the model may think
-    (num_waits, max_thinking_tokens, ...), as asked; sampling: temperature and the like, as asked. checker: version of
-    the answer check, "" if the log does not say. template: hash of the chat template and the system instruction.
+    metric, filter: what `Question.correct` holds, and the answer filter before it, in the words of the log they came
+    from; filter is "" where the log is too old to say. budget: how long the model may think (num_waits,
+    max_thinking_tokens, ...), as asked; sampling: temperature and the like, as asked; prompting: options that change
+    what is put around the question; model_args: every other model arg that is not known to leave the tokens alone.
+    identity: who answered, as the engine found out (weights, server, dtype, ...). resolved: what was made of the
+    options, with the texts put around the question as hashes. rows: where the questions came from. asked, available:
+    how many of how many questions. checker: version of the answer check, "" if the log does not say. template: hash of
+    the chat template and the system instruction.
     scores: published records only, accuracy (0 to 1) and thinking_tokens (mean) by name. environment: commit, versions,
     hardware, date; contamination_report where the model's checkpoint names one.
     source: paper, table and page of a published record. notes: disagreeing sources and other warnings.
     """
 
+    __pydantic_config__: ClassVar[Mapping[str, Any]] = CHECKED
     kind: Literal["measured", "published"]
     model: str
     task: str
-    metric: str = "exact_match"
+    metric: str = EXACT_MATCH
+    filter: str = ""
     task_version: str = ""
     engine: str = ""
     budget: Mapping[str, Any] = field(default_factory=dict)
     sampling: Mapping[str, Any] = field(default_factory=dict)
+    prompting: Mapping[str, Any] = field(default_factory=dict)
+    model_args: Mapping[str, Any] = field(default_factory=dict)
+    identity: Mapping[str, Any] = field(default_factory=dict)
+    resolved: Mapping[str, Any] = field(default_factory=dict)
+    rows: Mapping[str, Any] = field(default_factory=dict)
+    asked: int | None = None
+    available: int | None = None
     checker: str = ""
     template: str = ""
     questions: tuple[Question, ...] = ()
@@ -84,9 +122,17 @@ class RunRecord:
         return digest(sorted(question.key for question in self.questions))
 
     @property
-    def prompt_hash(self) -> str:
-        """16 hex digits over what was asked, template included."""
-        return digest([self.template, *sorted(f"{question.key} {question.prompt}" for question in self.questions)])
+    def run_hash(self) -> str:
+        """16 hex digits over everything that makes a run what it is; a rerun has the same, another run never.
+
+        Not in it: date, hardware, and the version of the answer check.
+        """
+        parts = (
+            *(self.model, self.engine, self.task, self.metric, self.filter, self.template, self.dataset_hash),
+            *map(plain, (self.budget, self.sampling, self.prompting, self.model_args, self.identity)),
+            plain({"seed": self.environment.get("seed")}),
+        )
+        return digest(parts)
 
     @property
     def repeats(self) -> int:
@@ -101,7 +147,7 @@ class RunRecord:
         return sum(question.mean for question in self.questions) / len(self.questions)
 
     def mean_of(self, name: str) -> float | None:
-        """Mean over the questions of their mean `thinking_tokens`, `cut_off`, ...; None when any is unknown."""
+        """Mean over the questions of their mean of a usage field; None when any is unknown."""
         if not self.questions:
             return self.scores.get(name)
         columns = [getattr(question, name) for question in self.questions]
@@ -109,16 +155,48 @@ class RunRecord:
             return None
         return float(sum(sum(values) / len(values) for values in columns)) / len(columns)
 
+    def share_of(self, outcome: Outcome) -> float | None:
+        """Share of all responses with this outcome; None when the log has no verdicts."""
+        outcomes = [found for question in self.questions for found in question.outcomes]
+        return outcomes.count(outcome.value) / len(outcomes) if outcomes else None
+
+    @property
+    def title(self) -> str:
+        """The task, with the answer filter where one was used: what tables call the run."""
+        return self.task if self.filter in ("", "none") else f"{self.task} ({self.filter})"
+
     @property
     def num_waits(self) -> int | None:
         """How many waits were asked for; None when the setting does not say."""
-        waits = self.budget.get("num_waits")
+        waits = self.budget.get(NUM_WAITS)
         return None if waits is None else int(waits)
 
+    @property
+    def max_thinking_tokens(self) -> Any:
+        """The thinking budget as asked, a number or "auto"; None when the setting does not say."""
+        return self.budget.get(MAX_THINKING_TOKENS)
+
+    @property
+    def is_part(self) -> bool:
+        """Whether fewer questions were asked than the data set holds."""
+        return self.asked is not None and self.available is not None and self.asked < self.available
+
     def label(self) -> str:
-        """Model, task and budget in one line."""
-        budget = ", ".join(f"{name}={shown(value)}" for name, value in sorted(self.budget.items()))
-        return f"{self.model} on {self.task}" + (f" ({budget})" if budget else "")
+        """Model, task and setting in one line."""
+        sampling = {
+            name: value
+            for name, value in self.sampling.items()
+            if (name, value) not in (("until", []), ("temperature", 0.0))
+        }
+        setting = {**self.budget, **self.prompting, **sampling, **self.model_args}
+        text = ", ".join(f"{name}={shown(value)}" for name, value in sorted(setting.items()))
+        filtered = "" if self.filter in ("", "none") else f", filter {self.filter}"
+        return f"{self.model} on {self.task}{filtered}" + (f" ({text})" if text else "")
+
+
+def plain(mapping: Mapping[str, Any]) -> str:
+    """A mapping as text that is equal exactly when its content is."""
+    return json.dumps(dict(mapping), sort_keys=True, default=str)
 
 
 def shown(value: object) -> str:
@@ -133,13 +211,11 @@ def digest(parts: Iterable[str]) -> str:
 
 
 def to_json(record: RunRecord) -> str:
-    """The record as JSON text, one line per question."""
-    head = asdict(record)
-    head.pop("questions")
+    """The record as JSON text, one line per question. Fields that say nothing are left out."""
+    head = {name: value for name, value in asdict(record).items() if name not in ("questions", "schema")}
+    told = {name: value for name, value in head.items() if value not in (None, "", {})}
     lines = [json.dumps(_question_row(question), ensure_ascii=False, allow_nan=False) for question in record.questions]
-    body = json.dumps(
-        {"schema": head.pop("schema"), **head}, indent=1, ensure_ascii=False, allow_nan=False, default=str
-    )
+    body = json.dumps({"schema": SCHEMA, **told}, indent=1, ensure_ascii=False, allow_nan=False, default=str)
     rows = "[\n  " + ",\n  ".join(lines) + "\n ]" if lines else "[]"
     return body.removesuffix("\n}") + f',\n "questions": {rows}\n}}\n'
 
@@ -150,59 +226,59 @@ def _question_row(question: Question) -> dict[str, Any]:
 
 def from_json(text: str, place: str) -> RunRecord:
     """A record from JSON text. Raises ReportError that starts with `place` (a file name)."""
+    from pydantic import ValidationError
+
     try:
         data = json.loads(text, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise ReportError(f"{place}: not a run record, its JSON is damaged ({error}): collect the run again") from None
-    if not isinstance(data, dict) or data.get("schema") != SCHEMA:
-        found = f"schema {data.get('schema')!r}" if isinstance(data, dict) else f"a JSON {type(data).__name__}"
-        raise ReportError(
-            f"{place}: {found}, expected a run record of schema {SCHEMA}: run s1-report collect on the logs"
-        )
-    unknown = sorted(data.keys() - {item.name for item in fields(RunRecord)})
-    if unknown:
+    _check_schema(data, place)
+    known = {item.name for item in fields(RunRecord)}
+    if unknown := sorted(data.keys() - known):
         raise ReportError(f"{place}: unknown fields {', '.join(unknown)}: collect the run again with this version")
     try:
-        questions = tuple(_question(row) for row in data.pop("questions", ()))
-        record = RunRecord(**data, questions=questions)
-        _check_types(record)
-    except (TypeError, ValueError, AttributeError) as error:
-        raise ReportError(f"{place}: not a run record ({error}): collect the run again") from None
+        whole = json.dumps({**data, "schema": SCHEMA}, ensure_ascii=False)
+        record = _adapter().validate_json(HALF_PAIR.sub(lambda half: rf"\\u{ord(half[0]):04x}", whole))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        raise ReportError(
+            f"{place}: not a run record ({where} is {first['input']!r:.60}: {first['msg']}): collect the run again"
+        ) from None
+    _check_values(record, place)
     check_questions(record.questions, place)
     return record
 
 
-def _question(row: Mapping[str, Any]) -> Question:
-    values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in row.items()}
-    return Question(**values)
+@cache
+def _adapter() -> TypeAdapter[RunRecord]:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(RunRecord)
 
 
-def _check_types(record: RunRecord) -> None:
-    """Raises TypeError or ValueError for what the annotations of `RunRecord` and `Question` do not allow."""
-    if record.kind not in ("measured", "published"):
-        raise ValueError(f"its kind is {record.kind!r}, expected measured or published")
-    for name in ("model", "task", "metric", "checker", "template", "source", "notes"):
-        if not isinstance(getattr(record, name), str):
-            raise TypeError(f"its {name} is {getattr(record, name)!r}, expected text")
-    for name in ("budget", "sampling", "scores", "environment"):
-        if not isinstance(getattr(record, name), dict):
-            raise TypeError(f"its {name} is {getattr(record, name)!r}, expected an object")
-    if not isinstance(record.budget.get("num_waits", 0), int):
-        raise TypeError(f"its num_waits is {record.budget['num_waits']!r}, expected a whole number")
-    if not record.questions and not is_number(record.scores.get("accuracy")):
-        raise ValueError("it has neither questions nor an accuracy")
-    for question in record.questions:
-        if not isinstance(question.key, str):
-            raise TypeError(f"the key {question.key!r} of a question, expected text")
-        for name in ("correct", "thinking_tokens", "answer_tokens", "waits_used", "cut_off"):
-            values = getattr(question, name)
-            if not isinstance(values, tuple) or not all(map(is_number, values)):
-                raise TypeError(f"{name} of question {question.key} is {values!r}, expected a list of numbers")
+def _check_schema(data: Any, place: str) -> None:
+    found = f"schema {data.get('schema')!r}" if isinstance(data, dict) else f"a JSON {type(data).__name__}"
+    schema = data.get("schema") if isinstance(data, dict) else None
+    if isinstance(schema, int) and schema > SCHEMA:
+        raise ReportError(
+            f"{place}: {found}, but this version reads up to schema {SCHEMA}: update lm-eval-s1, or run s1-report "
+            "collect on the logs"
+        )
+    if schema not in READABLE:
+        raise ReportError(
+            f"{place}: {found}, expected a run record of schema {SCHEMA}: run s1-report collect on the logs"
+        )
 
 
-def is_number(value: object) -> bool:
-    """Whether a value read from JSON is a finite number."""
-    return isinstance(value, int | float) and math.isfinite(value)
+def _check_values(record: RunRecord, place: str) -> None:
+    waits = record.budget.get(NUM_WAITS, 0)
+    if not isinstance(waits, int):
+        raise ReportError(
+            f"{place}: not a run record ({NUM_WAITS} is {waits!r}, expected a whole number): collect the run again"
+        )
+    if not record.questions and "accuracy" not in record.scores:
+        raise ReportError(f"{place}: not a run record (neither questions nor an accuracy): collect the run again")
 
 
 def _refuse_constant(name: str) -> float:
@@ -229,35 +305,3 @@ def check_questions(questions: Sequence[Question], place: str) -> None:
 def load(path: Path) -> RunRecord:
     """The record in a file. Raises ReportError."""
     return from_json(read_text(path), str(path))
-
-
-def read_text(path: Path) -> str:
-    """The text of a file. Raises ReportError when it cannot be read."""
-    try:
-        return path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise ReportError(f"{path}: cannot be read ({error.strerror}): check the path") from None
-    except UnicodeDecodeError as error:
-        raise ReportError(f"{path}: byte {error.start} is not UTF-8, the file is damaged: run it again") from None
-
-
-def write_text(path: Path, text: str) -> None:
-    """Writes a file whole or not at all; half a surrogate pair is written as JSON escapes it. Raises ReportError."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".s1-report.")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(encoded(text))
-            Path(name).chmod(0o644)
-            Path(name).replace(path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise ReportError(f"{path}: cannot be written ({error.strerror}): name another file") from None
-
-
-def encoded(text: str) -> bytes:
-    """The bytes `write_text` writes."""
-    return text.encode("utf-8", errors="backslashreplace")

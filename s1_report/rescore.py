@@ -1,8 +1,9 @@
 """The answer check again, over stored samples: no model, no GPU, nothing generated.
 
 `s1_report` does not import the answer checkers (docs/decisions/0021): a checker is a command that reads JSON lines
-`{"text": ..., "reference": ..., "kind": ...}` from standard input and writes, in the same order, JSON lines
-`{"outcome": "correct" | ..., "answer": ..., "version": ...}`; that way any version of any checker can be compared.
+`{"text": ..., "reference": ..., "kind": ..., "answer_start": ...}` from standard input and writes, in the same order,
+JSON lines `{"outcome": "correct" | ..., "answer": ..., "version": ...}`; that way any version of any checker can be
+compared. answer_start is where the answer begins in the text, null where the run's traces do not say.
 """
 
 from __future__ import annotations
@@ -11,19 +12,25 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
 
+from s1_contract.outcomes import Outcome
+from s1_contract.places import ANSWER_START
 from s1_report.collect import Run
 from s1_report.record import ReportError
+from s1_report.samples import is_right, responses_of, verdicts_of
 from s1_report.stats import wilson
 
 OURS = """
 import json, sys
+from s1_contract.response import Response
 from s1_tasks.answers import CHECKER_VERSION, BrokenReference, check_reference, judge_many
 rows = [json.loads(line) for line in sys.stdin]
+def pair(row):
+    return Response(row["text"], answer_start=row["answer_start"]), row["reference"]
 def readable(row):
     try:
         check_reference(row["reference"], kind=row["kind"])
@@ -32,7 +39,7 @@ def readable(row):
     return True
 for kind in sorted({row["kind"] for row in rows}):
     chosen = [row for row in rows if row["kind"] == kind and readable(row)]
-    for row, verdict in zip(chosen, judge_many([(r["text"], r["reference"]) for r in chosen], kind=kind)):
+    for row, verdict in zip(chosen, judge_many(map(pair, chosen), kind=kind)):
         row["found"] = {"outcome": verdict.outcome.value, "answer": verdict.answer}
 for row in rows:
     found = row.get("found", {"outcome": "reference not readable", "answer": None})
@@ -42,13 +49,14 @@ MATH_VERIFY = """
 import json, sys
 from importlib.metadata import version
 from math_verify import parse, verify
+from s1_contract.outcomes import Outcome
 for line in sys.stdin:
     row = json.loads(line)
     found = parse(row["text"])
     right = verify(parse("$" + row["reference"] + "$"), found)
-    outcome = "correct" if right else "incorrect" if found else "no_answer"
+    outcome = Outcome.CORRECT if right else Outcome.INCORRECT if found else Outcome.NO_ANSWER
     answer = str(found[-1]) if found else None
-    print(json.dumps({"outcome": outcome, "answer": answer, "version": version("math-verify")}))
+    print(json.dumps({"outcome": outcome.value, "answer": answer, "version": version("math-verify")}))
 """
 PLAIN = "plain string match"
 LOGGED = "as logged"
@@ -99,16 +107,15 @@ def checkers_of(extra: Sequence[str]) -> Checkers:
 
 def rescore_run(run: Run, checkers: Checkers) -> Rescored:
     """Every answer of the run's samples under every checker. Raises ReportError when a checker fails."""
-    items, logged = [], []
+    items: list[dict[str, Any]] = []
+    logged: list[tuple[str, int, Mapping[str, Any]]] = []
+    traces = run.traces(spans=False)
     for number, row in run.rows():
         try:
-            document = row.get("doc")
-            kind = str((document.get("answer_kind") if isinstance(document, dict) else None) or "math")
-            verdicts = row.get("verdicts") or [{"outcome": "correct" if row[run.record.metric] == 1 else "incorrect"}]
-            for repeat, verdict in enumerate(verdicts):
-                items.append({"text": str(row["resps"][0][repeat]), "reference": str(row["target"]), "kind": kind})
+            for repeat, (verdict, item) in enumerate(_items(row, traces.get(row.get("doc_id"), []), run.record.metric)):
+                items.append(item)
                 logged.append((str(row.get("doc_id")), repeat, verdict))
-        except (KeyError, IndexError, TypeError) as error:
+        except (KeyError, IndexError, TypeError, ValueError) as error:
             raise ReportError(f"{run.samples}, line {number}: not a sample of lm_eval ({error!r})") from None
     judged = {name: _judge(name, command, items) for name, command in checkers.items()}
     answers = tuple(
@@ -116,13 +123,27 @@ def rescore_run(run: Run, checkers: Checkers) -> Rescored:
             doc_id,
             repeat,
             item["reference"],
-            verdict["outcome"] == "correct",
+            is_right(verdict),
             verdict.get("answer"),
             {name: found[index] for name, found in judged.items()},
         )
         for index, ((doc_id, repeat, verdict), item) in enumerate(zip(logged, items, strict=True))
     )
-    return Rescored(run.record.task, answers, tuple(judged))
+    return Rescored(run.record.title, answers, tuple(judged))
+
+
+def _items(
+    row: Mapping[str, Any], traces: Sequence[Mapping[str, Any]], metric: str
+) -> Iterator[tuple[Mapping[str, Any], dict[str, Any]]]:
+    """(logged verdict, what a checker is given) of every repeat of a sample."""
+    document = row.get("doc")
+    kind = str((document.get("answer_kind") if isinstance(document, dict) else None) or "math")
+    right = Outcome.CORRECT if row.get(metric) == 1 else Outcome.INCORRECT
+    texts = responses_of(row)
+    for repeat, verdict in enumerate(verdicts_of(row) or [{"outcome": right.value}]):
+        start = traces[repeat].get(ANSWER_START) if repeat < len(traces) else None
+        item = {"text": texts[repeat], "reference": str(row["target"]), "kind": kind, ANSWER_START: start}
+        yield verdict, item
 
 
 def _judge(name: str, command: Sequence[str] | None, items: Sequence[Mapping[str, str]]) -> list[dict[str, Any]]:
@@ -152,9 +173,10 @@ def plain_match(text: str, reference: str) -> dict[str, Any]:
     boxes, finals = BOX.findall(text), FINAL.findall(text)
     found = boxes[-1] if boxes else finals[-1] if finals else None
     if found is None:
-        return {"outcome": "no_answer", "answer": None, "version": ""}
+        return {"outcome": Outcome.NO_ANSWER.value, "answer": None, "version": ""}
     same = _bare(found) == _bare(reference)
-    return {"outcome": "correct" if same else "incorrect", "answer": found.strip(), "version": ""}
+    outcome = Outcome.CORRECT if same else Outcome.INCORRECT
+    return {"outcome": outcome.value, "answer": found.strip(), "version": ""}
 
 
 def _bare(text: str) -> str:
@@ -233,4 +255,4 @@ def changed_rows(result: Rescored) -> list[tuple[str, ...]]:
 
 
 def _right(answer: Answer, name: str) -> bool:
-    return bool(answer.verdicts[name]["outcome"] == "correct")
+    return is_right(answer.verdicts[name])

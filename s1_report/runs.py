@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from s1_contract.files import read_text, write_whole
 from s1_report.collect import collect
-from s1_report.record import ReportError, RunRecord, from_json, load, read_text, to_json, write_text
+from s1_report.record import ReportError, RunRecord, from_json, load, to_json
 
 COLLECTOR = ("commit", "dirty", "collected_by")
 """What `collect` adds to the environment of a run: where and with what it was read, not how it was made."""
@@ -67,15 +68,6 @@ def records_in(path: Path) -> list[RunRecord]:
     return [from_json(json.dumps(item), f"{path}, record {number}") for number, item in enumerate(items, start=1)]
 
 
-def one_run(place: Path) -> RunRecord:
-    """The only run at a place. Raises ReportError when there are several."""
-    runs = load_runs(place)
-    if len(runs) != 1:
-        labels = "; ".join(run.label() for run in runs) or "none"
-        raise ReportError(f"{place}: expected one run, found {len(runs)} ({labels}): name one record or folder")
-    return runs[0]
-
-
 def store(records: Sequence[RunRecord], root: Path) -> list[Path]:
     """Writes each record to root/task/model/DATE_COMMIT_BUDGET.json, whole or not at all; records are never changed.
 
@@ -96,7 +88,7 @@ def store(records: Sequence[RunRecord], root: Path) -> list[Path]:
             )
     for path, text in texts.items():
         if path not in kept:
-            write_text(path, text)
+            write_whole(path, text)
     return list(texts)
 
 
@@ -116,7 +108,7 @@ def _place(record: RunRecord) -> Path:
     commit = str(record.environment.get("git_hash") or record.environment.get("commit") or "nocommit")
     dirty = "-dirty" if record.environment.get("dirty") else ""
     waits = f"_wait{record.num_waits}" if record.num_waits is not None else ""
-    limit = record.budget.get("max_thinking_tokens")
+    limit = record.max_thinking_tokens
     budget = waits + (f"_think{limit}" if limit is not None else "")
     return Path(_name(record.task), _name(record.model), _name(f"{date}_{commit}{dirty}{budget}") + ".json")
 

@@ -8,13 +8,18 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from s1_contract.metrics import EXACT_MATCH, VERDICTS
+from s1_contract.outcomes import Outcome, outcome_of
+from s1_contract.usage import USAGE_FIELDS, with_todays_names
 from s1_report.logs import Row
-from s1_report.record import Question, ReportError, digest, is_number
+from s1_report.record import HALF_PAIR, Question, ReportError, digest
 
-METRICS = ("exact_match", "acc", "math_verify", "acc_norm", "em")
+METRICS = (EXACT_MATCH, "acc", "math_verify", "acc_norm", "em")
 """What counts as right when a sample has no verdicts: the first of these it has, else its first number."""
 TEXTS = ("doc", "arguments", "resps", "filtered_resps")
 """Keys of a sample that hold text; what a record keeps is elsewhere."""
+NO_FILTER = "none"
+"""lm_eval's name for no answer filter."""
 
 
 def without_texts(rows: Iterable[Row]) -> list[Row]:
@@ -23,34 +28,35 @@ def without_texts(rows: Iterable[Row]) -> list[Row]:
 
 
 def _slim(row: Mapping[str, Any]) -> dict[str, Any]:
-    slim = {name: value for name, value in row.items() if name not in TEXTS}
+    slim = {name: value for name, value in with_todays_names(row).items() if name not in TEXTS}
     slim.setdefault("doc_hash", digest([json.dumps(row.get("doc"), sort_keys=True, default=str)]))
     return slim
 
 
-def chosen_filter(rows: list[Row], wanted: str | None, path: Path) -> str:
-    """The answer filter to read: the only one, else `wanted`, else "none", else the first. Raises ReportError."""
+def by_filter(rows: list[Row], wanted: str | None, path: Path) -> dict[str, list[Row]]:
+    """The samples of every answer filter, or of the wanted one. Raises ReportError when there are none."""
     if not rows:
         raise ReportError(f"{path}: holds no samples: run the evaluation again")
-    names = list(dict.fromkeys(filter_of(row) for _, row in rows))
-    if len(names) == 1:
-        return names[0]
-    chosen = wanted or ("none" if "none" in names else names[0])
-    if chosen not in names:
-        raise ReportError(f"{path}: no filter {chosen!r} in it, it has {', '.join(names)}: choose one with --filter")
-    return chosen
+    found: dict[str, list[Row]] = {}
+    for row in rows:
+        found.setdefault(filter_of(row[1]), []).append(row)
+    if wanted is None:
+        return found
+    if wanted not in found:
+        raise ReportError(f"{path}: no filter {wanted!r} in it, it has {', '.join(found)}: choose one with --filter")
+    return {wanted: found[wanted]}
 
 
 def filter_of(sample: Mapping[str, Any]) -> str:
     """The answer filter a sample was made with; a task with several logs every document several times."""
-    return str(sample.get("filter", "none"))
+    return str(sample.get("filter", NO_FILTER))
 
 
 def metric_of(rows: list[Row], path: Path) -> str:
     """The key that says how right an answer is. Raises ReportError when no metric is a number."""
     row = rows[0][1]
-    if "verdicts" in row:
-        return "exact_match"
+    if VERDICTS in row:
+        return EXACT_MATCH
     listed = row.get("metrics")
     names = [name for name in listed if isinstance(name, str)] if isinstance(listed, list) else []
     named = [name for name in names if isinstance(row.get(name), int | float)]
@@ -60,9 +66,24 @@ def metric_of(rows: list[Row], path: Path) -> str:
 
 
 def prompt_of(sample: Mapping[str, Any]) -> str:
-    """The text that was asked. Harnesses before 0.4.3 log a list of [prompt, options] instead of a mapping."""
+    """The text that lm_eval asked. Harnesses before 0.4.3 log a list of [prompt, options] instead of a mapping."""
     asked = sample["arguments"]
     return str(asked[0][0] if isinstance(asked, list) else asked["gen_args_0"]["arg_0"])
+
+
+def responses_of(sample: Mapping[str, Any]) -> list[str]:
+    """The texts of the repeats."""
+    return [str(response) for response in sample["resps"][0]]
+
+
+def verdicts_of(sample: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The verdicts of the repeats; none for a sample that is not of our tasks."""
+    return [dict(verdict) for verdict in sample.get(VERDICTS) or ()]
+
+
+def is_right(verdict: Mapping[str, Any]) -> bool:
+    """Whether a verdict says correct."""
+    return outcome_of(verdict["outcome"]) is Outcome.CORRECT
 
 
 def question_of(row: Row, metric: str, traces: Mapping[Any, list[dict[str, Any]]], path: Path) -> Question:
@@ -79,25 +100,24 @@ def question_of(row: Row, metric: str, traces: Mapping[Any, list[dict[str, Any]]
 
 
 def _question(sample: Mapping[str, Any], metric: str, traces: list[dict[str, Any]]) -> Question:
-    verdicts = sample.get("verdicts") if metric == "exact_match" else None
-    if verdicts:
-        correct = tuple(float(verdict["outcome"] == "correct") for verdict in verdicts)
-        outcomes = tuple(str(verdict["outcome"]) for verdict in verdicts)
-        answers = tuple(_vote(verdict.get("answer")) for verdict in verdicts)
-    else:
-        correct, outcomes, answers = (_score(sample, metric),), (), ()
-    repeats = len(correct)
+    verdicts = verdicts_of(sample) if metric == EXACT_MATCH else []
+    correct = tuple(float(is_right(verdict)) for verdict in verdicts) or (_score(sample, metric),)
+    usage = {name: _counts(sample, traces, len(correct), name) for name in USAGE_FIELDS}
     return Question(
         key=str(sample["doc_hash"])[:16],
         correct=correct,
         prompt=str(sample.get("prompt_hash") or "")[:16],
-        outcomes=outcomes,
-        answers=answers,
-        thinking_tokens=_counts(sample, traces, repeats, "thinking_tokens", "thinking_tokens"),
-        answer_tokens=_counts(sample, traces, repeats, "answer_tokens", "answer_tokens"),
-        waits_used=_counts(sample, traces, repeats, "waits", "waits_used"),
-        cut_off=_counts(sample, traces, repeats, "cut_off", "cut_off"),
+        outcomes=tuple(_outcome(verdict["outcome"]) for verdict in verdicts),
+        answers=tuple(_vote(verdict.get("answer")) for verdict in verdicts),
+        **usage,
     )
+
+
+def _outcome(word: Any) -> str:
+    known = outcome_of(word)
+    if known is None:
+        raise ValueError(f"the outcome {word!r}, expected one of {', '.join(each.value for each in Outcome)}")
+    return known.value
 
 
 def _score(sample: Mapping[str, Any], metric: str) -> float:
@@ -107,23 +127,33 @@ def _score(sample: Mapping[str, Any], metric: str) -> float:
     return float(value)
 
 
-def _counts(
-    sample: Mapping[str, Any], traces: list[dict[str, Any]], repeats: int, metric: str, usage: str
-) -> tuple[float, ...]:
-    if len(traces) == repeats and all(is_number(trace.get(usage)) for trace in traces):
-        return tuple(trace[usage] for trace in traces)
-    value = sample.get(metric)
-    return (value,) if isinstance(value, int | float) and math.isfinite(value) else ()
+def _counts(sample: Mapping[str, Any], traces: list[dict[str, Any]], repeats: int, usage: str) -> tuple[float, ...]:
+    """Per repeat from the traces, else the mean from the sample; a count that all repeats share is kept once."""
+    values = [trace.get(usage) for trace in traces]
+    if len(values) != repeats or not all(map(_is_number, values)):
+        values = [value] if _is_number(value := sample.get(usage)) else []
+    kept = values[:1] if len(set(values)) == 1 and usage not in _LENGTHS else values
+    return tuple(value for value in kept if value is not None)
+
+
+_LENGTHS = ("thinking_tokens", "answer_tokens", "waits_used")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)
 
 
 def _vote(answer: str | None) -> str | None:
+    if answer is None:
+        return None
+    answer = HALF_PAIR.sub(lambda half: rf"\u{ord(half[0]):04x}", answer)
     # Long answers only have to be told apart, so that a record stays small.
-    if answer is None or len(answer) <= 80:
+    if len(answer) <= 80:
         return answer
     return f"{answer[:40]}...{digest([answer])}"
 
 
 def checker_of(rows: list[Row]) -> str:
     """The versions of the answer check that gave the verdicts; "" when the log does not say."""
-    versions = {str(verdict.get("checker_version", "")) for _, row in rows for verdict in row.get("verdicts") or ()}
+    versions = {str(verdict.get("checker_version", "")) for _, row in rows for verdict in row.get(VERDICTS) or ()}
     return ", ".join(sorted(versions))

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations, pairwise
 
+from s1_contract.usage import THINKING_TOKENS
 from s1_report.curve import Change, Series, change
 from s1_report.record import RunRecord
 
@@ -71,7 +72,7 @@ def steps(series: Series) -> list[Step]:
     """The flips of every further wait, each setting against the one before it."""
     found = []
     for old, new in pairwise([point.record for point in series.points]):
-        spent = [record.mean_of("thinking_tokens") for record in (old, new)]
+        spent = [record.mean_of(THINKING_TOKENS) for record in (old, new)]
         tokens = None if spent[0] is None or spent[1] is None else spent[1] - spent[0]
         found.append(Step(old, new, change(old, new), tokens))
     return found
@@ -113,11 +114,11 @@ def summary(series: Series) -> str | None:
     runs = [
         Run(tokens, point.record.accuracy)
         for point in series.points
-        if (tokens := point.record.mean_of("thinking_tokens"))
+        if (tokens := point.record.mean_of(THINKING_TOKENS))
     ]
     if len({run.thinking_tokens for run in runs}) < 2:
         return None
-    limits = [point.record.budget.get("max_thinking_tokens") for point in series.points]
+    limits = [point.record.max_thinking_tokens for point in series.points]
     numeric = [float(limit) for limit in limits if isinstance(limit, int | float)]
     kept = f"Control {100 * control(runs, numeric):.0f} %, " if len(numeric) == len(runs) else ""
     return (

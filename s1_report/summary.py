@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from s1_report import stats
+from s1_contract.outcomes import Outcome
+from s1_contract.usage import THINKING_TOKENS
+from s1_report import stats, truncation
 from s1_report.record import RunRecord
 
 HEADERS = (
     "task", "waits", "questions", "repeats", "avg@k", "such questions", "these questions", "standard error",
-    "pass@k", "maj@k", "no answer", "thinking tokens", "cut off",
+    "pass@k", "maj@k", "no answer", "unreadable", "timed out", "thinking tokens", *truncation.HEADERS,
 )  # fmt: skip
 
 
@@ -16,13 +18,13 @@ def row(record: RunRecord, level: float = 0.95) -> tuple[str, ...]:
     correct = [question.correct for question in record.questions]
     repeats = record.repeats
     these = stats.accuracy_interval_these(correct, level)
-    cut_off, tokens = record.mean_of("cut_off"), record.mean_of("thinking_tokens")
+    tokens = record.mean_of(THINKING_TOKENS)
     answers = [question.answers for question in record.questions]
     votes = repeats > 1 and all(len(given) == len(right) for given, right in zip(answers, correct, strict=True))
     return (
-        record.task,
+        record.title,
         "-" if record.num_waits is None else str(record.num_waits),
-        str(len(record.questions)),
+        questions(record),
         str(repeats),
         percent(record.accuracy),
         percent_interval(stats.accuracy_interval(correct, level)),
@@ -30,15 +32,21 @@ def row(record: RunRecord, level: float = 0.95) -> tuple[str, ...]:
         percent(stats.clustered_standard_error(correct)),
         percent(stats.pass_at_k(correct, repeats)) if repeats > 1 else "-",
         percent(stats.maj_at_k(correct, answers, repeats)) if votes else "-",
-        _no_answer(record),
+        *(_share(record, outcome) for outcome in (Outcome.NO_ANSWER, Outcome.UNREADABLE, Outcome.TIMED_OUT)),
         "-" if tokens is None else f"{tokens:,.0f}",
-        "-" if cut_off is None else percent(cut_off),
+        *truncation.cells(record),
     )
 
 
-def _no_answer(record: RunRecord) -> str:
-    outcomes = [outcome for question in record.questions for outcome in question.outcomes]
-    return percent(outcomes.count("no_answer") / len(outcomes)) if outcomes else "-"
+def questions(record: RunRecord) -> str:
+    """How many questions were asked, and of how many when not all were."""
+    count = str(len(record.questions))
+    return f"{count} of {record.available}" if record.is_part else count
+
+
+def _share(record: RunRecord, outcome: Outcome) -> str:
+    share = record.share_of(outcome)
+    return "-" if share is None else percent(share)
 
 
 def percent(share: float) -> str:

@@ -7,6 +7,7 @@ that cannot be asked or judged stops the task before anything is generated.
 """
 
 import csv
+import hashlib
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -64,9 +65,11 @@ def load(
         DataError: when rows are missing, unreachable, or not as expected.
     """
     source = Source(**s1_dataset)
+    _ROWS_FROM.pop(source, None)
     setting, directory = ("s1_data_dir", s1_data_dir) if s1_data_dir else ("S1_DATA_DIR", os.environ.get("S1_DATA_DIR"))
     if directory:
         place, rows = _local_rows(Path(directory).expanduser(), setting, source)
+        _ROWS_FROM[source] = {"file": Path(place).name, "sha256": hashlib.sha256(Path(place).read_bytes()).hexdigest()}
     else:
         place, rows = f"{source.hub} on the Hub, split {source.split}", _hub_rows(source)
     return _as_dataset([_document(row, where, source, index) for index, (where, row) in enumerate(rows)], place)
@@ -77,6 +80,17 @@ def load_nano(**_metadata: object) -> dict[str, "Dataset"]:
     source = Source(file="s1_nano", hub="", answer_kind="integer")
     rows = nano_problems.held_out(num_problems=500, seed=0)
     return _as_dataset([_document(row, row["id"], source, index) for index, row in enumerate(rows)], "s1_nano")
+
+
+_ROWS_FROM: dict[Source, dict[str, Any]] = {}
+
+
+def rows_from(s1_dataset: Mapping[str, Any]) -> dict[str, Any]:
+    """Where this process has loaded a task's rows from: the Hub's id, split and commit, or a file's name and SHA-256.
+
+    Empty for what has not been loaded.
+    """
+    return dict(_ROWS_FROM.get(Source(**s1_dataset), {}))
 
 
 def _as_dataset(documents: list[dict[str, Any]], place: str) -> dict[str, "Dataset"]:
@@ -130,7 +144,16 @@ def _hub_rows(source: Source) -> list[tuple[str, Row]]:
     except Exception as error:
         # Whatever the Hub's client raises (it has many types, and they change), the user gets one sentence.
         raise DataError(_why_not_loaded(error, source)) from error
+    place = {"hub": source.hub, "config": source.config, "split": source.split, "revision": _revision(rows, source)}
+    _ROWS_FROM[source] = {name: value for name, value in place.items() if value}
     return [(f"{source.hub}, split {source.split}, row {index}", row) for index, row in enumerate(rows)]
+
+
+def _revision(rows: Any, source: Source) -> str | None:
+    """The commit that was loaded: it stands in the addresses that `datasets` remembers; else what was asked for."""
+    addresses = getattr(getattr(rows, "info", None), "download_checksums", None) or {}
+    found = [match[1] for address in addresses if (match := re.search(r"@([0-9a-f]{40})/", str(address)))]
+    return found[0] if found else source.revision
 
 
 def _why_not_loaded(error: BaseException, source: Source) -> str:

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any
 
 from s1_contract.metrics import is_mean
+from s1_contract.places import FACTS
 
 logger = logging.getLogger("s1")
 
@@ -51,7 +52,7 @@ class _HarnessLog(logging.Handler):
 
 @functools.cache
 def _log_as_the_harness_does() -> None:
-    for name in ("s1", "s1_contract", "s1_models", "s1_tasks"):
+    for name in ("s1", "s1_models", "s1_tasks"):
         ours = logging.getLogger(name)
         ours.addHandler(_HarnessLog())
         if ours.level == logging.NOTSET:
@@ -113,39 +114,6 @@ def _log_override() -> None:
     )
 
 
-def keep_parts_apart() -> None:
-    """Makes lm_eval's prompts without a chat template say which part is an instruction, and which begins the answer.
-
-    lm_eval glues them to the question; a model of ours that applies the template itself needs them as turns.
-    """
-    from lm_eval.api.task import Task
-
-    for kind in (Task, *_subclasses(Task)):
-        if "fewshot_context" in vars(kind) and not hasattr(kind.fewshot_context, "s1"):
-            kind.fewshot_context = _apart(kind.fewshot_context)
-
-
-def _subclasses(kind: type) -> list[Any]:
-    direct: list[Any] = list(kind.__subclasses__())
-    return direct + [further for one in direct for further in _subclasses(one)]
-
-
-def _apart(original: Any) -> Any:
-    @functools.wraps(original)
-    def with_parts(self: Any, *positional: Any, **named: Any) -> Any:
-        text = original(self, *positional, **named)
-        system, prefix = named.get("system_instruction"), named.get("gen_prefix")
-        if not isinstance(text, str) or named.get("apply_chat_template") or not (system or prefix):
-            return text
-        from s1_models.harness.asked import take_apart
-
-        delimiter = getattr(self.config, "target_delimiter", " ")
-        return take_apart(text, str(system or ""), str(prefix or ""), str(delimiter or ""))
-
-    with_parts.s1 = True  # type: ignore[attr-defined]
-    return with_parts
-
-
 def write_traces_beside_samples() -> None:
     """Makes lm_eval write traces.jsonl into the folder of its samples files, from the same samples."""
     from lm_eval.loggers.evaluation_tracker import EvaluationTracker
@@ -172,6 +140,44 @@ def write_traces_beside_samples() -> None:
 
     with_traces.s1 = True  # type: ignore[attr-defined]
     EvaluationTracker.save_results_samples = with_traces
+    _complete_results(EvaluationTracker)
+
+
+def _complete_results(tracker: Any) -> None:
+    """Makes lm_eval's results say where our tasks' rows came from, and name a model that no argument named."""
+    original = tracker.save_results_aggregated
+
+    @functools.wraps(original)
+    def completed(self: Any, results: Any, samples: Any = None) -> None:
+        try:
+            _tell_rows(results)
+            _name_model(self.general_config_tracker, results.get("config") or {})
+        except Exception as error:  # never instead of the results
+            logger.warning("the results do not say all about this run: %s: %s", type(error).__name__, error)
+        original(self, results, samples)
+
+    tracker.save_results_aggregated = completed
+
+
+def _tell_rows(results: dict[str, Any]) -> None:
+    from s1_tasks.data import rows_from
+
+    sources = {
+        task: source
+        for task, config in (results.get("configs") or {}).items()
+        if (source := ((config or {}).get("dataset_kwargs") or {}).get("s1_dataset"))
+    }
+    results[FACTS] = {"rows": {task: rows_from(source) for task, source in sources.items()}}
+
+
+def _name_model(config_tracker: Any, config: dict[str, Any]) -> None:
+    """lm_eval makes up a name, always the same, for a model that model_args do not name."""
+    from lm_eval.utils import sanitize_model_name
+
+    name = (config.get(FACTS) or {}).get("model")
+    if name and not config_tracker._get_model_name(config.get("model_args")):
+        config_tracker.model_name = str(name)
+        config_tracker.model_name_sanitized = sanitize_model_name(str(name))
 
 
 def report_errors_as_sentences() -> None:

@@ -29,6 +29,10 @@ Runs = Annotated[list[Path], typer.Argument(metavar="RUN...", help="Records, fol
 Metric = Annotated[str | None, typer.Option(help="Sample key that says how right an answer is, for foreign tasks.")]
 Filter = Annotated[str | None, typer.Option("--filter", help="Which answer filter, when samples hold several.")]
 Figure = Annotated[Path | None, typer.Option("--output", "-o", help="Figure; written as SVG and PNG.")]
+MaxCut = Annotated[
+    float | None,
+    typer.Option(min=0.0, max=100.0, help="Refuse runs of which more percent of the responses were cut off."),
+]
 Level = Annotated[float, typer.Option(min=0.5, max=0.9999, help="Confidence level of intervals and verdicts.")]
 
 

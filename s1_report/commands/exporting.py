@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from s1_report.commands import Figure, Runs, app, say
+from s1_report.commands import Figure, MaxCut, Runs, app, say
 from s1_report.record import ReportError
+
+if TYPE_CHECKING:
+    from s1_report.collect import Run
+    from s1_report.record import RunRecord
 
 README_STALE = 1
 """Exit code of `readme --check` when the file is not what would be generated."""
@@ -24,6 +30,7 @@ class Format(StrEnum):
     hub = "hub"
     model_index = "model-index"
     every_eval_ever = "every-eval-ever"
+    inspect = "inspect"
 
 
 @app.command(
@@ -32,7 +39,7 @@ class Format(StrEnum):
 )
 def export(
     form: Annotated[
-        Format, typer.Argument(metavar="FORMAT", help="csv, markdown, hub, model-index or every-eval-ever.")
+        Format, typer.Argument(metavar="FORMAT", help="csv, markdown, hub, model-index, every-eval-ever or inspect.")
     ],
     runs: Runs,
     write: Annotated[bool, typer.Option("--write", help="Write the files; without it they are only shown.")] = False,
@@ -41,62 +48,99 @@ def export(
     organization: Annotated[str | None, typer.Option(help="Who publishes (every-eval-ever).")] = None,
     relationship: Annotated[str, typer.Option(help="To the model: first_party, third_party, ... .")] = "third_party",
     source_url: Annotated[str | None, typer.Option(help="Where the logs can be seen (hub).")] = None,
+    max_cut: MaxCut = None,
 ) -> None:
-    """Tables and leaderboard files. `hub` refuses what is no registered benchmark."""
-    files = (
-        _every_eval_ever(runs, model_id, organization, relationship)
-        if form is Format.every_eval_ever
-        else (_from_records(form, runs, model_id, source_url))
-    )
-    from s1_report.record import write_text
-
-    for name, text in files.items():
-        if write:
-            write_text(output / name, text)
-            say(f"wrote {output / name}")
-        else:
-            say(f"--- {output / name}")
-            say(text if len(text) < 4000 else f"{text[:4000]}\n... {len(text):,} characters in all")
+    """Tables and leaderboard files, with what has to stand beside the numbers. `hub` refuses what it cannot claim."""
+    whole = Whole(runs, model_id, None if max_cut is None else max_cut / 100)
+    if form is Format.every_eval_ever:
+        files: Mapping[str, str | bytes] = _every_eval_ever(whole, organization, relationship)
+    elif form is Format.inspect:
+        files = _inspect(whole)
+    else:
+        files = _from_records(form, whole, source_url)
+    for name, content in files.items():
+        _put(output / name, content, write)
     if not write:
         say("nothing was written: add --write")
 
 
-def _from_records(form: Format, runs: list[Path], model_id: str | None, source_url: str | None) -> dict[str, str]:
-    from s1_report.export import hub, tables
-    from s1_report.runs import load_runs
+def _put(path: Path, content: str | bytes, write: bool) -> None:
+    if write:
+        from s1_contract.files import write_whole
 
-    records = load_runs(*runs)
+        write_whole(path, content)
+        say(f"wrote {path}")
+        return
+    say(f"--- {path}")
+    if isinstance(content, bytes):
+        say(f"{len(content):,} bytes")
+    else:
+        say(content if len(content) < 4000 else f"{content[:4000]}\n... {len(content):,} characters in all")
+
+
+class Whole(NamedTuple):
+    """What is exported: runs at these places, under this name, of which at most the share `max_cut` was cut off."""
+
+    places: list[Path]
+    model_id: str | None
+    max_cut: float | None
+
+    def records(self) -> list[RunRecord]:
+        """The records, named by `--model-id` where it is given."""
+        from s1_report.runs import load_runs
+        from s1_report.truncation import refuse_above
+
+        found = load_runs(*self.places)
+        refuse_above(found, self.max_cut)
+        return [replace(record, model=self.model_id or record.model) for record in found]
+
+    def runs(self) -> list[Run]:
+        """The runs with their logs. Raises ReportError for records, which hold no texts."""
+        from s1_report.collect import collect
+        from s1_report.truncation import refuse_above
+
+        found = collect(*self.places)
+        if found.problems:
+            raise ReportError("\n".join(found.problems))
+        refuse_above(found.records, self.max_cut)
+        return found.runs
+
+
+def _from_records(form: Format, whole: Whole, source_url: str | None) -> dict[str, str]:
+    from s1_report.export import hub, tables
+
+    records = whole.records()
     if form is Format.csv:
         return {"runs.csv": tables.as_csv(records)}
     if form is Format.markdown:
         return {"runs.md": tables.as_markdown(records)}
     if form is Format.model_index:
-        name = model_id or records[0].model
-        return {"model_index.yaml": hub.model_index(records, name.split("/")[-1])}
+        return {"model_index.yaml": hub.model_index(records, records[0].model.split("/")[-1])}
     files: dict[str, str] = {}
     for record in records:
         path, text = hub.eval_results(record, source_url)
         if path in files:
             raise ReportError(f"two runs of {record.task}: name the one to publish, a benchmark takes one value")
         files[path] = text
+        typer.echo(f"s1-report: {hub.scale_warning(record)}", err=True)
     return files
 
 
-def _every_eval_ever(
-    runs: list[Path], model_id: str | None, organization: str | None, relationship: str
-) -> dict[str, str]:
-    from s1_report.collect import collect
+def _every_eval_ever(whole: Whole, organization: str | None, relationship: str) -> dict[str, str]:
     from s1_report.export.every_eval import Publisher
     from s1_report.export.every_eval import export as publish
 
-    if model_id is None or organization is None:
+    if whole.model_id is None or organization is None:
         raise ReportError("every-eval-ever needs --model-id developer/model and --organization NAME")
-    publisher = Publisher(organization, relationship, model_id)
-    found = collect(*runs)
-    if found.problems:
-        raise ReportError("\n".join(found.problems))
+    publisher = Publisher(organization, relationship, whole.model_id)
     retrieved = str(time.time())
-    return {path: text for run in found.runs for path, text in publish(run, publisher, retrieved).items()}
+    return {path: text for run in whole.runs() for path, text in publish(run, publisher, retrieved).items()}
+
+
+def _inspect(whole: Whole) -> dict[str, bytes]:
+    from s1_report.export.inspect_log import export as write_log
+
+    return dict(write_log(run, whole.model_id) for run in whole.runs())
 
 
 @app.command(
@@ -109,8 +153,8 @@ def readme(
     output: Figure = None,
 ) -> None:
     """results/README.md from the records beside it; --output draws published against measured."""
+    from s1_contract.files import read_text, write_whole
     from s1_report.export.readme import generate, side_by_side
-    from s1_report.record import read_text, write_text
 
     path = results / "README.md"
     text = generate(results)
@@ -127,7 +171,7 @@ def readme(
             raise typer.Exit(README_STALE)
         say(f"{path} is up to date")
     elif write:
-        write_text(path, text)
+        write_whole(path, text)
         say(f"wrote {path}")
     else:
         say(text)

@@ -19,7 +19,9 @@ Base = Annotated[
 New = Annotated[Path, typer.Argument(metavar="NEW", help="The same of the new run.")]
 Allow = Annotated[
     list[str] | None,
-    typer.Option("--allow", help="Accept a difference: task, metric, dataset, prompt, checker, sampling or budget."),
+    typer.Option(
+        "--allow", help="Accept a difference: task, metric, filter, dataset, prompt, checker, sampling, budget."
+    ),
 ]
 Margin = Annotated[
     list[str] | None,
@@ -77,10 +79,10 @@ def gate(
     filter_name: Filter = None,
 ) -> None:
     """PASS (exit code 0), REGRESSION (1) or INCONCLUSIVE (2); also 2 when the runs cannot be read or compared."""
+    from s1_contract.files import write_whole
     from s1_report import gate_formats
     from s1_report.gate import Verdict, overall
     from s1_report.gate import gate as check
-    from s1_report.record import write_text
 
     default, margins = margins_of(margin or [])
     comparisons = _comparisons(base, new, allow, level, metric, filter_name)
@@ -95,7 +97,7 @@ def gate(
         (json_file, gate_formats.as_json(checks)),
     ):
         if path is not None:
-            write_text(path, text)
+            write_whole(path, text)
     if output is not None:
         from s1_report.plots import answers, style
 

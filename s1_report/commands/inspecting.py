@@ -21,13 +21,13 @@ def audit(
     filter_name: Filter = None,
 ) -> None:
     """One HTML file with every answer: filter by class of failure, read every round, see why it was judged so."""
+    from s1_contract.files import write_whole
     from s1_report.audit import audit as page
     from s1_report.collect import collect
-    from s1_report.record import write_text
 
     found = collect(*folders, metric=metric, filter_name=filter_name)
     if found.runs:
-        write_text(output, page(found.runs, title))
+        write_whole(output, page(found.runs, title))
         say(f"wrote {output} ({output.stat().st_size / 1e6:.1f} MB)")
     finish(found.problems, found.superseded)
 

@@ -13,11 +13,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from s1_contract.files import encoded
+from s1_contract.usage import USAGE_FIELDS, usage_in
 from s1_report import stats
 from s1_report.collect import Run
-from s1_report.export.hub import DATASETS
-from s1_report.record import ReportError, RunRecord, encoded
-from s1_report.samples import prompt_of
+from s1_report.export.claims import caveats, dataset_of, metric_of
+from s1_report.record import ReportError, RunRecord
+from s1_report.samples import is_right, prompt_of, responses_of, verdicts_of
 
 SCHEMA_VERSION = "0.3.0"
 RELATIONSHIPS = ("first_party", "third_party", "collaborative", "other")
@@ -69,7 +71,15 @@ def _uuid(identity: str) -> str:
 def _aggregate(record: RunRecord, publisher: Publisher, evaluation_id: str, retrieved: str) -> dict[str, Any]:
     environment = record.environment
     model_name = publisher.model_id.split("/")[1]
-    details = _strings({"budget": dict(record.budget), "hardware": environment.get("hardware")})
+    engine = {"name": record.engine or "unknown"} | _version(record)
+    details = _strings(
+        {
+            "budget": dict(record.budget),
+            "hardware": environment.get("hardware"),
+            "identity": dict(record.identity) or None,
+            "model_args": dict(record.model_args) or None,
+        }
+    )
     return {
         "schema_version": SCHEMA_VERSION,
         "evaluation_id": evaluation_id,
@@ -89,31 +99,45 @@ def _aggregate(record: RunRecord, publisher: Publisher, evaluation_id: str, retr
             "name": model_name,
             "id": publisher.model_id,
             "developer": publisher.model_id.split("/")[0],
-            "inference_engine": {"name": record.engine or "unknown"},
+            "inference_engine": engine,
             "additional_details": {"deployment_type": "self_deployed", "model_availability": "unknown", **details},
         },
         "evaluation_results": [_result(record)],
     }
 
 
+_ENGINES = {"s1_vllm": "vllm", "s1_hf": "transformers", "vllm": "vllm", "hf": "transformers"}
+
+
+def _version(record: RunRecord) -> dict[str, str]:
+    """The version of the library that generated, where the log says it."""
+    library = _ENGINES.get(record.engine)
+    versions = record.environment.get("versions") or {}
+    found = versions.get(library) or (
+        record.environment.get("transformers_version") if library == "transformers" else None
+    )
+    return {"version": str(found)} if found else {}
+
+
 def _result(record: RunRecord) -> dict[str, Any]:
     correct = [question.correct for question in record.questions]
     interval = stats.accuracy_interval(correct)
     source: dict[str, Any] = {"dataset_name": record.task, "source_type": "other"}
-    if record.task in DATASETS:
-        name, dataset, split = DATASETS[record.task]
-        source = {"dataset_name": name, "source_type": "hf_dataset", "hf_repo": dataset, "hf_split": split}
+    if (rows := dataset_of(record)) is not None:
+        source = {"dataset_name": rows.title, "source_type": "hf_dataset", "hf_repo": rows.hub, "hf_split": rows.split}
         source["samples_number"] = len(correct)
+    if told := caveats(record):
+        source["additional_details"] = {"caveats": "; ".join(told)}
     temperature = record.sampling.get("temperature")
     return {
         "evaluation_result_id": RESULT_ID,
         "evaluation_name": record.task,
         "source_data": source,
         "metric_config": {
-            "metric_id": "accuracy",
-            "metric_name": f"avg@{record.repeats}",
+            "metric_id": record.metric,
+            "metric_name": metric_of(record),
             "metric_unit": "proportion",
-            "metric_parameters": {"k": record.repeats},
+            "metric_parameters": {"k": record.repeats, "filter": record.filter or "unknown"},
             "lower_is_better": False,
             "score_type": "continuous",
             "min_score": 0.0,
@@ -121,9 +145,7 @@ def _result(record: RunRecord) -> dict[str, Any]:
         },
         "score_details": {
             "score": record.accuracy,
-            "details": _strings(
-                {name: record.mean_of(name) for name in ("thinking_tokens", "answer_tokens", "waits_used", "cut_off")}
-            ),
+            "details": _strings({name: record.mean_of(name) for name in USAGE_FIELDS}),
             "uncertainty": {
                 "standard_error": {"value": stats.clustered_standard_error(correct), "method": "analytic, by question"},
                 "confidence_interval": {
@@ -137,7 +159,7 @@ def _result(record: RunRecord) -> dict[str, Any]:
         },
         "generation_config": {
             "generation_args": {"temperature": temperature} if isinstance(temperature, int | float) else {},
-            "additional_details": _strings({**record.budget, **record.sampling}),
+            "additional_details": _strings({**record.budget, **record.sampling, **record.prompting}),
         },
     }
 
@@ -146,48 +168,49 @@ def _instances(run: Run, model_id: str, evaluation_id: str) -> Iterator[dict[str
     traces = run.traces()
     for number, row in run.rows():
         try:
-            yield from _rows(row, traces.get(row.get("doc_id"), []), run.record, model_id, evaluation_id)
-        except (KeyError, TypeError, IndexError) as error:
+            for instance in _rows(row, traces.get(row.get("doc_id"), []), run):
+                yield {
+                    "schema_version": SCHEMA_VERSION,
+                    "evaluation_id": evaluation_id,
+                    "model_id": model_id,
+                    **instance,
+                }
+        except (KeyError, TypeError, IndexError, ValueError) as error:
             raise ReportError(f"{run.samples}, line {number}: not a sample of lm_eval ({error!r})") from None
 
 
-def _rows(
-    row: Mapping[str, Any], traces: list[dict[str, Any]], record: RunRecord, model_id: str, evaluation_id: str
-) -> Iterator[dict[str, Any]]:
-    prompt = prompt_of(row)
-    responses = row["resps"][0]
-    verdicts = row.get("verdicts") or [None] * min(1, len(responses))
+def _rows(row: Mapping[str, Any], traces: list[dict[str, Any]], run: Run) -> Iterator[dict[str, Any]]:
+    prompt = run.around.get("before", "") + prompt_of(row) + run.around.get("after", "")
+    responses = responses_of(row)
+    verdicts = verdicts_of(row) or [{}] * min(1, len(responses))
     for repeat, verdict in enumerate(verdicts):
         trace = traces[repeat] if repeat < len(traces) else None
-        score = float(verdict["outcome"] == "correct") if verdict else float(row[record.metric])
-        answer = (verdict or {}).get("answer")
+        score = float(is_right(verdict)) if verdict else float(row[run.record.metric])
+        metadata = {**usage_in(trace or {}), "outcome": verdict.get("outcome"), "reason": verdict.get("reason")}
         instance: dict[str, Any] = {
-            "schema_version": SCHEMA_VERSION,
-            "evaluation_id": evaluation_id,
-            "model_id": model_id,
-            "evaluation_name": record.task,
+            "evaluation_name": run.record.task,
             "evaluation_result_id": RESULT_ID,
             "sample_id": f"{row.get('doc_id')}" + (f"#{repeat}" if len(verdicts) > 1 else ""),
             "sample_hash": str(row.get("doc_hash") or "") or None,
             "interaction_type": "single_turn",
-            "input": {"raw": str(prompt), "reference": [str(row.get("target"))]},
-            "output": {"raw": [str(responses[repeat])], "reasoning_trace": _thinking(trace)},
-            "answer_attribution": [
-                {
-                    "turn_idx": 0,
-                    "source": "output.raw",
-                    "extracted_value": "" if answer is None else str(answer),
-                    "extraction_method": str((verdict or {}).get("rule") or "unknown"),
-                    "is_terminal": True,
-                }
-            ],
+            "input": {"raw": prompt, "reference": [str(row.get("target"))]},
+            "output": {"raw": [responses[repeat]], "reasoning_trace": _thinking(trace)},
+            "answer_attribution": [_attribution(verdict)],
             "evaluation": {"score": score, "is_correct": score == 1.0},
         }
-        usage = {name: value for name, value in (trace or {}).items() if isinstance(value, int)}
-        metadata = _strings(
-            {**usage, "outcome": (verdict or {}).get("outcome"), "reason": (verdict or {}).get("reason")}
-        )
-        yield instance | ({"metadata": metadata} if metadata else {})
+        told = _strings(metadata)
+        yield instance | ({"metadata": told} if told else {})
+
+
+def _attribution(verdict: Mapping[str, Any]) -> dict[str, Any]:
+    answer = verdict.get("answer")
+    return {
+        "turn_idx": 0,
+        "source": "output.raw",
+        "extracted_value": "" if answer is None else str(answer),
+        "extraction_method": str(verdict.get("rule") or "unknown"),
+        "is_terminal": True,
+    }
 
 
 def _thinking(trace: Mapping[str, Any] | None) -> list[str] | None:

@@ -6,12 +6,16 @@ import csv
 import io
 from collections.abc import Sequence
 
-from s1_report import stats
-from s1_report.record import RunRecord
+from s1_contract.options import MAX_THINKING_TOKENS, NUM_WAITS
+from s1_contract.usage import THINKING_TOKENS, USAGE_FIELDS
+from s1_report import stats, truncation
+from s1_report.export.claims import FILE, HUB, caveats
+from s1_report.record import RunRecord, shown
 
 COLUMNS = (
-    "kind", "model", "task", "num_waits", "max_thinking_tokens", "questions", "repeats", "accuracy", "low", "high",
-    "thinking_tokens", "waits_used", "cut_off", "date", "source",
+    "kind", "model", "task", "metric", "filter", NUM_WAITS, MAX_THINKING_TOKENS, "settings", "questions", "of",
+    "repeats", "accuracy", "low", "high", "cut_share", "finished_accuracy", "upper_bound", *USAGE_FIELDS, "rows",
+    "date", "source",
 )  # fmt: skip
 
 
@@ -26,20 +30,29 @@ def values(record: RunRecord) -> dict[str, str | int | float | None]:
         interval = stats.accuracy_interval([question.correct for question in record.questions])
     elif count:
         interval = stats.wilson(record.accuracy * count, count)
+    cut = truncation.truncation(record)
+    others = {**record.budget, **record.prompting, **record.sampling, **record.model_args}
+    settings = [f"{name}={shown(value)}" for name, value in sorted(others.items()) if name not in COLUMNS]
     return {
         "kind": record.kind,
         "model": record.model,
         "task": record.task,
-        "num_waits": record.num_waits,
-        "max_thinking_tokens": record.budget.get("max_thinking_tokens"),
+        "metric": record.metric,
+        "filter": record.filter or None,
+        NUM_WAITS: record.num_waits,
+        MAX_THINKING_TOKENS: record.max_thinking_tokens,
+        "settings": ", ".join(settings) or None,
         "questions": count or None,
+        "of": record.available,
         "repeats": record.repeats or None,
         "accuracy": round(record.accuracy, 6),
         "low": None if interval is None else round(interval.low, 6),
         "high": None if interval is None else round(interval.high, 6),
-        "thinking_tokens": record.mean_of("thinking_tokens"),
-        "waits_used": record.mean_of("waits_used"),
-        "cut_off": record.mean_of("cut_off"),
+        "cut_share": None if cut is None else round(cut.share, 6),
+        "finished_accuracy": None if cut is None or cut.finished is None else round(cut.finished, 6),
+        "upper_bound": None if cut is None else round(cut.high, 6),
+        **{name: record.mean_of(name) for name in USAGE_FIELDS},
+        "rows": record.rows.get(FILE) or record.rows.get(HUB),
         "date": record.environment.get("date"),
         "source": record.source or None,
     }
@@ -56,23 +69,30 @@ def as_csv(records: Sequence[RunRecord]) -> str:
 
 def as_markdown(records: Sequence[RunRecord]) -> str:
     """A Markdown table, accuracies in percent."""
-    headers = ["model", "task", "waits", "questions", "accuracy", "95 % interval", "thinking tokens", "source"]
-    return markdown_table(headers, [_row(values(record)) for record in records])
+    headers = ["model", "task", "waits", "questions", "accuracy", "95 % interval", "thinking tokens"]
+    headers += [*truncation.HEADERS, "source"]
+    return markdown_table(headers, [_row(record, values(record)) for record in records])
 
 
-def _row(row: dict[str, str | int | float | None]) -> list[str]:
+def _row(record: RunRecord, row: dict[str, str | int | float | None]) -> list[str]:
     repeats = f" x {row['repeats']}" if row["repeats"] not in (None, 1) else ""
-    tokens = row["thinking_tokens"]
+    of = f" of {record.available}" if record.is_part else ""
+    tokens = row[THINKING_TOKENS]
     return [
         str(row["model"]),
-        str(row["task"]),
-        _text(row["num_waits"]),
-        f"{_text(row['questions'])}{repeats}",
+        record.title,
+        _text(row[NUM_WAITS]),
+        f"{_text(row['questions'])}{of}{repeats}",
         _percent(row["accuracy"]),
         "-" if row["low"] is None else f"{_percent(row['low'])} to {_percent(row['high'])}",
         "-" if tokens is None else f"{float(tokens):,.0f}",
-        str(row["source"] or f"measured {str(row['date'] or '')[:10]}".strip()),
+        *truncation.cells(record),
+        str(row["source"] or "; ".join([f"measured {str(row['date'] or '')[:10]}".strip(), *_about_rows(record)])),
     ]
+
+
+def _about_rows(record: RunRecord) -> list[str]:
+    return [caveat for caveat in caveats(record) if caveat.startswith("rows")]
 
 
 def _text(value: object) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from s1_contract.usage import THINKING_TOKENS
 from s1_report.curve import Series
 from s1_report.plots.style import COLORS, figure
 from s1_report.record import ReportError
@@ -17,7 +18,7 @@ def draw_curve(series: Sequence[Series], output: Path, title: str) -> None:
         drawn = 0
         for one in series:
             color = COLORS[drawn % len(COLORS)]
-            points = [(p.record.mean_of("thinking_tokens"), p) for p in one.points]
+            points = [(p.record.mean_of(THINKING_TOKENS), p) for p in one.points]
             known = sorted(((x, p) for x, p in points if x is not None), key=lambda pair: pair[0])
             if not known:
                 continue
@@ -82,7 +83,7 @@ def draw_budgets(series: Sequence[Series], output: Path, title: str) -> None:
     with figure(output) as axes:
         drawn = 0
         for one in series:
-            limits = [(point.record.budget.get("max_thinking_tokens"), point) for point in one.points]
+            limits = [(point.record.max_thinking_tokens, point) for point in one.points]
             known = sorted(
                 ((x, p) for x, p in limits if isinstance(x, int | float) and x > 0), key=lambda pair: pair[0]
             )
@@ -99,7 +100,7 @@ def draw_budgets(series: Sequence[Series], output: Path, title: str) -> None:
             used = [
                 (tokens, y)
                 for y, (_, p) in zip(ys, known, strict=True)
-                if (tokens := p.record.mean_of("thinking_tokens"))
+                if (tokens := p.record.mean_of(THINKING_TOKENS))
             ]
             axes.plot(
                 [x for x, _ in used], [y for _, y in used], "o", mfc="white", mec=color, label=f"{one.name}, used"

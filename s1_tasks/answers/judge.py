@@ -5,15 +5,15 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 
-from s1_tasks.answers.algebra.scalars import decide
+from s1_tasks.answers.algebra.single_values import decide
 from s1_tasks.answers.compare.compare import Comparer
 from s1_tasks.answers.find.extract import extract_from
 from s1_tasks.answers.find.letters import choice_letter, is_choice
 from s1_tasks.answers.find.stated import result_of_series
 from s1_tasks.answers.find.thinking import final_part
-from s1_tasks.answers.read.normalise import words_form
+from s1_tasks.answers.read.clean import words_form
 from s1_tasks.answers.read.reading import MAX_ANSWER_CHARS, needs_calculus, readings, unreadable
-from s1_tasks.answers.tree.nodes import Sequence
+from s1_tasks.answers.tree.nodes import Number, Sequence
 from s1_tasks.answers.tree.verdict import BrokenReference, Kind, Outcome, Verdict
 from s1_tasks.answers.votes import value_key
 from s1_tasks.answers.workers.pool import shared_pool
@@ -131,21 +131,30 @@ def _compare(
     if kind == "choice":
         same = choice_letter(answer) == choice_letter(reference)
         return _outcome(same), "the letters agree" if same else "the letters differ"
-    if _same_words(answer, reference):
-        return Outcome.CORRECT, "the same words"
     try:
-        given, wanted = readings(answer), readings(reference)
-        if unreadable(given):
-            return Outcome.UNREADABLE, "the answer is neither a formula nor words"
-        truth = Comparer(decide, symmetric=symmetric).same_readings(given, wanted)
+        truth = _decided(answer, reference, symmetric=symmetric)
     except Exception as failure:
         # a fault of ours must not cost the run whose answers are being scored; tests look for this reason
         return Outcome.UNREADABLE, f"internal error: {type(failure).__name__}: {failure}"
+    if truth is not True and _same_words(answer, reference):
+        return Outcome.CORRECT, "the same words"
+    if unreadable(readings(answer)):
+        return Outcome.UNREADABLE, "the answer is neither a formula nor words"
     if truth is False and (needs_calculus(answer) or needs_calculus(reference)):
         truth = None
     if truth is None:
         return shared_pool().compare(answer, reference, timeout_seconds, symmetric=symmetric)
     return _outcome(truth), "the same" if truth else "different"
+
+
+def _decided(answer: str, reference: str, *, symmetric: bool) -> bool | None:
+    """Whether two answers are the same, as far as that is seen without computer algebra."""
+    given, wanted = readings(answer), readings(reference)
+    if given[0] == wanted[0] and isinstance(given[0], Number):
+        return True
+    if unreadable(given):
+        return False
+    return Comparer(decide, symmetric=symmetric).same_readings(given, wanted)
 
 
 def _outcome(same: bool) -> Outcome:

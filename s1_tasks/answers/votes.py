@@ -6,11 +6,11 @@ forms that only computer algebra relates get different keys.
 
 from __future__ import annotations
 
-from s1_tasks.answers.algebra import exact, pieces
+from s1_tasks.answers.algebra import exact, real_line
 from s1_tasks.answers.algebra.approx import Evaluator, NoValue, points
-from s1_tasks.answers.compare import real_sets as realsets
+from s1_tasks.answers.compare import real_sets
 from s1_tasks.answers.compare.names import signed_variants, unlabel
-from s1_tasks.answers.read.normalise import plain_form
+from s1_tasks.answers.read.clean import plain_form
 from s1_tasks.answers.read.reading import readings
 from s1_tasks.answers.tree.nodes import SCALAR_TYPES, Based, Node, Quantity, Relation, Sequence, Words, symbols
 
@@ -32,7 +32,7 @@ def _key(node: Node) -> str:
     node = unlabel(node).body
     if isinstance(node, Quantity):
         return _key(node.value)
-    if realsets.looks_like_set(node):
+    if real_sets.looks_like_set(node):
         return _set_key(node)
     if isinstance(node, Sequence):
         if node.opening in ("", "{"):
@@ -59,12 +59,12 @@ def _scalar_key(node: Node) -> str:
 
 
 def _set_key(node: Node) -> str:
-    def unsolved(relation: Relation, name: str) -> list[pieces.Piece]:
+    def unsolved(relation: Relation, name: str) -> list[real_line.Piece]:
         raise NoValue("an inequality to be solved")
 
     try:
-        found = realsets.real_set(node, unsolved)
-    except (pieces.NotReal, realsets.NeedsSolving) as failure:
+        found = real_sets.real_set(node, unsolved)
+    except (real_line.NotReal, real_sets.NeedsSolving) as failure:
         raise NoValue("no real set") from failure
     ends = [(piece.low, piece.high) for piece in found]
     return " u ".join(

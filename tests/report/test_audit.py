@@ -7,10 +7,11 @@ import subprocess
 
 import pytest
 
+from s1_contract.outcomes import Outcome
 from s1_report.audit import audit, embedded
 from s1_report.cli import main
 from s1_report.collect import collect
-from s1_report.failures import Failure, failures, is_loop
+from s1_report.failures import Failure, Judged, failures, is_loop
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 PWN = "document.documentElement.dataset.pwned=1"
@@ -25,19 +26,23 @@ def trace(**usage):
 @pytest.mark.parametrize(
     ("text", "reference", "correct", "outcome", "trace", "expected"),
     [
-        ("Final Answer: 7", "7", True, "correct", trace(), ()),
-        ("Final Answer: 8", "7", False, "incorrect", trace(), (Failure.WRONG,)),
-        ("Final Answer: 8", "7", False, "incorrect", trace(cut_off=1), (Failure.TRUNCATED,)),
-        ("Final Answer: 8", "7", False, "incorrect", trace(answer_cut_off=1), (Failure.ANSWER_TRUNCATED,)),
-        ("<think>so", "7", False, "no_answer", None, (Failure.NO_END, Failure.NO_ANSWER)),
-        ("<think>so</think> 8", "7", False, "incorrect", None, (Failure.WRONG,)),
-        (r"so it is $\frac{1}{2}$, I think.", r"\dfrac{1}{2}", False, "incorrect", trace(), (Failure.MISSED,)),
-        ("it is 17, I think.", "7", False, "incorrect", trace(), (Failure.WRONG,)),
-        ("Final Answer: 8", "7", False, "incorrect", trace(thinking_limit=10), (Failure.OVERLONG_PROMPT,)),
+        ("Final Answer: 7", "7", True, Outcome.CORRECT, trace(), ()),
+        ("Final Answer: 8", "7", False, Outcome.INCORRECT, trace(), (Failure.WRONG,)),
+        ("Final Answer: 8", "7", False, Outcome.INCORRECT, trace(cut_off=1), (Failure.TRUNCATED,)),
+        ("Final Answer: 8", "7", False, Outcome.INCORRECT, trace(answer_cut_off=1), (Failure.ANSWER_TRUNCATED,)),
+        ("<think>so", "7", False, Outcome.NO_ANSWER, None, (Failure.NO_END, Failure.NO_ANSWER)),
+        ("<think>so</think> 8", "7", False, Outcome.INCORRECT, None, (Failure.WRONG,)),
+        (r"so it is $\frac{1}{2}$, I think.", r"\dfrac{1}{2}", False, Outcome.INCORRECT, trace(), (Failure.MISSED,)),
+        ("Final Answer: ]", "7", False, Outcome.UNREADABLE, trace(), (Failure.UNREADABLE,)),
+        ("Final Answer: x^9", "7", False, Outcome.TIMED_OUT, trace(), (Failure.TIMED_OUT,)),
+        ("<|channel|>analysis so", "7", False, Outcome.NO_ANSWER, None, (Failure.NO_END, Failure.NO_ANSWER)),
+        ("<thinking>so", "7", False, None, None, (Failure.NO_END,)),
+        ("it is 17, I think.", "7", False, Outcome.INCORRECT, trace(), (Failure.WRONG,)),
+        ("Final Answer: 8", "7", False, Outcome.INCORRECT, trace(thinking_limit=10), (Failure.OVERLONG_PROMPT,)),
     ],
 )
 def test_failures_are_told_apart(text, reference, correct, outcome, trace, expected):
-    assert failures(text, reference, correct, outcome, trace, asked_limit=1000) == expected
+    assert failures(Judged(text, reference, correct, outcome, trace, asked_limit=1000)) == expected
 
 
 def test_a_loop_is_a_piece_that_follows_itself_to_the_end():

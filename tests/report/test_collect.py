@@ -174,7 +174,11 @@ def test_a_damaged_record_is_refused_with_its_name(run_folder):
     text = to_json(one(run_folder("run", TWO)))
     for damaged, words in (
         (text[:-20], "JSON is damaged"),
-        (text.replace('"schema": 1', '"schema": 99'), "schema 99"),
+        (
+            text.replace('"schema": 2', '"schema": 99'),
+            "schema 99, but this version reads up to schema 2: update lm-eval-s1",
+        ),
+        (text.replace('"schema": 2', '"schema": "two"'), "schema 'two', expected a run record of schema 2"),
         (text.replace('"engine"', '"engin"'), "unknown fields engin"),
         (text.replace('"correct": [1.0, 0.0]', '"correct": [7.0, 0.0]'), "expected one number from 0 to 1"),
         (text.replace('"correct": [1.0, 0.0]', '"correct": [NaN, 0.0]'), "NaN"),

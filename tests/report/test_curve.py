@@ -35,7 +35,18 @@ def test_the_table_holds_waits_accuracy_interval_tokens_and_the_paired_change(na
     code, out, err = run(capsys, monkeypatch, "curve", nano)
     assert (code, err) == (0, "")
     rows = {line.split()[0]: re.split(r"\s{2,}", line.strip()) for line in out.splitlines() if "s1_nano" in line}
-    assert rows["s1_nano_wait0"][1:] == ["0", "auto", "20", "40.0", "21.9 to 61.3", "30.0", "0.00", "0.0 %"]
+    assert rows["s1_nano_wait0"][1:] == [
+        "0",
+        "auto",
+        "20",
+        "40.0",
+        "21.9 to 61.3",
+        "30.0",
+        "0.00",
+        "0.0",
+        "40.0",
+        "40.0 to 40.0",
+    ]
     # 5 and 9 questions flip one way: exact McNemar p is 2 / 2^5 and 2 / 2^9.
     assert rows["s1_nano_wait2"][-2:] == ["+25.0 (+5 -0)", "0.062"]
     assert rows["s1_nano_wait8"][-2:] == ["+45.0 (+9 -0)", "0.004"]
@@ -63,7 +74,19 @@ def test_output_of_any_model_is_read_and_has_no_thinking_tokens(run_folder, tmp_
     code, out, err = run(capsys, monkeypatch, "curve", folder)
     row = next(line for line in out.splitlines() if "gsm8k" in line)
     assert (code, err) == (0, "")
-    assert re.split(r"\s{2,}", row.strip()) == ["gsm8k", "-", "-", "20", "25.0", "11.2 to 46.9", "-", "-", "-"]
+    assert re.split(r"\s{2,}", row.strip()) == [
+        "gsm8k",
+        "-",
+        "-",
+        "20",
+        "25.0",
+        "11.2 to 46.9",
+        "-",
+        "-",
+        "-",
+        "-",
+        "-",
+    ]
     code, _, err = run(capsys, monkeypatch, "curve", folder, "--output", tmp_path / "figure")
     assert (code, "no thinking tokens" in err) == (2, True)
     assert not list(tmp_path.glob("figure*"))

@@ -34,8 +34,8 @@ def test_hub_results_are_read_by_huggingface_hub_on_the_scale_of_the_benchmark(g
     path, text = hub.eval_results(collect(gpqa).records[0], "https://example.org/logs")
     (entry,) = parse_eval_result_entries(yaml.safe_load(text))
     assert path == ".eval_results/gpqa_diamond.yaml"
-    assert (entry.dataset_id, entry.task_id) == ("Idavidrein/gpqa", "gpqa_diamond")
-    assert entry.value == pytest.approx(118 / 198)
+    assert (entry.dataset_id, entry.task_id) == ("Idavidrein/gpqa", "diamond")
+    assert entry.value == pytest.approx(100 * 118 / 198)
     assert (entry.date, entry.source_url) == ("2026-11-23", "https://example.org/logs")
     assert "num_waits=2" in entry.notes
     _, aime = hub.eval_results(collect(run_folder("aime", {"aime26": rows(15, 30)})).records[0])

@@ -8,13 +8,15 @@ from xml.etree import ElementTree
 
 import pytest
 
+from s1_contract.errors import DataError
+from s1_contract.files import write_whole
 from s1_report import gate_formats, paired, stats
 from s1_report.cli import main
 from s1_report.collect import collect
 from s1_report.compare import compare
 from s1_report.export.tables import markdown_table
 from s1_report.gate import gate
-from s1_report.record import ReportError, from_json, load, to_json, write_text
+from s1_report.record import ReportError, from_json, load, to_json
 from s1_report.runs import load_runs, store
 
 ROOT = Path(__file__).parents[2]
@@ -116,20 +118,23 @@ def test_half_a_surrogate_pair_survives_in_a_record(run_folder, tmp_path):
     record = collect(folder).records[0]
     path = store([record], tmp_path)[0]
     path.read_text(encoding="utf-8")
-    assert load(path).questions[0].answers == ("\ud800|x",)
+    assert load(path).questions[0].answers == record.questions[0].answers == (r"\ud800|x",)
 
 
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"budget": None}, "budget is None"),
+        ({"budget": None}, "budget is None: Input should be an object"),
         ({"questions": ["x"]}, "not a run record"),
-        ({"questions": [{"key": "a", "correct": ["1"]}]}, "expected a list of numbers"),
-        ({"questions": [{"key": "a", "correct": 1}]}, "expected a list of numbers"),
+        (
+            {"questions": [{"key": "a", "correct": ["1"]}]},
+            r"questions\.0\.correct\.0 is '1': Input should be a valid number",
+        ),
+        ({"questions": [{"key": "a", "correct": 1}]}, r"questions\.0\.correct is 1: Input should be a valid array"),
         ({"questions": [{"key": "a", "correct": [1], "waits_used": ["x"]}]}, "waits_used"),
-        ({"questions": [{"key": 5, "correct": [1]}]}, "expected text"),
+        ({"questions": [{"key": 5, "correct": [1]}]}, r"questions\.0\.key is 5: Input should be a valid string"),
         ({"questions": []}, "neither questions nor an accuracy"),
-        ({"kind": "guessed"}, "measured or published"),
+        ({"kind": "guessed"}, "kind is 'guessed': Input should be 'measured' or 'published'"),
         ({"budget": {"num_waits": "many"}}, "whole number"),
     ],
 )
@@ -231,8 +236,8 @@ def test_one_question_has_an_interval_that_says_almost_nothing():
 def test_a_text_is_written_whole_or_not_at_all(tmp_path):
     target = tmp_path / "there"
     target.mkdir()
-    with pytest.raises(ReportError, match="cannot be written"):
-        write_text(target, "text")
+    with pytest.raises(DataError, match="cannot be written"):
+        write_whole(target, "text")
     assert [path.name for path in tmp_path.iterdir()] == ["there"]
 
 

@@ -19,7 +19,7 @@ YES = f"""{sys.executable} -c 'import json, sys; [print(json.dumps({{"outcome": 
         (r"so \boxed{1} or \boxed{\frac{1}{2}}", r"\frac{1}{2}", "correct", r"\frac{1}{2}"),
         ("Final Answer: 604", "604", "correct", "604"),
         ("The answer is $0.5$.", "1/2", "incorrect", "$0.5$."),
-        ("I do not know", "604", "no_answer", None),
+        ("I do not know", "604", "no answer", None),
     ],
 )
 def test_the_plain_match_compares_what_is_written(text, reference, outcome, answer):
@@ -84,5 +84,5 @@ def test_of_several_filters_only_the_chosen_one_is_judged(run_folder):
     rows = [json.loads(line) for line in path.read_text().splitlines()]
     path.write_text("".join(json.dumps({**row, "filter": name}) + "\n" for name in ("strict", "loose") for row in rows))
     (run,) = collect(folder, filter_name="loose").runs
-    assert run.filter_name == "loose"
+    assert run.record.filter == "loose"
     assert len(rescore_run(run, {PLAIN: None}).answers) == 2

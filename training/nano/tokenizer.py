@@ -67,7 +67,6 @@ def save(tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
     config = json.loads(path.read_text())
     config["tokenizer_class"] = "PreTrainedTokenizerFast"
     config.pop("backend", None)
-    config["thinking_format"] = "s1"  # what its traces are written in
     path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
 
 

@@ -1,1 +1,1 @@
-"""Decides whether two single expressions are equal: numerically, exactly, by computer algebra. May import tree."""
+"""Says whether two single expressions are equal: in floating point, exactly, by computer algebra. May import `tree`."""

@@ -20,10 +20,10 @@ import mpmath
 import sympy
 from mpmath import mp
 
-from s1_tasks.answers.algebra import pieces, scalars
+from s1_tasks.answers.algebra import real_line, single_values
 from s1_tasks.answers.algebra.approx import NoValue, points, takes_complex_apart
 from s1_tasks.answers.algebra.precise import PreciseEvaluator, proved_zero
-from s1_tasks.answers.algebra.scalars import Truth, difference
+from s1_tasks.answers.algebra.single_values import Truth, difference
 from s1_tasks.answers.tree.nodes import (
     Call,
     Constant,
@@ -53,7 +53,7 @@ class Algebra:
         self.evidence = "the same by exact algebra"
 
     def decide(self, left: Node, right: Node) -> Truth:
-        quick = scalars.decide(left, right)
+        quick = single_values.decide(left, right)
         if quick is not None:
             return quick
         agree = _agree(left, right)
@@ -68,18 +68,18 @@ class Algebra:
             self.evidence = f"equal to {AGREEING_DIGITS} digits at every sample point, without a proof"
         return True
 
-    def solve(self, relation: Relation, name: str) -> list[pieces.Piece]:
+    def solve(self, relation: Relation, name: str) -> list[real_line.Piece]:
         """The real solutions of one inequality in one variable."""
         variable = sympy.Symbol(name, real=True)
         try:
             sides = [to_sympy(side, {name: variable}) for side in relation.sides]
             comparison = _RELATIONS[relation.operators[0]](*sides)
             if comparison in (True, False):
-                raise pieces.NotReal
+                raise real_line.NotReal
             found = sympy.solveset(comparison, variable, sympy.S.Reals)
             return _pieces(found)
         except (NotImplementedError, ValueError, TypeError, NoValue, AttributeError) as failure:
-            raise pieces.NotReal(str(failure)) from failure
+            raise real_line.NotReal(str(failure)) from failure
 
 
 _RELATIONS = {"<": sympy.Lt, "<=": sympy.Le, ">": sympy.Gt, ">=": sympy.Ge, "!=": sympy.Ne, "=": sympy.Eq}
@@ -204,23 +204,23 @@ def _sympy_power(base: Any, exponent: Any) -> Any:
     return sympy.Pow(base, exponent)
 
 
-def _pieces(found: Any) -> list[pieces.Piece]:
+def _pieces(found: Any) -> list[real_line.Piece]:
     """sympy's set -> pieces."""
     if found is sympy.S.EmptySet:
         return []
     if isinstance(found, sympy.Interval):
-        low, high = (pieces.bound(from_sympy(end), True) for end in (found.start, found.end))
+        low, high = (real_line.bound(from_sympy(end), True) for end in (found.start, found.end))
         return [
-            pieces.Piece(
-                pieces.Bound(low.node, low.value, low.closed and not found.left_open),
-                pieces.Bound(high.node, high.value, high.closed and not found.right_open),
+            real_line.Piece(
+                real_line.Bound(low.node, low.value, low.closed and not found.left_open),
+                real_line.Bound(high.node, high.value, high.closed and not found.right_open),
             )
         ]
     if isinstance(found, sympy.FiniteSet):
-        return pieces.union(*([pieces.point(from_sympy(item))] for item in found))
+        return real_line.union(*([real_line.point(from_sympy(item))] for item in found))
     if isinstance(found, sympy.Union):
-        return pieces.union(*(_pieces(part) for part in found.args))
-    raise pieces.NotReal(f"a set of type {type(found).__name__}")
+        return real_line.union(*(_pieces(part) for part in found.args))
+    raise real_line.NotReal(f"a set of type {type(found).__name__}")
 
 
 def from_sympy(expression: Any) -> Node:

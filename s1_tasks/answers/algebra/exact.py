@@ -1,96 +1,77 @@
-"""Trees -> forms, and what equal forms prove."""
+"""What exact algebra in this process proves: a tree as a form (`polynomials`), and what equal forms say."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
+from typing import Any
 
-from s1_tasks.answers.algebra.forms import ONE, Form, FormAlgebra, TooBig, Undefined, factorise, key_of, number_form
+from s1_tasks.answers.algebra.functions import apply
+from s1_tasks.answers.algebra.polynomials import Expander, Form, TooBig, Undefined, number_form
 from s1_tasks.answers.tree.nodes import Call, Constant, Node, Number, Power, Product, Quantity, Sum, Symbol
 
 
-class Expander(FormAlgebra):
-    """Trees -> forms. One instance per comparison: it remembers what its atoms stand for."""
-
-    # -- arithmetic -----------------------------------------------------------------------------------------------
-
-    # -- trees ----------------------------------------------------------------------------------------------------
-    def form(self, node: Node) -> Form:
-        """Raises TooBig or Undefined."""
-        self._spend(1)
-        if isinstance(node, Number):
-            return number_form(node.value)
-        if isinstance(node, Symbol):
-            return self.atom("s" + node.name)
-        if isinstance(node, Constant):
-            if node.name == "infinity":
-                raise Undefined("infinity is no number")
-            return self.atom("i" if node.name == "i" else "c" + node.name)
-        if isinstance(node, Sum):
-            total = self.form(node.terms[0])
-            for term in node.terms[1:]:
-                total = self.add(total, self.form(term))
-            return total
-        if isinstance(node, Product):
-            total = self.form(node.factors[0])
-            for factor in node.factors[1:]:
-                total = self.multiply(total, self.form(factor))
-            return total
-        if isinstance(node, Power):
-            return self._power_node(self.form(node.base), self.form(node.exponent))
-        if isinstance(node, Quantity):
-            return self._quantity(node)
-        if isinstance(node, Call):
-            from s1_tasks.answers.algebra.functions import apply
-
-            return apply(self, node.name, [self.form(argument) for argument in node.arguments])
+def form_of(expander: Expander, node: Node) -> Form:
+    """The form of a tree; raises TooBig or Undefined."""
+    expander.spend(1)
+    read = _FORMS.get(type(node))
+    if read is None:
         raise Undefined(f"{type(node).__name__} is no number")
+    return read(expander, node)
 
-    def _quantity(self, node: Quantity) -> Form:
-        value = self.form(node.value)
-        if node.unit == "%":
-            return self.multiply(value, number_form(Fraction(1, 100)))
-        if node.unit == "degree":
-            return self.multiply(value, Form({(("cpi", Fraction(1)),): Fraction(1, 180)}))
-        return value
 
-    def _power_node(self, base: Form, exponent: Form) -> Form:
-        number = exponent.rational()
-        if number is not None:
-            return self.power(base, number)
-        if exponent.bottom != ONE or not base.top:
-            return self.atom(f"f({base.key()})^({exponent.key()})")
-        rational = base.rational()
-        factors: list[tuple[str, Fraction]] = []
-        if rational is not None and rational > 0:
-            factors = [("p" + str(prime), Fraction(count)) for prime, count in factorise(rational)]
-        elif base.bottom == ONE and len(base.top) == 1 and rational is None:
-            ((monomial, coefficient),) = base.top.items()
-            if coefficient == 1 and "i" not in dict(monomial):
-                factors = list(monomial)
-        if not factors:
-            factors = [("k" + base.key(), Fraction(1))] if rational != 1 else []
-        result = number_form(1)
-        for monomial, coefficient in exponent.top.items():
-            for name, count in factors:
-                if not monomial:
-                    result = self.multiply(result, self._constant_power(name, base, coefficient * count))
-                else:
-                    result = self.multiply(
-                        result, self.atom(f"e{name}^({key_of({monomial: Fraction(1)})})", coefficient * count)
-                    )
-        return result
+def _constant(expander: Expander, node: Constant) -> Form:
+    if node.name == "infinity":
+        raise Undefined("infinity is no number")
+    return expander.atom("i" if node.name == "i" else "c" + node.name)
 
-    def _constant_power(self, name: str, base: Form, exponent: Fraction) -> Form:
-        if name[0] == "p":
-            return self.power(number_form(int(name[1:])), exponent)
-        return self.power(base, exponent) if name[0] == "k" else self.power(self.atom(name), exponent)
+
+def _sum(expander: Expander, node: Sum) -> Form:
+    total = form_of(expander, node.terms[0])
+    for term in node.terms[1:]:
+        total = expander.add(total, form_of(expander, term))
+    return total
+
+
+def _product(expander: Expander, node: Product) -> Form:
+    total = form_of(expander, node.factors[0])
+    for factor in node.factors[1:]:
+        total = expander.multiply(total, form_of(expander, factor))
+    return total
+
+
+def _power(expander: Expander, node: Power) -> Form:
+    return expander.raise_to(form_of(expander, node.base), form_of(expander, node.exponent))
+
+
+def _quantity(expander: Expander, node: Quantity) -> Form:
+    value = form_of(expander, node.value)
+    scale = _SCALES.get(node.unit)
+    return value if scale is None else expander.multiply(value, scale)
+
+
+def _call(expander: Expander, node: Call) -> Form:
+    return apply(expander, node.name, [form_of(expander, argument) for argument in node.arguments])
+
+
+_SCALES = {"%": number_form(Fraction(1, 100)), "degree": Form({(("cpi", Fraction(1)),): Fraction(1, 180)})}
+_FORMS: dict[type, Callable[[Expander, Any], Form]] = {
+    Number: lambda expander, node: number_form(node.value),
+    Symbol: lambda expander, node: expander.atom("s" + node.name),
+    Constant: _constant,
+    Sum: _sum,
+    Product: _product,
+    Power: _power,
+    Quantity: _quantity,
+    Call: _call,
+}
 
 
 def proved_equal(left: Node, right: Node) -> bool | None:
     """True: proved equal. False: two rational numbers that differ. None: not known."""
     expander = Expander()
     try:
-        first, second = expander.form(left), expander.form(right)
+        first, second = form_of(expander, left), form_of(expander, right)
         one, other = first.rational(), second.rational()
         if one is not None and other is not None:
             return one == other
@@ -102,7 +83,7 @@ def proved_equal(left: Node, right: Node) -> bool | None:
 def is_defined(node: Node) -> bool:
     """Whether no division by zero or the like shows in an expression; one too large to expand counts as defined."""
     try:
-        Expander().form(node)
+        form_of(Expander(), node)
     except TooBig:
         return True
     except Undefined:
@@ -112,7 +93,9 @@ def is_defined(node: Node) -> bool:
 
 def rational(node: Node) -> Fraction | None:
     """The exact value of a node that is a rational number and small enough."""
+    if isinstance(node, Number):
+        return node.value
     try:
-        return Expander().form(node).rational()
+        return form_of(Expander(), node).rational()
     except (TooBig, Undefined):
         return None

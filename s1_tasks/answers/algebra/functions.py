@@ -6,8 +6,7 @@ import math
 from collections.abc import Callable
 from fractions import Fraction
 
-from s1_tasks.answers.algebra.exact import Expander
-from s1_tasks.answers.algebra.forms import Form, TooBig, Undefined, content_of, factorise, number_form
+from s1_tasks.answers.algebra.polynomials import Expander, Form, TooBig, Undefined, content_of, factorise, number_form
 
 MAX_FACTORIAL = 4_000
 
@@ -31,24 +30,28 @@ def _root(expander: Expander, arguments: list[Form]) -> Form | None:
 
 
 def _absolute(expander: Expander, arguments: list[Form]) -> Form | None:
-    value = arguments[0].rational()
+    form = arguments[0]
+    value = form.rational()
     if value is not None:
         return number_form(abs(value))
-    form = arguments[0]
-    if any("i" in dict(monomial) for monomial in form.top) or not form.top:
+    if not form.top or any("i" in dict(monomial) for monomial in form.top):
         return None
     content = content_of(form.top)
-    if min(form.top.items())[1] < 0:  # |1 - x| and |x - 1| are one atom
-        content = -content
-    primitive = Form({monomial: coefficient / content for monomial, coefficient in form.top.items()}, form.bottom)
-    if len(primitive.top) == 1 and primitive.bottom == {(): 1}:
-        ((monomial, coefficient),) = primitive.top.items()
+    sign = -1 if min(form.top.items())[1] < 0 else 1  # |1 - x| and |x - 1| are one atom
+    primitive = Form({monomial: sign * number / content for monomial, number in form.top.items()}, form.bottom)
+    return expander.multiply(number_form(content), _absolute_of_primitive(expander, primitive))
+
+
+def _absolute_of_primitive(expander: Expander, form: Form) -> Form:
+    """|form|: of positive constants the form itself, of x^3 the cube of |x|."""
+    if len(form.top) == 1 and form.bottom == {(): 1}:
+        ((monomial, coefficient),) = form.top.items()
         if all(atom[0] in "pc" for atom, _ in monomial):
-            return expander.multiply(number_form(abs(content)), primitive)
+            return form
         if len(monomial) == 1 and monomial[0][1].denominator == 1 and coefficient == 1:
             atom, power = monomial[0]
-            return expander.multiply(number_form(abs(content)), expander.atom(f"fabs({atom})", power))
-    return expander.multiply(number_form(abs(content)), expander.atom(f"fabs({primitive.key()})"))
+            return expander.atom(f"fabs({atom})", power)
+    return expander.atom(f"fabs({form.key()})")
 
 
 def turn_of(form: Form) -> Fraction | None:
@@ -60,7 +63,7 @@ def turn_of(form: Form) -> Fraction | None:
     return None
 
 
-def _cosine_ofturn_of(expander: Expander, turn: Fraction) -> Form:
+def _cosine_of_turn(expander: Expander, turn: Fraction) -> Form:
     """cos(turn * pi)"""
     turn = abs(turn) % 2
     if turn > 1:
@@ -97,14 +100,14 @@ _COSINES: dict[Fraction, tuple[tuple[Fraction, int], ...]] = {
 def _cosine(expander: Expander, arguments: list[Form]) -> Form | None:
     turn = turn_of(arguments[0])
     if turn is not None:
-        return _cosine_ofturn_of(expander, turn)
+        return _cosine_of_turn(expander, turn)
     return expander.atom(f"fcos({_unsigned(arguments[0])[0].key()})")
 
 
 def _sine(expander: Expander, arguments: list[Form]) -> Form | None:
     turn = turn_of(arguments[0])
     if turn is not None:
-        return _cosine_ofturn_of(expander, Fraction(1, 2) - turn)
+        return _cosine_of_turn(expander, Fraction(1, 2) - turn)
     form, sign = _unsigned(arguments[0])
     key = form.key()
     cosine = expander.atom(f"fcos({key})")
@@ -142,26 +145,35 @@ def _logarithm(expander: Expander, arguments: list[Form]) -> Form | None:
         return None
     ((monomial, coefficient),) = form.top.items()
     coefficient /= form.bottom[()]
-    if coefficient <= 0 or any(atom == "i" or exponent % 2 == 0 for atom, exponent in monomial if atom[0] not in "pc"):
+    if coefficient <= 0 or not all(_may_be_positive(atom, exponent) for atom, exponent in monomial):
+        return None
+    if len(monomial) == 1 and coefficient == 1 == monomial[0][1] and _is_plain(monomial[0][0]):
         return None
     total = number_form(0)
     for prime, count in factorise(coefficient):
         total = expander.add(total, expander.multiply(number_form(count), expander.atom(f"fln({prime})")))
     for atom, exponent in monomial:
-        if atom == "ce":
-            part = number_form(1)
-        elif atom[0] == "p":
-            part = expander.atom(f"fln({atom[1:]})")
-        elif atom.startswith("ece^(1*") or len(monomial) > 1:
-            part = expander.atom(f"fln({atom})")
-        else:
-            return (
-                None
-                if exponent == 1 and coefficient == 1
-                else expander.add(total, expander.multiply(number_form(exponent), expander.atom(f"fln(1*{atom}^1)")))
-            )
+        part = _logarithm_of_atom(expander, atom, alone=len(monomial) == 1)
         total = expander.add(total, expander.multiply(number_form(exponent), part))
     return total
+
+
+def _may_be_positive(atom: str, exponent: Fraction) -> bool:
+    """Whether ln(atom^exponent) is exponent * ln(atom): not for an even power, whose base may be negative."""
+    return atom[0] in "pc" or (atom != "i" and exponent % 2 != 0)
+
+
+def _is_plain(atom: str) -> bool:
+    """An atom whose logarithm is an atom by itself: a variable, pi, a function of something."""
+    return atom != "ce" and atom[0] != "p" and not atom.startswith("ece^(1*")
+
+
+def _logarithm_of_atom(expander: Expander, atom: str, *, alone: bool) -> Form:
+    if atom == "ce":
+        return number_form(1)
+    if atom[0] == "p":
+        return expander.atom(f"fln({atom[1:]})")
+    return expander.atom(f"fln(1*{atom}^1)" if alone and _is_plain(atom) else f"fln({atom})")
 
 
 def _log_base(expander: Expander, arguments: list[Form]) -> Form | None:

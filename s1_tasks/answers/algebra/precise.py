@@ -10,7 +10,9 @@ import mpmath
 from mpmath import mp
 
 from s1_tasks.answers.algebra.approx import NoValue
-from s1_tasks.answers.algebra.forms import TooBig, Undefined
+from s1_tasks.answers.algebra.exact import form_of
+from s1_tasks.answers.algebra.functions import turn_of
+from s1_tasks.answers.algebra.polynomials import Expander, TooBig, Undefined
 from s1_tasks.answers.tree.nodes import MINUS_ONE, Call, Constant, Node, Number, Power, Product, Quantity, Sum, Symbol
 
 MAX_EXPONENT_BITS = 10_000_000
@@ -194,11 +196,8 @@ class _Bound:
         return (lower, upper) if exponent.value < 0 else (upper, lower)
 
     def _trigonometric(self, node: Call) -> tuple[float, float]:
-        from s1_tasks.answers.algebra.exact import Expander
-        from s1_tasks.answers.algebra.functions import turn_of
-
         try:
-            turn = turn_of(Expander().form(node.arguments[0]))
+            turn = turn_of(form_of(Expander(), node.arguments[0]))
         except (TooBig, Undefined) as failure:
             raise NoValue(str(failure)) from failure
         if turn is None:

@@ -1,1 +1,1 @@
-"""Decides whether two answers of any kind are the same. May import algebra, read and tree."""
+"""Says whether two answers of any kind are the same. May import `algebra` and `tree`."""

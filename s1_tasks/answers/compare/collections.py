@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from s1_tasks.answers.compare.assignments import solutions, written_out
-from s1_tasks.answers.compare.names import Named, signed_variants
+from s1_tasks.answers.compare.names import Named, signed_variants, unlabel
 from s1_tasks.answers.tree.matrices import combined_rows, holds_matrix
 from s1_tasks.answers.tree.nodes import (
     Based,
@@ -50,43 +50,92 @@ def items_of(node: Node) -> list[Node]:
     return list(node.items) if isinstance(node, Sequence) else [node]
 
 
+def is_point_and_bare_list(given: Node, wanted: Node) -> bool:
+    """(1, 2) and 1, 2: the list was meant as the point."""
+    return (is_tuple(given) and has_bare_items(wanted)) or (is_tuple(wanted) and has_bare_items(given))
+
+
+def is_point_and_other_list(given: Node, wanted: Node) -> bool:
+    """(1, 2) and {1, 2}, without points or plus-minus in either."""
+    if not isinstance(given, Sequence) or not isinstance(wanted, Sequence) or is_tuple(given) == is_tuple(wanted):
+        return False
+    nested = any(is_tuple(item) for side in (given, wanted) for item in side.items)
+    return not nested and not any_plus_minus(given, wanted)
+
+
+def are_different_intervals(given: Sequence, wanted: Sequence) -> bool:
+    """An open interval is no closed one; a vector may stand in any brackets."""
+    brackets = {(given.opening, given.closing), (wanted.opening, wanted.closing)}
+    return len(brackets) == 2 and len(given.items) == 2 and not any(opening == "<" for opening, _ in brackets)
+
+
+def may_be_lists(given: Node, wanted: Node) -> bool:
+    """Whether what looks like sets may be lists all the same; [2, 3) is no list of 2 and 3."""
+    if is_half_open(given) or is_half_open(wanted):
+        return False
+    return is_collection(given) and is_collection(wanted) and joined_alike(given, wanted)
+
+
 def elements_of(node: Node) -> list[Node]:
     """The members of a list or set, plus-minus written out; declarations such as `k in Z` are no members."""
-    if not isinstance(node, Sequence) or node.opening in ("(", "<", "["):
-        if (
-            isinstance(node, Sequence)
-            and node.opening == "["
-            and node.closing == "]"
-            and not any_plus_minus(node)
-            and len(node.items) != 2
-        ):
-            return list(node.items)
+    if not isinstance(node, Sequence):
         return signed_variants(node)
-    elements: list[Node] = []
-    for item in solutions(written_out(list(node.items))):
-        if isinstance(item, Relation) and item.operators == ("in",) and isinstance(item.sides[1], NamedSet):
-            continue
-        if isinstance(item, Relation) and isinstance(item.sides[-1], Sequence) and item.sides[-1].opening in ("", "{"):
-            elements.extend(elements_of(item.sides[-1]))
-            continue
-        elements.extend(signed_variants(item))
-    return elements
+    if node.opening in ("(", "<", "["):
+        square = (node.opening, node.closing) == ("[", "]") and len(node.items) != 2
+        return list(node.items) if square and not any_plus_minus(node) else signed_variants(node)
+    return [element for item in solutions(written_out(list(node.items))) for element in _members(item)]
+
+
+def _members(item: Node) -> list[Node]:
+    if isinstance(item, Relation):
+        last = item.sides[-1]
+        if item.operators == ("in",) and isinstance(last, NamedSet):
+            return []
+        if isinstance(last, Sequence) and last.opening in ("", "{"):
+            return elements_of(last)
+    return signed_variants(item)
+
+
+_UNIT_VECTORS: tuple[Node, ...] = (Constant("i"), Symbol("j"), Symbol("k"))
 
 
 def unit_vector_components(node: Node, other: Node) -> list[Node] | None:
     """The components of 2i - 3j + k, if `other` is a vector of two or three."""
-    if isinstance(node, Sequence) or not is_tuple(other) or not 2 <= len(items_of(other)) <= 3:
+    if isinstance(node, Sequence) or not is_tuple(other):
         return None
-    if "j" not in symbols(node) or symbols(node) - {"j", "k"}:
+    size, names = len(items_of(other)), symbols(node)
+    if size not in (2, 3) or "j" not in names or names - {"j", "k"} or (size == 2 and "k" in names):
         return None
-    units: list[Node] = [Constant("i"), Symbol("j"), Symbol("k")]
-    components: list[Node] = []
-    for unit in units:
-        part: Node = node
-        for name in units:
-            part = rewrite(part, name, integer(1 if name == unit else 0))
-        components.append(part)
-    return components[: len(items_of(other))] if len(items_of(other)) == 3 or "k" not in symbols(node) else None
+    return [_component(node, unit) for unit in _UNIT_VECTORS[:size]]
+
+
+def _component(node: Node, unit: Node) -> Node:
+    for name in _UNIT_VECTORS:
+        node = rewrite(node, name, integer(1 if name == unit else 0))
+    return node
+
+
+def as_components(given: Node, wanted: Node) -> tuple[list[Node], list[Node]] | None:
+    """2i - 3j and (2, -3) as two lists of components; None for others."""
+    for one, other in ((given, wanted), (wanted, given)):
+        components = unit_vector_components(one, other)
+        if components is not None:
+            return components, items_of(other)
+    return None
+
+
+def components_like(node: Node, rows: list[list[Node]] | None) -> tuple[list[Node], list[Node]] | None:
+    """2i - 3j as its components, and the cells of the matrix of one row or column that it is compared with."""
+    if holds_matrix(node) or rows is None or not is_vector(rows):
+        return None
+    cells = [cell for row in rows for cell in row]
+    components = unit_vector_components(node, Sequence(tuple(cells), "<", ">"))
+    return None if components is None else (components, cells)
+
+
+def is_vector(rows: list[list[Node]]) -> bool:
+    """Whether a table has one row or one column."""
+    return 1 in (len(rows), len(rows[0]))
 
 
 def distinct_labels(named: list[Named]) -> bool:
@@ -106,6 +155,15 @@ def joined_alike(given: Node, wanted: Node) -> bool:
     """Whether two lists are not joined by "and" here and by "or" there."""
     joiners = {side.joiner for side in (given, wanted) if isinstance(side, Sequence)}
     return "or" not in joiners or len(joiners) == 1
+
+
+def join_statements_differently(given: Node, wanted: Node) -> bool:
+    """p and q, p or q: letters of logic, and equations in several variables, are joined and not listed."""
+    return not joined_alike(given, wanted) and all(map(_is_statement, items_of(given) + items_of(wanted)))
+
+
+def _is_statement(node: Node) -> bool:
+    return isinstance(node, Symbol) or (len(symbols(node)) > 1 and unlabel(node) == Named(None, node))
 
 
 def set_variable(node: Node) -> Node | None:

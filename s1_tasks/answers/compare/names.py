@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 from s1_tasks.answers.algebra import approx, exact
 from s1_tasks.answers.tree.nodes import (
@@ -28,6 +31,7 @@ from s1_tasks.answers.tree.nodes import (
     rewrite,
     symbols,
     walk,
+    with_children,
 )
 
 MAX_SIGNS = 5
@@ -43,10 +47,9 @@ class Named:
 
 def unlabel(node: Node) -> Named:
     r"""The value of `x = v`, `v = x`, `x \in S`, `a = b = v`; other nodes as they are."""
-    if isinstance(node, Product) and len(node.factors) == 2:
-        name, place = node.factors
-        if isinstance(name, Symbol) and name.name.isupper() and isinstance(place, Sequence) and place.opening == "(":
-            return Named(name, place)  # the point A(1, 2)
+    point = _named_point(node)
+    if point is not None:
+        return point
     if not isinstance(node, Relation):
         return Named(None, node)
     first, last = node.sides[0], node.sides[-1]
@@ -58,9 +61,17 @@ def unlabel(node: Node) -> Named:
         return Named(first, last)
     if is_label(last) and len(node.sides) == 2 and not _names(last) & symbols(first):
         return Named(last, first)
-    if _is_calculation(node):
-        return Named(None, last)
-    return Named(None, node)
+    return Named(None, last if _is_calculation(node) else node)
+
+
+def _named_point(node: Node) -> Named | None:
+    """The point A(1, 2)"""
+    if not isinstance(node, Product) or len(node.factors) != 2:
+        return None
+    name, place = node.factors
+    if isinstance(name, Symbol) and name.name.isupper() and isinstance(place, Sequence) and place.opening == "(":
+        return Named(name, place)
+    return None
 
 
 def without_words(node: Node) -> tuple[frozenset[str], Node]:
@@ -70,9 +81,17 @@ def without_words(node: Node) -> tuple[frozenset[str], Node]:
     return frozenset(), node
 
 
-def names_equation(words: frozenset[str]) -> bool:
-    """Whether words announce an equation itself ("the circle x^2 + y^2 = 4"), not the value on its right."""
-    return not _SHAPES.isdisjoint(words)
+def words_differ(given: Node, wanted: Node) -> bool:
+    """Whether the words before two values name different things, or an equation where a value is wanted."""
+    (words, value), (other_words, other) = without_words(given), without_words(wanted)
+    if words and other_words and not (words <= other_words or other_words <= words):
+        return True
+    return _names_equation(words, value, other) or _names_equation(other_words, other, value)
+
+
+def _names_equation(words: frozenset[str], body: Node, other: Node) -> bool:
+    """Whether words announce an equation itself ("the circle x^2 + y^2 = 4") where the other side is a number."""
+    return isinstance(body, Relation) and not _SHAPES.isdisjoint(words) and not symbols(other)
 
 
 _SHAPES = frozenset(
@@ -83,21 +102,78 @@ _SHAPES = frozenset(
 
 
 def condition_of(node: Node) -> tuple[Node, Node | None]:
-    """A value and the condition it was given under: "12 when x = 3"."""
+    """A value and the condition it was given under: "12 when x = 3", "f(x) = 2x, x > 0"."""
     if isinstance(node, Piecewise) and len(node.rows) == 1 and len(node.rows[0]) == 2:
         return node.rows[0]
+    if isinstance(node, Sequence) and not node.opening and node.joiner != "or" and _is_function_value(node.items[0]):
+        value, *conditions = node.items
+        if conditions and all(_is_domain(condition, symbols(value)) for condition in conditions):
+            return value, conditions[0] if len(conditions) == 1 else Sequence(tuple(conditions))
     return node, None
 
 
-def value_of_combination(named: Named) -> Named:
-    """`a + b = 10` where the question asks for a + b; the caller knows that a number is wanted."""
-    node = named.body
+def _is_function_value(node: Node) -> bool:
+    """f(x) = 2x, y = 2x"""
     if not isinstance(node, Relation) or node.operators != ("=",):
+        return False
+    named = unlabel(node)
+    return named.label is not None and bool(symbols(named.body))
+
+
+def _is_domain(node: Node, names: set[str]) -> bool:
+    """x > 0, x in R: what says where a function is defined."""
+    return isinstance(node, Relation) and "=" not in node.operators and bool(symbols(node)) and symbols(node) <= names
+
+
+def is_bare_value(node: Node) -> bool:
+    """A number, perhaps with a unit: neither named nor with variables."""
+    value = node.value if isinstance(node, Quantity) else node
+    return isinstance(value, SCALAR_TYPES) and not symbols(value)
+
+
+def value_of_equation(named: Named, *, any_side: bool) -> Named:
+    """The right side of an equation, or chain, where a bare value is wanted: `a + b = 10`, `\\cos^2 x = 1/4`.
+
+    `any_side`: whatever stands on the left; else only what can be asked for, such as a + b, and no equation to be
+    solved, such as 2x + z. Nothing on the left is asked for where nothing is on the right: x^2 - 4 = 0.
+    """
+    node = named.body
+    if not isinstance(node, Relation) or set(node.operators) != {"="}:
         return named
+    first, last = node.sides[0], node.sides[-1]
+    if not is_bare_value(last) or last == Number(Fraction(0)) or not _has_unknowns(first):
+        return named
+    return Named(first, last) if any_side or _is_combination(first) else named
+
+
+def _has_unknowns(node: Node) -> bool:
+    return bool(symbols(node)) or any(isinstance(part, Call) and len(part.name) == 1 for part in walk(node))
+
+
+def _is_combination(node: Node) -> bool:
+    """a + b, ab, x^2 + y^2, a/b: several names, none with a coefficient."""
+    if len(symbols(node)) < 2:
+        return False
+    return not any(isinstance(part, Product) and any(map(_is_coefficient, part.factors)) for part in walk(node))
+
+
+def _is_coefficient(node: Node) -> bool:
+    return isinstance(node, Number) and abs(node.value) != 1
+
+
+def is_solved(node: Relation) -> bool:
+    """x = 4, with nothing left to be solved."""
+    if node.operators != ("=",):
+        return False
     first, last = node.sides
-    if len(symbols(first)) < 2 or symbols(last) or isinstance(last, Sequence) or last == Number(Fraction(0)):
-        return named
-    return Named(first, last)
+    return (isinstance(first, Symbol) and not symbols(last)) or (isinstance(last, Symbol) and not symbols(first))
+
+
+def by_coordinate(named: Named) -> dict[Node, Node] | None:
+    """{x: 1, y: 2} of (x, y) = (1, 2)"""
+    if not isinstance(named.label, Sequence) or not isinstance(named.body, Sequence):
+        return None
+    return dict(zip(named.label.items, named.body.items, strict=False))
 
 
 def _is_calculation(node: Relation) -> bool:
@@ -110,8 +186,7 @@ def _is_calculation(node: Relation) -> bool:
     if isinstance(last, Quantity) and last.unit != "%":
         last = last.value
     if any(approx.value_of(side) is None for side in node.sides):
-        steps = node.sides[1:-1] if len(node.sides) > 2 else node.sides[:1]
-        return all(exact.proved_equal(side, last) is True for side in steps[-1:])
+        return exact.proved_equal(node.sides[-2], last) is True
     return not any(approx.differ(side, last) for side in node.sides[:-1])
 
 
@@ -120,33 +195,44 @@ def _names(label: Node) -> set[str]:
     return symbols(label) if isinstance(label, Symbol | Sequence) else set()
 
 
+# -- what can be a name -----------------------------------------------------------------------------------------------
 def is_label(node: Node) -> bool:
-    if isinstance(node, Symbol):
+    """Whether a left side names its right side by its structure: x, f(x), AB, dy/dx, P(X > 2), (x, y), A : B."""
+    kind = _LABELS.get(type(node))
+    return kind is not None and kind(node)
+
+
+def _is_call(node: Call) -> bool:
+    """f(x), f(2), and a known function of something unknown: the cosine of 2x, the floor of 100x."""
+    if _is_function_name(node.name):
+        return all(isinstance(argument, Symbol | Number) or is_label(argument) for argument in node.arguments)
+    return node.name != "root" and bool(symbols(node))
+
+
+def _is_power(node: Power) -> bool:
+    """cos^2 x"""
+    return isinstance(node.base, Call) and isinstance(node.exponent, Number) and is_label(node.base)
+
+
+def _is_product(node: Product) -> bool:
+    if _is_derivative(node):
         return True
-    if isinstance(node, Call):
-        return node.name[:1].isalpha() and (_is_function_name(node.name) or node.name in _LABELLING) and all(
-            isinstance(argument, Symbol | Number) or is_label(argument) for argument in node.arguments
-        )  # fmt: skip
-    if isinstance(node, Product):
-        if len(node.factors) == 2 and all("d" in symbols(factor) for factor in node.factors):
-            return all(isinstance(part, Symbol | Product | Power | Number) for part in walk(node))  # dy/dx
-        if node.factors[0] in _MEASURES and len(node.factors) == 2 and symbols(node.factors[1]):
-            return True  # P(X > 2), P(A | B), E(X)
-        return len(node.factors) <= 4 and all(
-            isinstance(factor, Symbol)
-            or _is_segment(factor.base if isinstance(factor, Power) else factor)
-            or (isinstance(factor, Sequence) and is_label(factor))
-            or (isinstance(factor, Number) and index > 0)  # p(8)
-            for index, factor in enumerate(node.factors)
-        )
-    if isinstance(node, Sequence):
-        return bool(node.items) and all(isinstance(item, Symbol | Call) and is_label(item) for item in node.items)
-    if isinstance(node, SetOperation):
-        return is_label(node.left) and is_label(node.right)
-    return isinstance(node, Ratio) and all(is_label(part) for part in node.parts)
+    if node.factors[0] in _MEASURES and len(node.factors) == 2 and symbols(node.factors[1]):
+        return True  # P(X > 2), P(A | B), E(X)
+    return len(node.factors) <= 4 and all(_is_factor(factor, index) for index, factor in enumerate(node.factors))
 
 
-_MEASURES = frozenset({Symbol("P"), Symbol("E"), Symbol("D")})
+def _is_derivative(node: Product) -> bool:
+    """dy/dx"""
+    if len(node.factors) != 2 or not all("d" in symbols(factor) for factor in node.factors):
+        return False
+    return all(isinstance(part, Symbol | Product | Power | Number) for part in walk(node))
+
+
+def _is_factor(node: Node, index: int) -> bool:
+    if isinstance(node, Symbol) or _is_segment(node.base if isinstance(node, Power) else node):
+        return True
+    return (isinstance(node, Sequence) and is_label(node)) or (isinstance(node, Number) and index > 0)  # p(8)
 
 
 def _is_segment(node: Node) -> bool:
@@ -155,7 +241,20 @@ def _is_segment(node: Node) -> bool:
     return all(isinstance(end, Symbol) and end.name.isupper() for end in ends)
 
 
-_LABELLING = frozenset({"conjugate", "abs", "det", "sin", "cos", "tan", "cot", "sec", "csc", "Re", "Im", "arg", "ln"})
+def _is_list_of_names(node: Sequence) -> bool:
+    return bool(node.items) and all(isinstance(item, Symbol | Call) and is_label(item) for item in node.items)
+
+
+_MEASURES = frozenset({Symbol("P"), Symbol("E"), Symbol("D")})
+_LABELS: dict[type, Callable[[Any], bool]] = {
+    Symbol: lambda node: True,
+    Call: _is_call,
+    Power: _is_power,
+    Product: _is_product,
+    Sequence: _is_list_of_names,
+    SetOperation: lambda node: is_label(node.left) and is_label(node.right),
+    Ratio: lambda node: all(map(is_label, node.parts)),
+}
 
 
 def _is_function_name(name: str) -> bool:
@@ -173,8 +272,9 @@ def may_agree(left: Node, right: Node, body: Node) -> bool:
         return False
     if symbols(body) or (isinstance(left, Sequence) and isinstance(right, Sequence)):
         return True
-    if isinstance(left, Symbol) and isinstance(right, Symbol) and left.name.split("_")[0] == right.name.split("_")[0]:
-        return "_" not in left.name or "_" not in right.name or left.name == right.name  # x, and one x of several
+    stems = [label.name.split("_") if isinstance(label, Symbol) else [] for label in (left, right)]
+    if stems[0] and stems[0][:1] == stems[1][:1]:
+        return 1 in map(len, stems) or left == right  # x, and one x of several
     return _spelled(left) == _spelled(right) or _is_value_of(left, right) or _is_value_of(right, left)
 
 
@@ -210,24 +310,29 @@ def _is_value_of(function: Node, name: Node) -> bool:
 
 
 def align_variable(left: Named, right: Named) -> tuple[Node, Node]:
-    """Bodies with the variable of f(m) = 2m + 1 renamed to that of f(n) = 2n + 1."""
-    first, second = _function_variable(left.label), _function_variable(right.label)
+    """The two values, with the variables of a function such as f(m) = 2m renamed to those of the other."""
     body = left.body
     several, others = _variables(left.label), _variables(right.label)
-    if len(several) == len(others) > 1 and not (symbols(body) - set(several)) & set(others):
+    if len(several) > 1 and len(several) == len(others):
         for index, old in enumerate(several):
             body = rewrite(body, Symbol(old), Symbol(f"argument {index}"))  # y may become x while x becomes y
         for index, new in enumerate(others):
             body = rewrite(body, Symbol(f"argument {index}"), Symbol(new))
-    if first and second and first != second:
+    first, second = _function_variable(left.label), _function_variable(right.label)
+    if not first or not second:
+        return body, right.body
+    if first != second:
         body = rewrite(body, Symbol(second), Symbol(f"another {second}"))  # f(c) = cx is no f(x) = cx
         body = rewrite(body, Symbol(first), Symbol(second))
-    if first and second:
-        # an arbitrary constant: f(x) = cx and f(x) = kx
-        only_left, only_right = symbols(body) - symbols(right.body), symbols(right.body) - symbols(body)
-        if len(only_left) == len(only_right) == 1 and (only_left | only_right) <= _ARBITRARY:
-            body = rewrite(body, Symbol(only_left.pop()), Symbol(only_right.pop()))
-    return body, right.body
+    return _with_constant_of(body, right.body), right.body
+
+
+def _with_constant_of(body: Node, other: Node) -> Node:
+    """f(x) = cx with the arbitrary constant of f(x) = kx"""
+    mine, others = symbols(body) - symbols(other), symbols(other) - symbols(body)
+    if len(mine) == len(others) == 1 and (mine | others) <= _ARBITRARY:
+        return rewrite(body, Symbol(mine.pop()), Symbol(others.pop()))
+    return body
 
 
 _ARBITRARY = frozenset({"c", "C", "k", "K", "a", "b", "m", "C_1", "c_1", "lambda", "alpha"})
@@ -258,10 +363,8 @@ def signed_variants(node: Node) -> list[Node]:
         return [_signed(node, [sign] * len(found), tied=True) for sign in (1, -1)]
     if len(found) > MAX_SIGNS:
         return [node]
-    return [
-        _signed(node, [1 if choice >> index & 1 == 0 else -1 for index in range(len(found))], tied=False)
-        for choice in range(2 ** len(found))
-    ]
+    choices = itertools.product((1, -1), repeat=len(found))
+    return [_signed(node, list(signs[::-1]), tied=False) for signs in choices]
 
 
 def _signed(node: Node, signs: list[int], *, tied: bool) -> Node:
@@ -272,18 +375,10 @@ def _signed(node: Node, signs: list[int], *, tied: bool) -> Node:
             sign = remaining.pop(0) if not tied else signs[0]
             inner = visit(part.value)
             return inner if (sign > 0) == (part.upper or not tied) else negative(inner)
-        if isinstance(part, Sum):
-            return Sum(tuple(visit(term) for term in part.terms))
-        if isinstance(part, Product):
-            return Product(tuple(visit(factor) for factor in part.factors))
-        if isinstance(part, Quantity):
-            return Quantity(visit(part.value), part.unit)
-        if isinstance(part, Sequence):
-            return Sequence(tuple(visit(item) for item in part.items), part.opening, part.closing, part.joiner)
-        if isinstance(part, Relation):
-            return Relation(part.operators, tuple(visit(side) for side in part.sides))
-        if isinstance(part, Call):
-            return Call(part.name, tuple(visit(argument) for argument in part.arguments))
-        return part
+        return with_children(part, visit) if isinstance(part, _SIGNED) else part
 
     return visit(node)
+
+
+_SIGNED = (Sum, Product, Quantity, Sequence, Relation, Call)
+"""What a plus-minus may stand in and still be written out."""

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 
 from s1_tasks.answers.algebra import approx, exact
-from s1_tasks.answers.algebra.pieces import (
+from s1_tasks.answers.algebra.real_line import (
     NotReal,
     Piece,
     bound,
@@ -17,7 +17,7 @@ from s1_tasks.answers.algebra.pieces import (
     point,
     union,
 )
-from s1_tasks.answers.algebra.scalars import infinity_sign
+from s1_tasks.answers.algebra.single_values import infinity_sign
 from s1_tasks.answers.compare.names import signed_variants
 from s1_tasks.answers.tree.nodes import (
     SCALAR_TYPES,

@@ -1,1 +1,1 @@
-"""Finds the answer in a response. May import read and tree."""
+"""Finds the answer in a model's text. May import `read` and `tree`."""

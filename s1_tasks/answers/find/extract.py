@@ -35,7 +35,8 @@ from s1_tasks.answers.find.framing import (
 from s1_tasks.answers.find.languages import in_english
 from s1_tasks.answers.find.stated import HOPE, MAX_STATED_CHARS, conclusion, what_follows
 from s1_tasks.answers.find.thinking import final_part
-from s1_tasks.answers.read.reading import emphasised, is_formula
+from s1_tasks.answers.read.prose import emphasised
+from s1_tasks.answers.read.reading import is_formula
 from s1_tasks.answers.tree.verdict import Kind
 
 _TAIL_CHARS = 20_000

@@ -1,1 +1,1 @@
-"""Reads a text into a tree. May import tree."""
+"""Reads the text of an answer into a tree. May import `tree`."""

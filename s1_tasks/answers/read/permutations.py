@@ -3,7 +3,7 @@
 import itertools
 import re
 
-from s1_tasks.answers.read.normalise import in_plain_words
+from s1_tasks.answers.read.clean import in_plain_words
 from s1_tasks.answers.tree.nodes import Node, Relation, Sequence
 
 _MAX_COORDINATES = 4

@@ -6,7 +6,7 @@ after it its condition, and nothing is cut out of an equation or a ratio.
 
 import re
 
-from s1_tasks.answers.read.grammar import Grammar
+from s1_tasks.answers.read.parser import Parser
 from s1_tasks.answers.read.tokens import Token, tokenise
 from s1_tasks.answers.tree.nodes import WORD_LABEL, Node, Piecewise, Relation, Sequence, Symbol, Unreadable, Words
 
@@ -34,6 +34,8 @@ _REFUSED = (
     | _EXPLANATIONS
 )
 _MAX_WORDS = 12
+_CLAUSE_WORDS = _CONDITIONS | _EXPLANATIONS
+_SECOND_CONDITIONS = _CONDITIONS | {"otherwise", "else"}
 
 
 _PART = re.compile(r"\(\s*(i{1,3}|iv|[a-e]|[1-5])\s*\)(?=\s)")
@@ -61,93 +63,94 @@ def read_parts(cleaned: str) -> Node | None:
 def read_statement(cleaned: str) -> Node | None:
     """The tree of a cleaned text that is a formula, or several, with words around them; None for other texts."""
     try:
-        return _Statements(tokenise(cleaned)).whole()
+        return _statement(tokenise(cleaned))
     except Unreadable:
         return None
 
 
-class _Statements(Grammar):
-    def whole(self) -> Node:
-        texts = [token.text.lower() for token in self._tokens if token.kind == "word"]
-        if texts[:1] == ["if"] == [self.text.lower()] and texts.count("then") == 1:
-            return self._consequence()
-        items: list[Node] = []
-        while True:
-            while self.at_separator():
-                self.step()
-            if self.kind == "end" or (items and self._at_clause()):
-                break
-            items.append(self._named_value())
-            if not self.at_separator() and not self._at_clause():
-                break
-        if not items:
-            raise Unreadable("nothing to read")
-        value: Node = items[0] if len(items) == 1 else Sequence(tuple(items))
-        if not self._at_clause():
-            self.expect_end()
-            return value
-        return self._with_clause(value)
+def _statement(tokens: list[Token]) -> Node:
+    """Raises Unreadable."""
+    words = [token.text.lower() for token in tokens if token.kind == "word"]
+    if words[:1] == ["if"] == [tokens[0].text.lower()] and words.count("then") == 1:
+        return _consequence(tokens)
+    reader = Parser(tokens, _CLAUSE_WORDS)
+    items = _items(reader)
+    if not items:
+        raise Unreadable("nothing to read")
+    value: Node = items[0] if len(items) == 1 else Sequence(tuple(items))
+    if reader.at_clause():
+        return _with_clause(value, reader)
+    reader.expect_end()
+    return value
 
-    def _consequence(self) -> Node:
-        """`if x > 0 then y = 1`"""
-        at = next(index for index, token in enumerate(self._tokens) if token.text == "then")
-        condition = self._tokens[1 : at - (self._tokens[at - 1].text == ",")]
-        inner = _Statements(self._tokens[at + 1 :])
-        return Piecewise(((inner.whole(), _condition(condition)),))
 
-    def _named_value(self) -> Node:
-        words: list[str] = []
-        proper = stated = False
-        while self.kind == "word" or (self.text in ("max", "min") and self.peek_text(1) in (":", "=")):
-            words.append(self.text.lower())
-            stated, proper = words[-1] in _STATING, self.text[:1].isupper()
-            self.step()
-        if words and self.text in (":", "="):
-            stated = True
-            self.step()
-        telling = words[:-1] if words[1:] and words[-1] == "at" else words  # the train arrives at 3:30
-        if not _REFUSED.isdisjoint(telling) or len(words) > _MAX_WORDS:
-            raise Unreadable("words that deny, compare or set a condition")
-        if proper and not stated and self.kind == "number":
-            raise Unreadable("a number that belongs to a name, as in July 4")
-        value = self.relation()
-        label = " ".join(word for word in words if word not in _SILENT)
-        return Relation(("=",), (Symbol(WORD_LABEL + label), value)) if label else value
+def _items(reader: Parser) -> list[Node]:
+    """The values that separators, or nothing, stand between, up to the end or a clause."""
+    items: list[Node] = []
+    while True:
+        while reader.at_separator():
+            reader.step()
+        if reader.kind == "end" or (items and reader.at_clause()):
+            return items
+        items.append(_named_value(reader))
+        if not reader.at_separator() and not reader.at_clause():
+            return items
 
-    def _at_clause(self) -> bool:
-        opens = 1 if self.text == "(" else 0
-        word = self._peek(opens)
-        return word.kind == "word" and (word.text.lower() in _CONDITIONS | _EXPLANATIONS or bool(opens))
 
-    def at_factor(self, builder: bool) -> bool:
-        return super().at_factor(builder) and not self._at_clause()
+def _consequence(tokens: list[Token]) -> Node:
+    """`if x > 0 then y = 1`"""
+    at = next(index for index, token in enumerate(tokens) if token.text == "then")
+    condition = tokens[1 : at - (tokens[at - 1].text == ",")]
+    return Piecewise(((_statement(tokens[at + 1 :]), _condition(condition)),))
 
-    def with_unit(self, value: Node, builder: bool) -> Node:
-        return value if self._at_clause() else super().with_unit(value, builder)
 
-    def ends_unit(self) -> bool:
-        return self._at_clause()
+def _named_value(reader: Parser) -> Node:
+    """A value, and the words before it as its name."""
+    words: list[str] = []
+    proper = stated = False
+    while reader.kind == "word" or (reader.text in ("max", "min") and reader.peek(1).text in (":", "=")):
+        words.append(reader.text.lower())
+        stated, proper = words[-1] in _STATING, reader.text[:1].isupper()
+        reader.step()
+    if words and reader.text in (":", "="):
+        stated = True
+        reader.step()
+    telling = words[:-1] if words[1:] and words[-1] == "at" else words  # the train arrives at 3:30
+    if not _REFUSED.isdisjoint(telling) or len(words) > _MAX_WORDS:
+        raise Unreadable("words that deny, compare or set a condition")
+    if proper and not stated and reader.kind == "number":
+        raise Unreadable("a number that belongs to a name, as in July 4")
+    value = reader.relation()
+    label = " ".join(word for word in words if word not in _SILENT)
+    return Relation(("=",), (Symbol(WORD_LABEL + label), value)) if label else value
 
-    def _with_clause(self, value: Node) -> Node:
-        """The value under the condition that follows it; a reason, or a remark in brackets, says nothing about it."""
-        bracketed = self.text == "("
-        if bracketed:
-            self.step()
-        explained = self.text.lower() in _EXPLANATIONS or (bracketed and self.text.lower() not in _CONDITIONS)
-        while self.kind == "word" and self.text.lower() in _CONDITIONS | _EXPLANATIONS:
-            self.step()
-        rest = self._tokens[self._position :]
-        if any(token.text.lower() in ("otherwise", "else", *_CONDITIONS) for token in rest):
-            raise Unreadable("several conditions")
-        if bracketed and (not rest or rest[-1].text != ")" or any(token.text == ")" for token in rest[:-1])):
-            raise Unreadable("a remark that is not the last thing")
-        if explained:
-            return value
-        return Piecewise(((value, _condition(rest[: len(rest) - bracketed])),))
+
+def _with_clause(value: Node, reader: Parser) -> Node:
+    """The value under the condition that follows it; a reason, or a remark in brackets, says nothing about it."""
+    bracketed = reader.text == "("
+    if bracketed:
+        reader.step()
+    explained = reader.text.lower() in _EXPLANATIONS or (bracketed and reader.text.lower() not in _CONDITIONS)
+    while reader.kind == "word" and reader.text.lower() in _CLAUSE_WORDS:
+        reader.step()
+    rest = reader.rest()
+    if any(token.text.lower() in _SECOND_CONDITIONS for token in rest):
+        raise Unreadable("several conditions")
+    if bracketed:
+        rest = _inside_bracket(rest)
+    return value if explained else Piecewise(((value, _condition(rest)),))
+
+
+def _inside_bracket(rest: list[Token]) -> list[Token]:
+    """Without the closing bracket, which must be the last token and the only one."""
+    closing = [index for index, token in enumerate(rest) if token.text == ")"]
+    if not closing or closing[0] != len(rest) - 1:
+        raise Unreadable("a remark that is not the last thing")
+    return rest[:-1]
 
 
 def _condition(tokens: list[Token]) -> Node:
-    reader = Grammar(tokens)
+    reader = Parser(tokens)
     try:
         condition = reader.sequence()
         reader.expect_end()

@@ -3,6 +3,7 @@ r"""Cleaned text -> tokens. Letters that form a known name or an English word st
 """
 
 import re
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from s1_tasks.answers.tree.nodes import Unreadable
@@ -20,6 +21,7 @@ class Token(NamedTuple):
     spaced: bool = False
 
 
+END = Token("end", "")
 FUNCTIONS = frozenset(
     str.split(
         "sin cos tan cot sec csc arcsin arccos arctan arccot arcsec arccsc asin acos atan acot sinh cosh tanh "
@@ -28,15 +30,16 @@ FUNCTIONS = frozenset(
         "cis"
     )
 )
-_GREEK = frozenset(
+_SMALL_GREEK = frozenset(
     str.split(
         "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi rho sigma tau upsilon phi chi "
         "psi omega"
     )
 )
+GREEK = _SMALL_GREEK | frozenset(str.split("Gamma Delta Theta Lambda Xi Sigma Upsilon Phi Psi Omega"))
 CONSTANTS = {"pi": "pi", "Pi": "pi", "PI": "pi", "infinity": "infinity", "Infinity": "infinity", "infty": "infinity",
              "inf": "infinity", "oo": "infinity"}  # fmt: skip
-_NAMES = FUNCTIONS | _GREEK | set(CONSTANTS) | {"and", "or", "union", "mod"}
+_NAMES = FUNCTIONS | _SMALL_GREEK | set(CONSTANTS) | {"and", "or", "union", "mod"}
 _SHORT_WORDS = frozenset(
     str.split(
         "is no yes all any to of the a cm km mm kg mg ft mph day days cup cups hour hr hrs min mins sec per if no "
@@ -69,51 +72,80 @@ def tokenise(text: str) -> list[Token]:
         if match is None:
             raise Unreadable(f"cannot read {text[position : position + 20]!r}")
         kind = match.lastgroup or "sign"
-        piece = match.group(kind)
         spaced = match.start(kind) > position and kind != "word"
+        tokens += _PIECES[kind](match, spaced)
         position = match.end()
-        if kind == "letters" and len(piece) == 2 and piece.istitle() and text[position : position + 1] == "^":
-            tokens += [Token("letter", piece[0], spaced), Token("letter", piece[1])]  # Be^x
-        elif kind == "letters" or (kind == "word" and piece in _NAMES):
-            tokens.extend(_split_letters(piece, spaced))
-        elif kind == "command" and len(piece) > 3 and piece[1:] not in _NAMES and (glued := _SPLIT.match(piece, 1)):
-            # a command run together with what follows: \pir, \cotx
-            tokens.append(Token("command", piece[: glued.end()], spaced))
-            tokens.extend(_split_letters(piece[glued.end() :], False) if glued.end() < len(piece) else [])
-        elif kind == "sign":
-            if piece == "!=" and not spaced and text[match.start(kind) - 1 : match.start(kind)].isdigit():
-                tokens.append(Token("sign", "!", False))  # 5!=120
-                piece = "="
-            piece = _SAME_SIGN.get(piece, piece)
-            tokens.append(Token("command" if piece[0] == "\\" else "sign", piece, spaced))
-        else:
-            if kind == "number" and len(piece) > MAX_NUMBER_CHARS:
-                raise Unreadable(f"a number of {len(piece)} characters, at most {MAX_NUMBER_CHARS} are read")
-            tokens.append(Token(kind, piece, spaced))
         if len(tokens) > MAX_TOKENS:
             raise Unreadable(f"more than {MAX_TOKENS} symbols")
     return tokens
 
 
+def _of_letters(match: re.Match[str], spaced: bool) -> list[Token]:
+    run = match["letters"]
+    if len(run) == 2 and run.istitle() and match.string[match.end() : match.end() + 1] == "^":
+        return [Token("letter", run[0], spaced), Token("letter", run[1])]  # Be^x
+    return _split_letters(run, spaced)
+
+
+def _of_word(match: re.Match[str], spaced: bool) -> list[Token]:
+    word = match["word"]
+    return _split_letters(word, spaced) if word in _NAMES else [Token("word", word, spaced)]
+
+
+def _of_command(match: re.Match[str], spaced: bool) -> list[Token]:
+    r"""One command, or one run together with what follows: \pir, \cotx."""
+    command = match["command"]
+    glued = _SPLIT.match(command, 1) if len(command) > 3 and command[1:] not in _NAMES else None
+    if glued is None:
+        return [Token("command", command, spaced)]
+    rest = command[glued.end() :]
+    return [Token("command", command[: glued.end()], spaced), *(_split_letters(rest, False) if rest else [])]
+
+
+def _of_sign(match: re.Match[str], spaced: bool) -> list[Token]:
+    sign, start = match["sign"], match.start("sign")
+    if sign == "!=" and not spaced and match.string[max(0, start - 1) : start].isdigit():
+        return [Token("sign", "!"), Token("sign", "=")]  # 5!=120
+    sign = _SAME_SIGN.get(sign, sign)
+    return [Token("command" if sign[0] == "\\" else "sign", sign, spaced)]
+
+
+def _of_number(match: re.Match[str], spaced: bool) -> list[Token]:
+    number = match["number"]
+    if len(number) > MAX_NUMBER_CHARS:
+        raise Unreadable(f"a number of {len(number)} characters, at most {MAX_NUMBER_CHARS} are read")
+    return [Token("number", number, spaced)]
+
+
+_PIECES: dict[str, Callable[[re.Match[str], bool], list[Token]]] = {
+    "letters": _of_letters,
+    "word": _of_word,
+    "command": _of_command,
+    "sign": _of_sign,
+    "number": _of_number,
+    "begin": lambda match, spaced: [Token("begin", match["begin"], spaced)],
+    "ending": lambda match, spaced: [Token("ending", match["ending"], spaced)],
+}
+
+
 def _split_letters(run: str, spaced: bool) -> list[Token]:
+    """A run of letters as one name, one word, or letters and names one after another."""
     if len(run) == 1:
         return [Token("letter", run, spaced)]
     if run in _NAMES:
         return [Token("name", run, spaced)]
     if run in _SHORT_WORDS or run.lower() in _SHORT_WORDS:
         return [Token("word", run, spaced)]
-    pieces: list[Token] = []
-    position = 0
-    singles = 0
-    while position < len(run):
-        match = _SPLIT.match(run, position)
-        if match:
-            pieces.append(Token("name", match.group(), spaced and not pieces))
-            position = match.end()
-        else:
-            pieces.append(Token("letter", run[position], spaced and not pieces))
-            position += 1
-            singles += 1
+    pieces = list(_names_and_letters(run))
+    singles = sum(kind == "letter" for kind, _ in pieces)
     if singles > 3 or (singles > 1 and len(pieces) > singles):
         return [Token("word", run, spaced)]
-    return pieces
+    return [Token(kind, piece, spaced and not index) for index, (kind, piece) in enumerate(pieces)]
+
+
+def _names_and_letters(run: str) -> Iterator[tuple[str, str]]:
+    position = 0
+    while position < len(run):
+        match = _SPLIT.match(run, position)
+        yield ("name", match.group()) if match else ("letter", run[position])
+        position = match.end() if match else position + 1

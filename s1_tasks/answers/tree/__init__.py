@@ -1,1 +1,1 @@
-"""What an answer can be: the nodes of its tree, units, and the verdict. Imports nothing of ours."""
+"""What an answer can be: the nodes of its tree, its units, and the verdict on it. Imports the contract only."""

@@ -1,14 +1,14 @@
-"""What an answer can be: small immutable trees, built by `grammar` and read by everything else.
+"""What an answer can be: small immutable trees, built by the parser and read by everything else.
 
 A tree holds only what was written. Nothing is evaluated while it is built, so `9^{9^{9^9}}` costs four small objects.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import get_args
+from typing import Any, cast, get_args
 
 
 class Unreadable(ValueError):
@@ -30,7 +30,7 @@ class Number:
 
 @dataclass(frozen=True, slots=True)
 class Symbol:
-    """A variable or another name; `spaced` when a space or text markup sets it apart, as in "12 m"."""
+    """A variable or another name."""
 
     name: str
 
@@ -187,7 +187,6 @@ _NODE_TYPES = frozenset(get_args(Node))
 SCALAR_TYPES = (Number, Symbol, Constant, Sum, Product, Power, Call)
 """Node types that stand for one number or expression."""
 
-ZERO = Number(Fraction(0))
 ONE = Number(Fraction(1))
 MINUS_ONE = Number(Fraction(-1))
 
@@ -239,24 +238,18 @@ def symbols(node: Node) -> set[str]:
     return {part.name for part in walk(node) if isinstance(part, Symbol)}
 
 
+def with_children(node: Node, change: Callable[[Node], Node]) -> Node:
+    """A node of the same kind whose direct parts are those that `change` makes of the node's."""
+
+    def changed(value: Any) -> Any:
+        if type(value) in _NODE_TYPES:
+            return change(value)
+        return tuple(map(changed, value)) if isinstance(value, tuple) else value
+
+    kind: Any = type(node)
+    return cast(Node, kind(*(changed(getattr(node, name)) for name in kind.__slots__)))
+
+
 def rewrite(node: Node, old: Node, new: Node) -> Node:
     """`node` with every part equal to `old` replaced."""
-    if node == old:
-        return new
-    changed: dict[str, object] = {}
-    for part in fields(node):
-        value = getattr(node, part.name)
-        if isinstance(value, Node):
-            changed[part.name] = rewrite(value, old, new)
-        elif isinstance(value, tuple):
-            changed[part.name] = tuple(
-                tuple(rewrite(part, old, new) for part in item)
-                if isinstance(item, tuple)
-                else rewrite(item, old, new)
-                if isinstance(item, Node)
-                else item
-                for item in value
-            )
-        else:
-            changed[part.name] = value
-    return type(node)(**changed)  # type: ignore[arg-type]
+    return new if node == old else with_children(node, lambda part: rewrite(part, old, new))

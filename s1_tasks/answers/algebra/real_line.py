@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from s1_tasks.answers.algebra import approx
-from s1_tasks.answers.algebra.scalars import Truth, infinity_sign
+from s1_tasks.answers.algebra.single_values import Truth, infinity_sign
 from s1_tasks.answers.tree.nodes import Constant, Node, Product, integer
 
 _INFINITY = Constant("infinity")

@@ -64,20 +64,20 @@ def number_form(value: Fraction | int) -> Form:
     return Form({(): Fraction(value)} if value else {})
 
 
-class FormAlgebra:
-    """Sums, products and powers of forms; one instance remembers what its atoms stand for."""
+class Expander:
+    """Sums, products and powers of forms; one instance per comparison, which remembers what its atoms stand for."""
 
     def __init__(self) -> None:
         self._bases: dict[str, Form] = {}
         self._operations = 0
 
-    def _spend(self, operations: int) -> None:
+    def spend(self, operations: int) -> None:
         self._operations += operations
         if self._operations > MAX_OPERATIONS:
             raise TooBig("too many operations")
 
     def _add_polynomials(self, left: Polynomial, right: Polynomial, sign: int = 1) -> Polynomial:
-        self._spend(len(right))
+        self.spend(len(right))
         total = dict(left)
         for monomial, coefficient in right.items():
             value = total.get(monomial, Fraction(0)) + sign * coefficient
@@ -94,7 +94,7 @@ class FormAlgebra:
             return left
         if left is ONE:
             return right
-        self._spend(len(left) * len(right))
+        self.spend(len(left) * len(right))
         total: Polynomial = {}
         for first, first_coefficient in left.items():
             for second, second_coefficient in right.items():
@@ -118,26 +118,30 @@ class FormAlgebra:
         """The polynomial of coefficient * product of atom^exponent, with whatever can be evaluated evaluated."""
         rest: Polynomial | None = None
         for atom, exponent in list(exponents.items()):
-            kind = atom[0]
             if exponent == 0:
                 del exponents[atom]
-            elif kind == "p" and not 0 < exponent < 1:  # the root of a prime
+            elif atom[0] == "p" and not 0 < exponent < 1:  # the root of a prime
                 whole = math.floor(exponent)
                 coefficient *= Fraction(int(atom[1:])) ** whole
                 _set(exponents, atom, exponent - whole)
             elif atom == "i" and not 0 <= exponent < 2 and exponent.denominator == 1:
                 coefficient *= -1 if int(exponent) % 4 >= 2 else 1
                 _set(exponents, atom, exponent % 2)
-            elif kind in "bS" and exponent >= (1 if kind == "b" else 2) and self._bases[atom].bottom == ONE:
-                # the root of a sum, or the square of a sine: the whole part is a polynomial
-                whole = math.floor(exponent) if kind == "b" else math.floor(exponent / 2)
-                _set(exponents, atom, exponent - (whole if kind == "b" else 2 * whole))
-                power = self._power_polynomial(self._bases[atom].top, whole)
-                rest = power if rest is None else self._multiply_polynomials(rest, power)
+            elif atom[0] in "bS":
+                power = self._unfolded(exponents, atom, exponent)
+                if power is not None:
+                    rest = power if rest is None else self._multiply_polynomials(rest, power)
         monomial = tuple(sorted(exponents.items()))
-        if rest is None:
-            return {monomial: coefficient}
-        return self._multiply_polynomials(rest, {monomial: coefficient})
+        return {monomial: coefficient} if rest is None else self._multiply_polynomials(rest, {monomial: coefficient})
+
+    def _unfolded(self, exponents: dict[str, Fraction], atom: str, exponent: Fraction) -> Polynomial | None:
+        """The whole part of a power of the root of a sum, or of a sine, as a polynomial; the rest stays an exponent."""
+        step = 1 if atom[0] == "b" else 2
+        if exponent < step or self._bases[atom].bottom != ONE:
+            return None
+        whole = math.floor(exponent / step)
+        _set(exponents, atom, exponent - step * whole)
+        return self._power_polynomial(self._bases[atom].top, whole)
 
     def _power_polynomial(self, base: Polynomial, exponent: int) -> Polynomial:
         if exponent > 200 and len(base) > 1:
@@ -201,14 +205,7 @@ class FormAlgebra:
         content = content_of(base)
         primitive = {monomial: coefficient / content for monomial, coefficient in base.items()}
         if len(base) > 1:
-            form = Form(primitive)
-            if content > 0 and exponent.denominator % 2 and next(iter(sorted(primitive.items())))[1] < 0:
-                # an odd root of minus something
-                form = Form({monomial: -coefficient for monomial, coefficient in primitive.items()})
-                content = -content
-            atom = "b" + form.key()
-            self._bases[atom] = form
-            return self.multiply(root_of_number(content, exponent), Form({((atom, exponent),): Fraction(1)}))
+            return self._root_of_sum(content, primitive, exponent)
         ((monomial, sign),) = primitive.items()
         result = root_of_number(content * sign, exponent)
         for atom, power in monomial:
@@ -220,12 +217,55 @@ class FormAlgebra:
             result = self.multiply(result, Form(self._fold({atom: power * exponent}, Fraction(1))))
         return result
 
+    def _root_of_sum(self, content: Fraction, primitive: Polynomial, exponent: Fraction) -> Form:
+        form = Form(primitive)
+        if content > 0 and exponent.denominator % 2 and min(primitive.items())[1] < 0:  # an odd root of minus something
+            form = Form({monomial: -coefficient for monomial, coefficient in primitive.items()})
+            content = -content
+        atom = "b" + form.key()
+        self._bases[atom] = form
+        return self.multiply(root_of_number(content, exponent), Form({((atom, exponent),): Fraction(1)}))
+
+    def raise_to(self, base: Form, exponent: Form) -> Form:
+        """base^exponent, where the exponent may have variables: 2^(n+1) is 2 * 2^n."""
+        number = exponent.rational()
+        if number is not None:
+            return self.power(base, number)
+        if exponent.bottom != ONE or not base.top:
+            return self.atom(f"f({base.key()})^({exponent.key()})")
+        result = number_form(1)
+        for monomial, coefficient in exponent.top.items():
+            for name, count in _factors(base):
+                if monomial:
+                    part = self.atom(f"e{name}^({key_of({monomial: Fraction(1)})})", coefficient * count)
+                else:
+                    part = self._constant_power(name, base, coefficient * count)
+                result = self.multiply(result, part)
+        return result
+
+    def _constant_power(self, name: str, base: Form, exponent: Fraction) -> Form:
+        if name[0] == "p":
+            return self.power(number_form(int(name[1:])), exponent)
+        return self.power(base, exponent) if name[0] == "k" else self.power(self.atom(name), exponent)
+
     def atom(self, name: str, exponent: Fraction | int = 1) -> Form:
         return Form({((name, Fraction(exponent)),): Fraction(1)})
 
     def square_of(self, atom: str, square: Form) -> None:
         """Remember what the square of a sine atom ("S...") is."""
         self._bases[atom] = square
+
+
+def _factors(base: Form) -> list[tuple[str, Fraction]]:
+    """What a base of a power is a product of: primes, atoms, or the base itself."""
+    rational = base.rational()
+    if rational is not None and rational > 0:
+        return [("p" + str(prime), Fraction(count)) for prime, count in factorise(rational)]
+    if rational is None and base.bottom == ONE and len(base.top) == 1:
+        ((monomial, coefficient),) = base.top.items()
+        if coefficient == 1 and "i" not in dict(monomial):
+            return list(monomial)
+    return [("k" + base.key(), Fraction(1))]
 
 
 def _put(total: Polynomial, product: Polynomial) -> Polynomial:

@@ -1,0 +1,72 @@
+"""What a record lets somebody claim in public: which data set, how much of it, how it was scored, and what to add."""
+
+from __future__ import annotations
+
+from s1_contract.metrics import EXACT_MATCH
+from s1_contract.tasks import TaskData, rows_of
+from s1_report.record import ReportError, RunRecord
+from s1_report.truncation import truncation
+
+HUB, FILE = "hub", "file"
+"""Keys of `RunRecord.rows`: the data set's id on the Hub, or the local file's name."""
+
+
+def dataset_of(record: RunRecord) -> TaskData | None:
+    """The Hub's data set that was asked; None for rows of a local file, and for tasks that are not ours."""
+    return None if record.rows.get(FILE) else rows_of(record.task)
+
+
+def metric_of(record: RunRecord) -> str:
+    """What the score is: accuracy for our tasks, else the metric and the filter by the names of the log."""
+    if record.metric == EXACT_MATCH and record.filter in ("", "none"):
+        return f"avg@{record.repeats}" if record.repeats > 1 else "accuracy"
+    return record.metric + (f" ({record.filter})" if record.filter not in ("", "none") else "")
+
+
+def caveats(record: RunRecord) -> list[str]:
+    """What has to stand beside the score, each in a few words; empty when the claim is what it seems."""
+    found = []
+    if record.is_part:
+        found.append(f"only {record.asked} of {record.available} questions")
+    elif (known := rows_of(record.task)) is not None and record.questions and len(record.questions) < known.rows:
+        found.append(f"only {len(record.questions)} of {known.rows} questions")
+    if record.rows.get(FILE):
+        found.append(f"rows from the local file {record.rows[FILE]} (sha256 {str(record.rows.get('sha256'))[:16]})")
+    elif record.questions and not record.rows and dataset_of(record) is not None:
+        found.append("the log does not say where the rows came from")
+    cut = truncation(record)
+    if cut is not None and cut.share > 0:
+        found.append(
+            f"{100 * cut.share:.1f} % of the responses were cut off, so the score lies between "
+            f"{100 * cut.score:.1f} and {100 * cut.high:.1f} %"
+        )
+    return found
+
+
+def notes(record: RunRecord) -> str:
+    """The setting and the caveats in one line, for people."""
+    setting = {**record.budget, **record.prompting}
+    words = [f"{name}={value}" for name, value in sorted(setting.items())]
+    if "temperature" in record.sampling:
+        words.append(f"temperature={record.sampling['temperature']}")
+    if record.repeats > 1:
+        words.append(f"mean of {record.repeats} repeats")
+    if record.checker:
+        words.append(f"answer check {record.checker}")
+    return "; ".join([", ".join(["lm-eval-s1", *words]), *caveats(record)])
+
+
+def refuse_part(record: RunRecord, why: str) -> None:
+    """Raises ReportError for a run that is not of all the Hub's rows. why: who needs them."""
+    known = rows_of(record.task)
+    expected = known.rows if known else record.available
+    if expected is not None and len(record.questions) != expected:
+        raise ReportError(
+            f"{record.label()}: {len(record.questions)} of the {expected} questions of {record.task} were asked: "
+            f"{why} needs all, run it without --limit"
+        )
+    if record.rows.get(FILE):
+        raise ReportError(
+            f"{record.label()}: its rows came from the local file {record.rows[FILE]}, which nobody else can look at: "
+            f"{why} needs the Hub's rows, run it without S1_DATA_DIR"
+        )

@@ -1,0 +1,92 @@
+"""Scores that are honest about responses that were cut off: their share, the score without them, and the bounds.
+
+A response is cut when its thinking or its answer hit a limit. What it would have become is unknown: the true score
+lies between the score and the score plus the share that was cut.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from s1_contract.usage import ANSWER_CUT_OFF, CUT_OFF
+from s1_report.record import Question, ReportError, RunRecord
+
+HEADERS = ("cut off", "finished", "bounds")
+"""Share of the responses that were cut; accuracy of the others; lowest and highest true score. In percent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Truncation:
+    """All from 0 to 1, means over the questions. finished: accuracy of the responses that ended by themselves; None
+    when all were cut, or when the log has only means over the repeats. high: score + share, at most 1."""
+
+    score: float
+    share: float
+    finished: float | None
+    high: float
+
+
+def truncation(record: RunRecord) -> Truncation | None:
+    """What was cut in a run; None for one whose log does not say (models that report no usage, published records)."""
+    cut = [_cut(question) for question in record.questions]
+    if not cut or not all(cut):
+        return None
+    share = sum(sum(flags) / len(flags) for flags in cut) / len(cut)
+    kept = _finished(record.questions, cut)
+    finished = sum(kept) / len(kept) if kept else None
+    return Truncation(record.accuracy, share, finished, min(1.0, record.accuracy + share))
+
+
+def _cut(question: Question) -> tuple[float, ...]:
+    """Per repeat whether it was cut, or one mean for all; nothing when the log does not say.
+
+    From means alone (a log without traces) the two kinds of cut are taken to fall on different responses.
+    """
+    columns = [values for name in (CUT_OFF, ANSWER_CUT_OFF) if (values := getattr(question, name))]
+    if not columns:
+        return ()
+    repeats = len(question.correct)
+    wide = [values * repeats if len(values) == 1 and values[0] in (0, 1) else values for values in columns]
+    if all(len(values) == repeats for values in wide):
+        return tuple(float(any(flags)) for flags in zip(*wide, strict=True))
+    return (min(1.0, sum(sum(values) / len(values) for values in columns)),)
+
+
+def _finished(questions: Sequence[Question], cut: Sequence[tuple[float, ...]]) -> list[float]:
+    """The scores of the responses that were not cut; empty when they cannot be told apart."""
+    if any(len(flags) != len(question.correct) for question, flags in zip(questions, cut, strict=True)):
+        return []
+    return [
+        right
+        for question, flags in zip(questions, cut, strict=True)
+        for right, flag in zip(question.correct, flags, strict=True)
+        if not flag
+    ]
+
+
+def cells(record: RunRecord) -> tuple[str, str, str]:
+    """The columns of HEADERS; "-" is what the log cannot say."""
+    found = truncation(record)
+    if found is None:
+        return "-", "-", "-"
+    finished = "-" if found.finished is None else f"{100 * found.finished:.1f}"
+    return f"{100 * found.share:.1f}", finished, f"{100 * found.score:.1f} to {100 * found.high:.1f}"
+
+
+def refuse_above(records: Sequence[RunRecord], most: float | None) -> None:
+    """Raises ReportError for a run of which a larger share than `most` (0 to 1; None: any) was cut, or is unknown."""
+    if most is None:
+        return
+    for record in records:
+        found = truncation(record)
+        if found is None and record.questions:
+            raise ReportError(
+                f"{record.label()}: its log does not say which responses were cut off, so --max-cut cannot be held: "
+                "run it with an s1 model, or leave --max-cut out"
+            )
+        if found is not None and found.share > most:
+            raise ReportError(
+                f"{record.label()}: {100 * found.share:.1f} % of the responses were cut off, more than --max-cut "
+                f"{100 * most:g} allows: raise max_thinking_tokens or max_answer_tokens, or the limit"
+            )
