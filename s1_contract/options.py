@@ -18,18 +18,25 @@ CHAT_TEMPLATE: Final = "chat_template"
 THINK_FOR: Final = "think_for"
 MEMO: Final = "memo"
 
+MIN_TOKENS_THINKING: Final = "min_tokens_thinking"
+THINKING_N_IGNORE: Final = "thinking_n_ignore"
+REJECTION_SAMPLE: Final = "rejection_sample"
 ALIASES: Final[Mapping[str, str]] = {
     "max_tokens_thinking": MAX_THINKING_TOKENS,
-    "min_tokens_thinking": MIN_THINKING_TOKENS,
-    "thinking_n_ignore": NUM_WAITS,
+    MIN_TOKENS_THINKING: MIN_THINKING_TOKENS,
+    THINKING_N_IGNORE: NUM_WAITS,
     "thinking_n_ignore_str": WAIT_TEXT,
-    "rejection_sample": REJECTION_TRIES,
+    REJECTION_SAMPLE: REJECTION_TRIES,
 }
 """s1's own names (its lm-evaluation-harness fork, vllm_causallms.py) -> ours."""
 
 MAX_GEN_TOKS: Final = "max_gen_toks"
 ENABLE_THINKING: Final = "enable_thinking"
-S1_FORMAT_OPTIONS: Final = ("thinking_start", "thinking_end", "until_thinking", "until_thinking_2")
+THINKING_START: Final = "thinking_start"
+THINKING_END: Final = "thinking_end"
+UNTIL_THINKING: Final = "until_thinking"
+UNTIL_THINKING_2: Final = "until_thinking_2"
+S1_FORMAT_OPTIONS: Final = (THINKING_START, THINKING_END, UNTIL_THINKING, UNTIL_THINKING_2)
 """s1's way of spelling a thinking format out."""
 
 BUDGET_OPTIONS: Final = (

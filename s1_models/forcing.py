@@ -39,6 +39,7 @@ from itertools import chain
 from typing import Protocol
 
 from s1_contract.errors import S1Error as S1Error  # part of this module's public names
+from s1_contract.options import MAX_ANSWER_TOKENS, MAX_THINKING_TOKENS, MIN_THINKING_TOKENS, NUM_WAITS
 
 Tokens = tuple[int, ...]
 
@@ -169,10 +170,10 @@ class Budget:
     final_answer_text: str = "Final Answer:"
 
     def __post_init__(self) -> None:
-        for name, least in (("num_waits", 0), ("min_thinking_tokens", 0), ("max_answer_tokens", 1)):
+        for name, least in ((NUM_WAITS, 0), (MIN_THINKING_TOKENS, 0), (MAX_ANSWER_TOKENS, 1)):
             _check_count(name, getattr(self, name), least)
         if self.max_thinking_tokens is not None:
-            _check_count("max_thinking_tokens", self.max_thinking_tokens, 0, "or 'auto'")
+            _check_count(MAX_THINKING_TOKENS, self.max_thinking_tokens, 0, "or 'auto'")
             if self.min_thinking_tokens > self.max_thinking_tokens:
                 raise BudgetError(
                     f"min_thinking_tokens={self.min_thinking_tokens} is above "
@@ -215,7 +216,7 @@ class BudgetForcing(Policy):
     _overhead: int = field(init=False, repr=False, default=0)  # delimiter tokens a session can need at most
 
     def __post_init__(self) -> None:
-        for name in ("max_thinking_tokens", "min_thinking_tokens"):
+        for name in (MAX_THINKING_TOKENS, MIN_THINKING_TOKENS):
             limit = getattr(self.budget, name)
             if limit is not None and limit >= self.context_window:
                 raise BudgetError(

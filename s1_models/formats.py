@@ -25,6 +25,7 @@ from enum import Enum
 from typing import Protocol
 
 from s1_contract import thinking
+from s1_contract.options import THINKING_FORMAT
 from s1_models.forcing import Budget, Marks, S1Error, Tokens
 
 
@@ -167,7 +168,7 @@ def detect_format(tokenizer: Tokenizer) -> Format:
 def _declared_format(tokenizer: Tokenizer) -> Format | None:
     # transformers keeps the keys of tokenizer_config.json that it does not know.
     try:
-        return parse_format(getattr(tokenizer, "init_kwargs", {}).get("thinking_format"))
+        return parse_format(getattr(tokenizer, "init_kwargs", {}).get(THINKING_FORMAT))
     except FormatError as error:
         raise FormatError(f"this model's tokenizer_config.json says {error}") from None
 

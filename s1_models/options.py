@@ -14,30 +14,40 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+from s1_contract.options import ALIASES as SHORT_ALIASES
+from s1_contract.options import (
+    FINAL_ANSWER_TEXT,
+    MAX_ANSWER_TOKENS,
+    MAX_THINKING_TOKENS,
+    MIN_TOKENS_THINKING,
+    REJECTION_FALLBACK,
+    REJECTION_SAMPLE,
+    REJECTION_TRIES,
+    S1_FORMAT_OPTIONS,
+    THINK_FOR,
+    THINKING_END,
+    THINKING_FORMAT,
+    THINKING_N_IGNORE,
+    THINKING_START,
+    UNTIL_THINKING,
+    UNTIL_THINKING_2,
+    WAIT_TEXT,
+)
 from s1_models.forcing import Budget, S1Error
 from s1_models.formats import S1, Format, custom, parse_format
 from s1_models.policies.rejection import DEFAULT_TRIES, Rejection
 
 CHAT_TEMPLATE_CHOICES = ("auto", "always", "never")
 BUDGET_OPTIONS = tuple(option.name for option in fields(Budget))
-REJECTION_OPTIONS = ("rejection_tries", "rejection_fallback")
-# s1's way of spelling a format out; what is not given is as in s1's own.
-S1_FORMAT_OPTIONS = ("thinking_start", "thinking_end", "until_thinking", "until_thinking_2")
-OPTIONS = (*BUDGET_OPTIONS, *REJECTION_OPTIONS, "thinking_format", "chat_template", "think_for", "memo")
+REJECTION_OPTIONS = (REJECTION_TRIES, REJECTION_FALLBACK)
+OPTIONS = (*BUDGET_OPTIONS, *REJECTION_OPTIONS, THINKING_FORMAT, "chat_template", THINK_FOR, "memo")
 # The memo of a run whose model args say nothing about it.
 MEMO_VARIABLE = "S1_MEMO"
 
-# s1's own names for the same things (its lm-evaluation-harness fork, vllm_causallms.py).
-ALIASES = {
-    "max_tokens_thinking": "max_thinking_tokens",
-    "min_tokens_thinking": "min_thinking_tokens",
-    "thinking_n_ignore": "num_waits",
-    "thinking_n_ignore_str": "wait_text",
-    "rejection_sample": "rejection_tries",
-    **{name: name for name in S1_FORMAT_OPTIONS},
-}
+# s1's own names for the same things; its way of spelling a format out has no other names.
+ALIASES = {**SHORT_ALIASES, **{name: name for name in S1_FORMAT_OPTIONS}}
 # s1's requests for a length in the prompt (section 5.1 and appendix), and the variables that asked for them there.
-THINK_FOR = {
+LENGTH_REQUESTS = {
     "long": "Answer after a long amount of thinking. If you feel like you are finished early, spend the extra time "
     "trying to double-check your work until you are absolutely sure that you have the correct answer.",
     "short": "Answer after a short amount of thinking. Do not spend excessive time double-checking your work.",
@@ -93,10 +103,10 @@ def split_options(
         elif canonical in ours:
             raise OptionError(f"{canonical} is given twice, once as an alias: keep one of them")
         else:
-            ours[canonical] = _tries(value) if name == "rejection_sample" else value
-    suppresses = arguments.keys() & {"thinking_n_ignore", "min_tokens_thinking"}
-    if suppresses and "wait_text" not in {**(defaults or {}), **ours}:
-        ours["wait_text"] = ""  # s1: without a string the end is only suppressed
+            ours[canonical] = _tries(value) if name == REJECTION_SAMPLE else value
+    suppresses = arguments.keys() & {THINKING_N_IGNORE, MIN_TOKENS_THINKING}
+    if suppresses and WAIT_TEXT not in {**(defaults or {}), **ours}:
+        ours[WAIT_TEXT] = ""  # s1: without a string the end is only suppressed
     return ours, rest
 
 
@@ -158,14 +168,14 @@ def resolve(defaults: Mapping[str, Any], gen_kwargs: Mapping[str, Any], sampling
     ours, rest, of_thinking = split_generation_options(gen_kwargs, sampling_names, defaults)
     options = {**defaults, **ours}
     budget = {name: _number_or_text(name, options[name]) for name in BUDGET_OPTIONS if name in options}
-    if budget.get("max_thinking_tokens") == "auto":
-        budget["max_thinking_tokens"] = None
+    if budget.get(MAX_THINKING_TOKENS) == "auto":
+        budget[MAX_THINKING_TOKENS] = None
     limit = next((rest[name] for name in LENGTH_NAMES if rest.get(name) is not None), None)
     plain_answer_tokens = _whole_number("max_gen_toks", Budget().max_answer_tokens if limit is None else limit)
-    if "max_answer_tokens" in budget:
-        plain_answer_tokens = budget["max_answer_tokens"]
+    if MAX_ANSWER_TOKENS in budget:
+        plain_answer_tokens = budget[MAX_ANSWER_TOKENS]
     else:
-        budget["max_answer_tokens"] = min(Budget().max_answer_tokens, plain_answer_tokens)
+        budget[MAX_ANSWER_TOKENS] = min(Budget().max_answer_tokens, plain_answer_tokens)
 
     chat_template = options.get("chat_template", "auto")
     if chat_template not in CHAT_TEMPLATE_CHOICES:
@@ -186,7 +196,7 @@ def resolve(defaults: Mapping[str, Any], gen_kwargs: Mapping[str, Any], sampling
         thinking_sampling=_sampling(rest | of_thinking) if of_thinking else None,
         rejection=rejection,
         plain_answer_tokens=plain_answer_tokens,
-        thinking_request=_thinking_request(options.get("think_for")),
+        thinking_request=_thinking_request(options.get(THINK_FOR)),
     )
 
 
@@ -203,32 +213,32 @@ def _thinking_request(wanted: Any) -> str:
     amount = re.fullmatch(r"([1-9]\d*)[ _-]?(steps|tokens)", str(wanted).strip())
     if amount:
         return f"Think for up to {amount[1]} {amount[2]}."
-    if wanted not in THINK_FOR:
+    if wanted not in LENGTH_REQUESTS:
         raise OptionError(f"think_for={wanted!r}: expected '64 steps', '2048 tokens', long or short")
-    return THINK_FOR[wanted]
+    return LENGTH_REQUESTS[wanted]
 
 
 def _format(options: Mapping[str, Any]) -> Format | None:
     """The format as named, or as spelt out with s1's own options: then what is missing is as in s1's code."""
     given = {name: str(options[name]) for name in S1_FORMAT_OPTIONS if options.get(name) is not None}
-    named = parse_format(options.get("thinking_format", "auto"))
+    named = parse_format(options.get(THINKING_FORMAT, "auto"))
     if not given:
         return named
     if named is not None:
         raise OptionError(f"thinking_format and {', '.join(given)} both say how thinking is written: keep one of them")
-    end = given.get("thinking_end", S1.end)
-    stops = [given.get("until_thinking", S1.stops[0]), given.get("until_thinking_2"), *S1.answer_stops]
+    end = given.get(THINKING_END, S1.end)
+    stops = [given.get(UNTIL_THINKING, S1.stops[0]), given.get(UNTIL_THINKING_2), *S1.answer_stops]
     # The model may go on to its answer by itself, without the stop that was named: it will then write s1's end, but
     # not what the user puts behind it ("Final Answer:").
     written = S1.end if end.startswith(S1.end) else end
-    form = custom(given.get("thinking_start", S1.start), written, filter(None, stops))
+    form = custom(given.get(THINKING_START, S1.start), written, filter(None, stops))
     return replace(form, end=end, answer_stops=S1.answer_stops)
 
 
 def _rejection(
     options: Mapping[str, Any], rest: Mapping[str, Any], sampling: tuple[tuple[str, Any], ...]
 ) -> Rejection | None:
-    tries = _whole_number("rejection_tries", options.get("rejection_tries", 0))
+    tries = _whole_number(REJECTION_TRIES, options.get(REJECTION_TRIES, 0))
     if not tries:
         return None
     temperature = rest.get("temperature", dict(sampling).get("temperature"))
@@ -236,7 +246,7 @@ def _rejection(
         raise OptionError(
             "rejection sampling at temperature 0 draws the same thinking in every try: give temperature=1, say"
         )
-    return Rejection(tries, options.get("rejection_fallback", "cut_off"))
+    return Rejection(tries, options.get(REJECTION_FALLBACK, "cut_off"))
 
 
 def _tries(wanted: Any) -> int:
@@ -291,9 +301,9 @@ def _sampling(rest: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
 
 
 def _number_or_text(name: str, value: Any) -> Any:
-    if name in ("wait_text", "final_answer_text"):
+    if name in (WAIT_TEXT, FINAL_ANSWER_TEXT):
         return "" if value is None else str(value)
-    if name == "max_thinking_tokens" and value in (None, "auto"):
+    if name == MAX_THINKING_TOKENS and value in (None, "auto"):
         return "auto"
     return _whole_number(name, value)
 
@@ -301,6 +311,6 @@ def _number_or_text(name: str, value: Any) -> Any:
 def _whole_number(name: str, value: Any) -> int:
     text = str(value).strip()
     if isinstance(value, bool) or not text.removeprefix("-").isdecimal():
-        expected = "a whole number or auto" if name == "max_thinking_tokens" else "a whole number"
+        expected = "a whole number or auto" if name == MAX_THINKING_TOKENS else "a whole number"
         raise OptionError(f"{name}={value!r}: expected {expected}")
     return int(text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from s1_contract.usage import ANSWER_TOKENS, THINKING_TOKENS
 from s1_report import paired, stats
 from s1_report.record import ReportError, RunRecord
 
@@ -55,7 +56,7 @@ def from_record(record: RunRecord) -> Subject:
     within = stats.variance_within(correct)
     # From the variance of the mean to that of one answer, averaged over the questions.
     observed = assumed_within(record.accuracy) if within is None else within * count * record.repeats
-    thinking, answer = record.mean_of("thinking_tokens"), record.mean_of("answer_tokens")
+    thinking, answer = record.mean_of(THINKING_TOKENS), record.mean_of(ANSWER_TOKENS)
     tokens = None if thinking is None else thinking + (answer or 0.0)
     return Subject(record.task, count, max(observed, 1 / (4 * count)), tokens)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from s1_contract.metrics import EXACT_MATCH, VERDICTS
 from s1_contract.outcomes import Outcome, outcome_of
-from s1_contract.usage import USAGE_FIELDS, with_todays_names
+from s1_contract.usage import ANSWER_TOKENS, THINKING_TOKENS, USAGE_FIELDS, WAITS_USED, with_todays_names
 from s1_report.logs import Row
 from s1_report.record import HALF_PAIR, Question, ReportError, digest
 
@@ -136,7 +136,7 @@ def _counts(sample: Mapping[str, Any], traces: list[dict[str, Any]], repeats: in
     return tuple(value for value in kept if value is not None)
 
 
-_LENGTHS = ("thinking_tokens", "answer_tokens", "waits_used")
+_LENGTHS = (THINKING_TOKENS, ANSWER_TOKENS, WAITS_USED)
 
 
 def _is_number(value: object) -> bool:

@@ -7,9 +7,11 @@ from s1_contract.usage import THINKING_TOKENS
 from s1_report import stats, truncation
 from s1_report.record import RunRecord
 
+_WITHOUT_VERDICT = (Outcome.NO_ANSWER, Outcome.UNREADABLE, Outcome.TIMED_OUT)
+"""Not right, and not wrong either."""
 HEADERS = (
     "task", "waits", "questions", "repeats", "avg@k", "such questions", "these questions", "standard error",
-    "pass@k", "maj@k", "no answer", "unreadable", "timed out", "thinking tokens", *truncation.HEADERS,
+    "pass@k", "maj@k", *(outcome.value for outcome in _WITHOUT_VERDICT), "thinking tokens", *truncation.HEADERS,
 )  # fmt: skip
 
 
@@ -32,7 +34,7 @@ def row(record: RunRecord, level: float = 0.95) -> tuple[str, ...]:
         percent(stats.clustered_standard_error(correct)),
         percent(stats.pass_at_k(correct, repeats)) if repeats > 1 else "-",
         percent(stats.maj_at_k(correct, answers, repeats)) if votes else "-",
-        *(_share(record, outcome) for outcome in (Outcome.NO_ANSWER, Outcome.UNREADABLE, Outcome.TIMED_OUT)),
+        *(_share(record, outcome) for outcome in _WITHOUT_VERDICT),
         "-" if tokens is None else f"{tokens:,.0f}",
         *truncation.cells(record),
     )

@@ -15,13 +15,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from s1_contract.metrics import EXACT_MATCH
+from s1_contract.options import MAX_THINKING_TOKENS, NUM_WAITS
+from s1_contract.places import SWEEP_FILE
+from s1_contract.usage import THINKING_TOKENS, WAITS_USED
 from s1_models.forcing import BudgetError
 from s1_models.harness.evaluation import Finished, LoadedTasks, evaluate
 from s1_models.harness.lm import default_options
 from s1_models.options import ALIASES, OptionError, memo_path, split_options
 
-MANIFEST = "sweep.json"
-SWEPT = ("num_waits", "max_thinking_tokens")
+MANIFEST = SWEEP_FILE
+SWEPT = (NUM_WAITS, MAX_THINKING_TOKENS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +39,7 @@ class Setting:
     def options(self) -> dict[str, Any]:
         """As model args."""
         limit = self.max_thinking_tokens
-        return {"num_waits": self.num_waits, "max_thinking_tokens": "auto" if limit is None else limit}
+        return {NUM_WAITS: self.num_waits, MAX_THINKING_TOKENS: "auto" if limit is None else limit}
 
     @property
     def folder(self) -> str:
@@ -190,7 +194,7 @@ def summarise(finished: Finished, task: str) -> dict[str, Any]:
         if hasattr(response, "usage")
     ]
     if usages:
-        for name in ("thinking_tokens", "waits_used"):
+        for name in (THINKING_TOKENS, WAITS_USED):
             summary[name] = sum(usage[name] for usage in usages) / len(usages)
     return summary
 
@@ -198,7 +202,7 @@ def summarise(finished: Finished, task: str) -> dict[str, Any]:
 def _headline(metrics: Collection[str], sample: Mapping[str, Any]) -> str | None:
     """The metric that says how right a question's answers are: over all repeats where there are several."""
     averages = [name for name in metrics if name.startswith("avg@")]
-    for name in (*averages, "exact_match", "acc"):
+    for name in (*averages, EXACT_MATCH, "acc"):
         if name in metrics:
             return name
     return next((name for name in metrics if isinstance(sample[name], int | float)), None)

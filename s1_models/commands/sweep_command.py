@@ -17,6 +17,8 @@ from lm_eval.config.evaluate_config import EvaluatorConfig
 from rich.console import Console
 from rich.table import Table
 
+from s1_contract.options import MAX_THINKING_TOKENS, NUM_WAITS
+from s1_contract.usage import THINKING_TOKENS
 from s1_models.commands.cli import memo_beside
 from s1_models.commands.sweep import SWEPT, Sweep, choose_settings, run_sweep
 from s1_models.harness.evaluation import LoadedTasks, arguments_of
@@ -159,9 +161,7 @@ def _sweep(given: argparse.Namespace) -> tuple[Sweep, Any]:
             f"--repeats {ours['repeats']} at temperature 0 would give the same text every time: "
             "add --temperature, for instance 0.6"
         )
-    settings = choose_settings(
-        ours["num_waits"] or [0], ours["max_thinking_tokens"] or [None], cross=bool(ours["cross"])
-    )
+    settings = choose_settings(ours[NUM_WAITS] or [0], ours[MAX_THINKING_TOKENS] or [None], cross=bool(ours["cross"]))
     return Sweep(config.model, config.model_args, config.tasks, settings, arguments_of(config)), config
 
 
@@ -215,7 +215,7 @@ def make_table(rows: Sequence[Mapping[str, Any]]) -> Table:
             if "accuracy" in told:
                 accuracy = f"{100 * told['accuracy']:.1f}"
                 interval = f"{100 * told['low']:.1f} to {100 * told['high']:.1f}"
-            thinking = f"{told['thinking_tokens']:,.1f}" if "thinking_tokens" in told else "-"
+            thinking = f"{told[THINKING_TOKENS]:,.1f}" if THINKING_TOKENS in told else "-"
             table.add_row(
                 *(str(row[name]) for name in SWEPT),
                 task,

@@ -12,6 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from s1_contract.options import MAX_ANSWER_TOKENS, THINKING_FORMAT
 from s1_models.formats import NO_THINKING, Format
 from s1_models.memo.store import MemoError
 from s1_models.options import Settings, memo_path
@@ -31,8 +32,8 @@ class TaskFacts:
         chosen = self.settings
         thinks = self.form != NO_THINKING
         return {
-            "thinking_format": {"name": self.form.name, "start": self.form.start, "end": self.form.end},
-            "budget": asdict(chosen.budget) if thinks else {"max_answer_tokens": chosen.plain_answer_tokens},
+            THINKING_FORMAT: {"name": self.form.name, "start": self.form.start, "end": self.form.end},
+            "budget": asdict(chosen.budget) if thinks else {MAX_ANSWER_TOKENS: chosen.plain_answer_tokens},
             "sampling": dict(chosen.sampling),
             **({"thinking_sampling": dict(chosen.thinking_sampling)} if chosen.thinking_sampling else {}),
             **({"rejection": asdict(chosen.rejection)} if chosen.rejection else {}),

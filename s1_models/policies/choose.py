@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, field, replace
 
+from s1_contract.options import MAX_THINKING_TOKENS, MIN_THINKING_TOKENS, NUM_WAITS, REJECTION_TRIES
 from s1_models.forcing import BudgetForcing, Policy
 from s1_models.formats import NO_THINKING, Format, Opening, Tokenizer, encode, mark, opening_of, stop_ids, stop_texts
 from s1_models.options import OptionError, Settings
@@ -80,10 +81,10 @@ def _refuse_budgets(settings: Settings, opening: Opening) -> None:
     """Raises OptionError for a budget that could have no effect: its numbers would be labelled wrongly."""
     budget = settings.budget
     asked = {
-        "num_waits": budget.num_waits,
-        "min_thinking_tokens": budget.min_thinking_tokens,
-        "max_thinking_tokens": budget.max_thinking_tokens,
-        "rejection_tries": settings.rejection and settings.rejection.tries,
+        NUM_WAITS: budget.num_waits,
+        MIN_THINKING_TOKENS: budget.min_thinking_tokens,
+        MAX_THINKING_TOKENS: budget.max_thinking_tokens,
+        REJECTION_TRIES: settings.rejection and settings.rejection.tries,
     }
     for name, value in asked.items():
         if value:

@@ -18,6 +18,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from s1_contract.options import MIN_THINKING_TOKENS, NUM_WAITS
 from s1_models.forcing import BudgetError, BudgetForcing, Finish, Phase, Policy, Reply, Request, Session, Tokens
 
 DEFAULT_TRIES = 100
@@ -59,7 +60,7 @@ class RejectionSampling(Policy):
                 f"rejection sampling needs max_thinking_tokens as a number of at least 1 (it is "
                 f"{'auto' if budget.max_thinking_tokens is None else 0}): it is the length that a try has to fit into"
             )
-        for name in ("num_waits", "min_thinking_tokens"):
+        for name in (NUM_WAITS, MIN_THINKING_TOKENS):
             if getattr(budget, name):
                 raise BudgetError(
                     f"{name}={getattr(budget, name)} with rejection sampling, which takes the model's thinking as it "

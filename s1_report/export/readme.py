@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from s1_contract.options import MAX_THINKING_TOKENS, WAIT_TEXT
 from s1_report.export.tables import as_markdown, markdown_table
 from s1_report.record import RunRecord
 from s1_report.runs import records_under
@@ -54,8 +55,8 @@ def _setting(record: RunRecord) -> str:
     waits = record.num_waits
     if waits is None:
         return ""
-    word = record.budget.get("wait_text", "Wait")
-    limit = record.budget.get("max_thinking_tokens")
+    word = record.budget.get(WAIT_TEXT, "Wait")
+    limit = record.budget.get(MAX_THINKING_TOKENS)
     forced = "no waits" if waits == 0 else f"{waits} x {word or 'nothing appended'}"
     return forced + (f", at most {limit:,} thinking tokens" if isinstance(limit, int) else "")
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from s1_contract.tasks import TASKS
 from s1_tasks.answers import Kind
 from training.curate.stage import CurationError
 
@@ -110,7 +111,7 @@ _AGIEVAL = ("sat_en", "sat_math", "lsat_ar", "lsat_lr", "lsat_rc", "logiqa", "aq
 
 SOURCES: tuple[Source, ...] = (
     Source(
-        "MATH", "simplescaling/openaimath", (Part(None, "train"),), ("problem",), ("solution",), 11_999, 2_900,
+        "MATH", TASKS["math500"].hub, (Part(None, "train"),), ("problem",), ("solution",), 11_999, 2_900,
         reference=("answer",), tags=("subject",),
     ),
     Source(
@@ -153,7 +154,8 @@ SOURCES: tuple[Source, ...] = (
         "StatsQual", "simplescaling/s1-prob", (Part(None, "train"),), ("question",), ("solution",), 182, 4_000,
     ),
     Source(
-        "GPQA", "Idavidrein/gpqa", (Part("gpqa_extended", "train"),), ("Question",), ("Explanation",), 348, 2_900,
+        "GPQA", TASKS["gpqa_diamond"].hub, (Part("gpqa_extended", "train"),), ("Question",), ("Explanation",), 348,
+        2_900,
         cot_type="science", kind="choice", minus=Part("gpqa_diamond", "train"), tags=("High-level domain",),
         choices=("Correct Answer", "Incorrect Answer 1", "Incorrect Answer 2", "Incorrect Answer 3"),
     ),

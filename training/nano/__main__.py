@@ -7,6 +7,8 @@ import os
 import sys
 from pathlib import Path
 
+from s1_contract.usage import THINKING_TOKENS
+
 EPILOG = """examples:
   python -m training.nano make                  base and tuned model of seed 0 into build/nano/seed-0, about 10 minutes
   python -m training.nano make --seed 1         another seed, same recipe
@@ -94,7 +96,7 @@ def _measure(arguments: argparse.Namespace) -> int:
     made = make.measured_record_of(arguments.model)
     from training.nano import curve, measure
 
-    usual = next(row["thinking_tokens"] for row in made["measured"] if row["waits"] == 0)
+    usual = next(row[THINKING_TOKENS] for row in made["measured"] if row["waits"] == 0)
     settings = curve.curve_settings(arguments.problems, usual)
     if arguments.controls:
         settings += curve.control_settings(arguments.problems)

@@ -21,6 +21,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from s1_contract.options import MAX_THINKING_TOKENS, NUM_WAITS
+from s1_contract.usage import CUT_OFF
 from s1_report.stats import wilson
 from s1_tasks.nano_problems import held_out, training_problems
 from training.nano import traces
@@ -53,7 +55,7 @@ def pool_rows(count: int = POOL, seed: int = 0) -> list[dict[str, Any]]:
             "question": problem.text,
             "thinking": [asdict(piece) for piece in trace.thinking],
             "answer": answer if trace.cut_off else f"{traces.FINAL_ANSWER} {answer}",
-            "cut_off": trace.cut_off,
+            CUT_OFF: trace.cut_off,
             "domain": f"{len(problem.digits)} digits",
             "length": len(words.encode("".join(piece.text for piece in trace.thinking), add_special_tokens=False)),
             "correct": trace.correct,
@@ -89,8 +91,8 @@ def about(rows: list[dict[str, Any]]) -> dict[str, Any]:
 def settings(problems: int) -> list[Setting]:
     """What every model is asked: thinking cut short, then none to four waits; the same held-out problems."""
     rows = held_out(problems, seed=0)
-    cuts = [Setting(f"at most {n} tokens", rows, {"max_thinking_tokens": n}) for n in CUTS]
-    return cuts + [Setting(f"{n} x Wait", rows, {"num_waits": n}) for n in WAITS]
+    cuts = [Setting(f"at most {n} tokens", rows, {MAX_THINKING_TOKENS: n}) for n in CUTS]
+    return cuts + [Setting(f"{n} x Wait", rows, {NUM_WAITS: n}) for n in WAITS]
 
 
 def train(out: Path, how: str, seed: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from s1_contract.usage import THINKING_TOKENS
 from s1_report.stats import wilson
 
 _WHAT = {
@@ -70,5 +71,5 @@ def text(record: dict[str, Any]) -> str:
         low, high = wilson(row["correct"], row["problems"])
         share = 100 * row["correct"] / row["problems"]
         cells = [row["waits"], row["correct"], row["problems"], f"{share:.1f}", f"{100 * low:.1f} to {100 * high:.1f}"]
-        lines.append(f"| {' | '.join(map(str, [*cells, row['thinking_tokens']]))} |")
+        lines.append(f"| {' | '.join(map(str, [*cells, row[THINKING_TOKENS]]))} |")
     return "\n".join(lines) + "\n"

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
+from s1_contract.options import MAX_THINKING_TOKENS, NUM_WAITS, WAIT_TEXT
 from s1_tasks.nano_problems import held_out, unseen_steps
 from training.nano.measure import Setting
 
@@ -19,9 +20,9 @@ VOTES = (3, 5)  # three or five short attempts cost about what one attempt with 
 def curve_settings(num_problems: int, usual_thinking: float, seed: int = 0) -> list[Setting]:
     """Waits 0 to 8, and budgets cut to a quarter, a half and three quarters of ``usual_thinking`` (tokens)."""
     rows = held_out(num_problems, seed)
-    waits = [Setting(f"{waits} x Wait", rows, {"num_waits": waits}) for waits in CURVE_WAITS]
+    waits = [Setting(f"{waits} x Wait", rows, {NUM_WAITS: waits}) for waits in CURVE_WAITS]
     limits = [max(1, round(share * usual_thinking)) for share in CUT_SHARES]
-    cuts = [Setting(f"at most {limit} thinking tokens", rows, {"max_thinking_tokens": limit}) for limit in limits]
+    cuts = [Setting(f"at most {limit} thinking tokens", rows, {MAX_THINKING_TOKENS: limit}) for limit in limits]
     return [*cuts, *waits]
 
 
@@ -29,12 +30,12 @@ def control_settings(num_problems: int, seed: int = 0) -> list[Setting]:
     """Other wait texts, votes over sampled answers, and problems of which no single step was trained on."""
     rows, unseen = held_out(num_problems, seed), unseen_steps(num_problems, seed)
     settings = [
-        Setting(f"{waits} x {name}", rows, {"num_waits": waits, "wait_text": text})
+        Setting(f"{waits} x {name}", rows, {NUM_WAITS: waits, WAIT_TEXT: text})
         for name, text in WAIT_TEXTS.items()
         for waits in (1, 2, 4)
     ]
-    settings += [Setting(f"vote of {n}", rows, {"num_waits": 0, "temperature": 1.0}, samples=n) for n in VOTES]
-    settings += [Setting(f"unseen steps, {waits} x Wait", unseen, {"num_waits": waits}) for waits in (0, 1, 2, 4)]
+    settings += [Setting(f"vote of {n}", rows, {NUM_WAITS: 0, "temperature": 1.0}, samples=n) for n in VOTES]
+    settings += [Setting(f"unseen steps, {waits} x Wait", unseen, {NUM_WAITS: waits}) for waits in (0, 1, 2, 4)]
     return settings
 
 

@@ -15,6 +15,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from transformers import AutoTokenizer, GenerationConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from s1_contract.files import give_ordinary_modes, write_whole
+from s1_contract.usage import THINKING_TOKENS
 from s1_tasks.nano_problems import held_out
 from training.commit import commit_of
 from training.nano import attempts, card, checking, tokenizer, train
@@ -114,7 +115,7 @@ def make(
         _save(model, words, record, folder)
         print(f"{name}: written to {folder}")
         for row in record["measured"]:
-            print(f"  {row['waits']} waits: {row['correct']}/{row['problems']} right, {row['thinking_tokens']} tokens")
+            print(f"  {row['waits']} waits: {row['correct']}/{row['problems']} right, {row[THINKING_TOKENS]} tokens")
 
 
 def measure(
@@ -131,7 +132,7 @@ def measure(
                 "waits": waits,
                 "problems": num_problems,
                 "correct": round(attempts.accuracy(words, sessions, answers) * num_problems),
-                "thinking_tokens": round(sum(one.thinking_tokens for one in sessions) / num_problems, 1),
+                THINKING_TOKENS: round(sum(one.thinking_tokens for one in sessions) / num_problems, 1),
             }
         )
     return found

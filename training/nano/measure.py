@@ -19,6 +19,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from s1_contract.usage import ANSWER_TOKENS, CUT_OFF, THINKING_TOKENS, WAITS_USED
 from s1_report.stats import wilson
 from training.nano.attempts import ANSWER
 
@@ -87,7 +88,7 @@ def _summary(setting: Setting, groups: list[list[Any]]) -> dict[str, Any]:
         "interval_95": [round(low, 4), round(high, 4)],
         "correct": "".join(str(int(one)) for one in right),
     }
-    for name in ("thinking_tokens", "answer_tokens", "waits_used", "cut_off"):
+    for name in (THINKING_TOKENS, ANSWER_TOKENS, WAITS_USED, CUT_OFF):
         summary[f"mean_{name}"] = round(sum(use[name] for use in usage) / len(usage), 3)
     if setting.samples > 1:
         summary |= {"samples": setting.samples, "correct_samples": of_each}

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from s1_contract.options import MAX_ANSWER_TOKENS, MAX_THINKING_TOKENS, MIN_THINKING_TOKENS
 from s1_models.commands.doctor.findings import Asked, Finding, Status, one_line
 from s1_models.forcing import Budget, BudgetError, S1Error
 from s1_models.formats import NO_THINKING, Format, FormatError, detect_format, encode, stop_ids, stop_texts
@@ -233,8 +234,8 @@ def _budget(
 
 def _smaller(budget: Budget, window: int) -> dict[str, Any]:
     """Model args that fit this window: thinking on auto, at most a quarter for each of the others."""
-    least = {name: min(getattr(budget, name), window // 4) for name in ("max_answer_tokens", "min_thinking_tokens")}
-    return {"max_thinking_tokens": "auto"} | {name: n for name, n in least.items() if n != getattr(budget, name)}
+    least = {name: min(getattr(budget, name), window // 4) for name in (MAX_ANSWER_TOKENS, MIN_THINKING_TOKENS)}
+    return {MAX_THINKING_TOKENS: "auto"} | {name: n for name, n in least.items() if n != getattr(budget, name)}
 
 
 def _mend_options(asked: Asked, error: S1Error) -> tuple[str, ...]:

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from s1_contract.metrics import EXACT_MATCH
+from s1_contract.thinking import THINK
 from s1_models.commands.doctor.findings import Asked, Finding, Status, one_line
 from s1_models.commands.doctor.task_files import MADE_UP, expand, index, source, write_made_up_rows
 from s1_models.commands.doctor.versions import install_again
@@ -22,7 +24,7 @@ SECONDS = 10.0
 HOSTILE = {
     "nothing": "",
     "an empty box": r"\boxed{}",
-    "thinking without an end": "<think>" * 1_000,
+    "thinking without an end": THINK.start * 1_000,
     "a power tower": "Final Answer: 9^{9^{9^{9}}}",
     "a large factorial": "Final Answer: (10^6)!",
     "nested fractions": "Final Answer: " + r"\frac{1}{" * 150 + "2" + "}" * 150,
@@ -146,7 +148,7 @@ def _other(gold: str, kind: str) -> str:
 def _expect(task: Any, document: Any, text: str, right: bool, label: str, tally: _Tally) -> None:
     started = time.monotonic()
     try:
-        score = task.process_results(document, [[text]])["exact_match"]
+        score = task.process_results(document, [[text]])[EXACT_MATCH]
     except Exception as error:  # a scorer must not raise, whatever a model writes
         tally.faults.append(f"the scorer fails on {label}: {one_line(error)}")
         return
