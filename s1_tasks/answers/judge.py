@@ -12,7 +12,7 @@ from s1_tasks.answers.find.letters import choice_letter, is_choice
 from s1_tasks.answers.find.stated import result_of_series
 from s1_tasks.answers.find.thinking import final_part
 from s1_tasks.answers.read.clean import words_form
-from s1_tasks.answers.read.reading import MAX_ANSWER_CHARS, needs_calculus, readings, unreadable
+from s1_tasks.answers.read.reading import MAX_ANSWER_CHARS, needs_calculus, readings, unreadable, without_choice_label
 from s1_tasks.answers.tree.nodes import Number, Sequence
 from s1_tasks.answers.tree.verdict import BrokenReference, Kind, Outcome, Verdict
 from s1_tasks.answers.votes import value_key
@@ -136,6 +136,8 @@ def _compare(
     except Exception as failure:
         # a fault of ours must not cost the run whose answers are being scored; tests look for this reason
         return Outcome.UNREADABLE, f"internal error: {type(failure).__name__}: {failure}"
+    if truth is not True and (bare := _without_labels(answer, reference, symmetric=symmetric)) is not None:
+        return _compare(*bare, kind, timeout_seconds, symmetric=symmetric)
     if truth is not True and _same_words(answer, reference):
         return Outcome.CORRECT, "the same words"
     if unreadable(readings(answer)):
@@ -145,6 +147,14 @@ def _compare(
     if truth is None:
         return shared_pool().compare(answer, reference, timeout_seconds, symmetric=symmetric)
     return _outcome(truth), "the same" if truth else "different"
+
+
+def _without_labels(answer: str, reference: str, *, symmetric: bool) -> tuple[str, str] | None:
+    """Both texts, where one of them has a choice letter before its value: (C) 25 for 25; None where none or both do."""
+    bare, bare_reference = without_choice_label(answer), without_choice_label(reference)
+    if bare is not None and bare_reference is None:
+        return bare, reference
+    return (answer, bare_reference) if symmetric and bare is None and bare_reference is not None else None
 
 
 def _decided(answer: str, reference: str, *, symmetric: bool) -> bool | None:

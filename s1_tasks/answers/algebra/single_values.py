@@ -8,6 +8,7 @@ agrees in all of them is the printed form of a value that no decimal can state.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from fractions import Fraction
 
@@ -26,12 +27,13 @@ from s1_tasks.answers.tree.nodes import (
     symbols,
     walk,
 )
-from s1_tasks.answers.tree.units import same_unit, unit_quotient
+from s1_tasks.answers.tree.units import SINGLE_LETTERS, same_unit, spelled
 
 Truth = bool | None
 """None: not decided here."""
 
 FULL_PRECISION_DIGITS = 12
+MAX_SCIENTIFIC_EXPONENT = 300
 
 
 def decide(left: Node, right: Node) -> Truth:
@@ -128,28 +130,27 @@ def _split(node: Node, other: Node) -> tuple[Node, str]:
 
 
 def _without_letter_unit(node: Node, other: Node) -> tuple[Node, str] | None:
-    """`12 m` against a plain number (or one with a unit): the letter is a unit and no variable."""
-    if not isinstance(node, Product) or symbols(other) or not isinstance(node.factors[0], Number):
+    """`12 m` against a plain number (or one with a unit): letters at the end are a unit and no variables."""
+    if not isinstance(node, Product) or symbols(other):
         return None
-    names: list[str] = []
-    if not all(_unit_letters(factor, 1, names) for factor in node.factors[1:]):
+    values = list(itertools.takewhile(lambda factor: not symbols(factor), node.factors))
+    factors: list[tuple[str, int]] = []
+    if not values or not all(_unit_letters(factor, 1, factors) for factor in node.factors[len(values) :]):
         return None
-    return node.factors[0], unit_quotient(" ".join(names))
+    return (values[0] if len(values) == 1 else Product(tuple(values))), spelled(factors)
 
 
-def _unit_letters(node: Node, power: int, names: list[str]) -> bool:
-    """Whether a factor consists of unit letters, which are added to `names`: m, s^-2."""
+def _unit_letters(node: Node, power: int, factors: list[tuple[str, int]]) -> bool:
+    """Whether a factor consists of unit letters, which are added to `factors`: m, s^-2."""
     if isinstance(node, Product):
-        return all(_unit_letters(factor, power, names) for factor in node.factors)
+        return all(_unit_letters(factor, power, factors) for factor in node.factors)
     if isinstance(node, Power) and isinstance(node.exponent, Number) and node.exponent.value.denominator == 1:
-        return _unit_letters(node.base, power * int(node.exponent.value), names)
-    if isinstance(node, Symbol) and node.name in _LETTER_UNITS:
-        names.append(node.name if power == 1 else f"{node.name}^{power}")
+        return _unit_letters(node.base, power * int(node.exponent.value), factors)
+    name = "Ohm" if node == Symbol("Omega") else "l" if node == Symbol("L") else getattr(node, "name", "")
+    if isinstance(node, Symbol) and (name == "Ohm" or name in SINGLE_LETTERS):
+        factors.append((name, power))
         return True
     return False
-
-
-_LETTER_UNITS = frozenset("mgshLlNJWV")
 
 
 def _in_numbers(node: Node) -> Node:
@@ -158,7 +159,9 @@ def _in_numbers(node: Node) -> Node:
         return node
     if node.unit == "%":
         if isinstance(node.value, Number):
-            return Number(node.value.value / 100)
+            number = node.value
+            decimals = None if number.decimals is None else number.decimals + 2
+            return Number(number.value / 100, decimals, number.significant)
         return Product((node.value, Number(Fraction(1, 100))))
     return Product((node.value, Constant("pi"), Number(Fraction(1, 180))))
 
@@ -170,8 +173,25 @@ def _in_degrees(node: Node, unit: str) -> Node:
     return node if unit else Product((node, Number(Fraction(180)), Power(Constant("pi"), integer(-1))))
 
 
+def _as_decimal(node: Node) -> Node:
+    """2.31 times 10^-3 as the decimal 0.00231; other nodes as they are."""
+    if not isinstance(node, Product) or len(node.factors) != 2:
+        return node
+    digits, power = node.factors
+    if not isinstance(digits, Number) or digits.decimals is None or not isinstance(power, Power):
+        return node
+    exponent = power.exponent
+    if power.base != integer(10) or not isinstance(exponent, Number) or abs(exponent.value) > MAX_SCIENTIFIC_EXPONENT:
+        return node
+    if exponent.value.denominator != 1 or digits.decimals < exponent.value:
+        return node
+    shift = int(exponent.value)
+    return Number(digits.value * Fraction(10) ** shift, digits.decimals - shift, digits.significant)
+
+
 def _rounds_to(given: Node, wanted: Node) -> bool:
     """Whether `given` is the value that `wanted`, a decimal, was rounded from, or its full-precision print-out."""
+    given, wanted = _as_decimal(given), _as_decimal(wanted)
     if isinstance(wanted, Number) and wanted.decimals is not None:
         if isinstance(given, Number) and given.decimals is not None and given.decimals <= wanted.decimals:
             return False

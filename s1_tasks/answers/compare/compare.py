@@ -81,7 +81,8 @@ class Comparer:
         if isinstance(given, Number) and isinstance(wanted, Number) and given.value == wanted.value:
             return True
         if isinstance(given, Words) or isinstance(wanted, Words):
-            return given == wanted and given != Words("")
+            return names.same_words(given, wanted)
+        given, wanted = families.solutions_of(given), families.solutions_of(wanted)
         (given, condition), (wanted, other_condition) = names.condition_of(given), names.condition_of(wanted)
         if condition is not None and other_condition is not None and self.same(condition, other_condition) is False:
             return False

@@ -14,11 +14,14 @@ from itertools import permutations
 from s1_tasks.answers.algebra import approx, exact
 from s1_tasks.answers.algebra.single_values import Truth, both, difference, either
 from s1_tasks.answers.tree.nodes import (
+    Builder,
     Constant,
+    NamedSet,
     Node,
     Number,
     Product,
     Quantity,
+    Relation,
     Sum,
     Symbol,
     integer,
@@ -43,6 +46,25 @@ def same_up_to_parameters(given: Node, wanted: Node, decide: Decide) -> Truth:
         _same_residues(given, wanted, decide),
         _same_up_to_constants(given, wanted, decide),
     )
+
+
+def solutions_of(node: Node) -> Node:
+    """The general solution in { x | x = pi/4 + k pi, k in Z }; other nodes as they are."""
+    if not isinstance(node, Builder) or not isinstance(node.element, Symbol):
+        return node
+    stated = [part for part in node.conditions if _states(node.element, part)]
+    others = [part for part in node.conditions if part not in stated]
+    if len(stated) != 1 or not isinstance(stated[0], Relation) or not all(map(_is_membership, others)):
+        return node
+    return stated[0].sides[1]
+
+
+def _states(name: Symbol, node: Node) -> bool:
+    return isinstance(node, Relation) and node.operators == ("=",) and node.sides[0] == name
+
+
+def _is_membership(node: Node) -> bool:
+    return isinstance(node, Relation) and node.operators == ("in",) and isinstance(node.sides[1], NamedSet)
 
 
 def with_parameter_of(given: Node, wanted: Node) -> Node | None:

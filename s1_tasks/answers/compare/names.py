@@ -27,6 +27,7 @@ from s1_tasks.answers.tree.nodes import (
     SetOperation,
     Sum,
     Symbol,
+    Words,
     negative,
     rewrite,
     symbols,
@@ -79,6 +80,13 @@ def without_words(node: Node) -> tuple[frozenset[str], Node]:
     if isinstance(node, Relation) and isinstance(node.sides[0], Symbol) and node.sides[0].name.startswith(WORD_LABEL):
         return frozenset(node.sides[0].name.removeprefix(WORD_LABEL).split()), node.sides[1]
     return frozenset(), node
+
+
+def same_words(given: Node, wanted: Node) -> bool:
+    """Whether two answers in prose are the same; "all even integers" are the even integers."""
+    if not isinstance(given, Words) or not isinstance(wanted, Words) or not given.text:
+        return False
+    return given.text.removeprefix("all ") == wanted.text.removeprefix("all ")
 
 
 def words_differ(given: Node, wanted: Node) -> bool:

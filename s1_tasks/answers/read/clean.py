@@ -8,6 +8,8 @@ import re
 import unicodedata
 from fractions import Fraction
 
+from s1_tasks.answers.read.measures import marked_units
+
 _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ⁿⁱᵏᵐˣᵗ", "0123456789+-=()nikmxt")
 _SUBSCRIPTS = str.maketrans("₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎ₐₑₙₖₘₓᵢⱼ", "0123456789+-=()aenkmxij")
 _VULGAR = {
@@ -21,8 +23,9 @@ _SIGNS = {
     "∙": r"\cdot ", "•": r"\cdot ", "∗": "*", "÷": r"\div ", "∕": "/", "⁄": "/", "±": r"\pm ", "∓": r"\mp ",
     "≤": r"\le ", "⩽": r"\le ", "≦": r"\le ", "≥": r"\ge ", "⩾": r"\ge ", "≧": r"\ge ", "≠": r"\ne ", "≈": r"\approx ",
     "≅": r"\cong ", "≡": r"\equiv ", "∈": r"\in ", "∉": r"\notin ", "∪": r"\cup ", "∩": r"\cap ", "∖": r"\setminus ",
-    "∅": r"\emptyset ", "∞": r"\infty ", "π": r"\pi ", "Π": r"\Pi ", "√": r"\sqrt ", "∛": r"\cbrt ", "°": r"\degree ",
-    "º": r"\degree ", "˚": r"\degree ", "′": "'", "’": "'", "‘": "'", "“": '"', "”": '"', "″": '"', "ℝ": r"\mathbb{R}",
+    "∅": r"\emptyset ", "∞": r"\infty ", "π": r"\pi ", "Π": r"\Pi ", "√": r"\sqrt ", "∛": r"\cbrt ",
+    "°": r"\degree ", "Ω": r"\Omega ", "º": r"\degree ", "˚": r"\degree ", "′": "'", "’": "'", "‘": "'",
+    "“": '"', "”": '"', "″": '"', "ℝ": r"\mathbb{R}",
     "ℤ": r"\mathbb{Z}", "ℕ": r"\mathbb{N}", "ℚ": r"\mathbb{Q}", "ℂ": r"\mathbb{C}", "∧": " and ", "∨": " or ",
     "⟨": r"\langle ", "⟩": r"\rangle ", "⌊": r"\lfloor ", "⌋": r"\rfloor ", "⌈": r"\lceil ", "⌉": r"\rceil ",
     "→": r"\to ", "⇒": r"\Rightarrow ", "∴": "", "…": "...", "，": ", ", "、": ", ", "；": "; ", "：": ":", "。": ".",
@@ -80,7 +83,7 @@ _SPELLINGS = {
     "textdollar": r"\$", "newline": r"\\", "cr": r"\\", "smallsetminus": r"\setminus ", "bigcup": r"\cup ",
     "bigcap": r"\cap ", "uplus": r"\cup ", "sqcup": r"\cup ", "lang": r"\langle ", "rang": r"\rangle ",
     "infin": r"\infty ", "therefore": " ", "top": "T", "intercal": "T", "pounds": r"\pound ",
-    "R": r"\mathbb{R}", "N": r"\mathbb{N}", "Z": r"\mathbb{Z}", "Q": r"\mathbb{Q}", "reals": r"\mathbb{R}",
+    "Pr": "P ", "R": r"\mathbb{R}", "N": r"\mathbb{N}", "Z": r"\mathbb{Z}", "Q": r"\mathbb{Q}", "reals": r"\mathbb{R}",
 }  # fmt: skip
 _COMMAND = re.compile(r"\\([a-zA-Z]+)")
 _ENVIRONMENT = re.compile(
@@ -97,6 +100,15 @@ _MINUTES = re.compile(
     r"(?<![\d.])(\d{1,3})\s?\^\s?\{?\\circ\}?\s?(\d{1,2})\s?(?:\^\s?\{?)?'\}?(?:\s?(\d{1,2})\s?(?:\^\s?\{?)?''\}?)?"
 )
 r"""75^{\circ} 30' 36''"""
+_SLANTED = re.compile(r"\^\s?\{?(\d{1,4})\}?\s?/\s?_\s?\{?(\d{1,4})\}?")
+"""^3/_4"""
+_DOTTED = re.compile(r"(?<![\d.,])[1-9]\d{0,2}(?:\.\d{3}){2,}(?![\d.,])")
+"""1.000.000: one group alone may be decimals"""
+_MAY_HOLD_UNIT = re.compile(
+    r"\\(?:text|mathrm|mbox|hbox|operatorname|mathbf|mathit|mathsf|rm|mu|micro|Omega|ohm|SI|qty|num|ang|si|unit|celsius|"
+    r"deg|circ|AA|angstrom)|\d[\s~][a-zA-Z\\]|\d\\[,;:! ]"
+)
+_BARE_SET = re.compile(r"\\mathbb\s*([RZNQC])(?![a-zA-Z])")
 _GAPS = re.compile(r"\s{2,}")
 """A run of spaces says no more than one, and the patterns that read cleaned text need not be linear in it."""
 _ROW_GAPS = re.compile(r"\\\\\s*\[[\d.]+(?:pt|em|ex|mm|cm)\]")
@@ -118,10 +130,14 @@ def ascii_text(text: str) -> str:
 
 def clean(text: str) -> str:
     """`text` without markup that carries no meaning: delimiters, spacing, fonts, sizes, markdown, thousands marks."""
-    text = ascii_text(text)
+    text = ascii_text(text).replace("{}", "")
+    if "/" in text or "." in text:
+        text = _DOTTED.sub(lambda number: number.group().replace(".", ""), _SLANTED.sub(r"\\frac{\1}{\2}", text))
     if "\\\\" in text:
         text = _single_backslashes(_separate_rows(_ROW_GAPS.sub(r"\\\\ ", text)))
     text = _currency_first(text)
+    if _MAY_HOLD_UNIT.search(text):
+        text = marked_units(text)
     if "\\" in text:
         text = _meaningful(text)
     text = _NO_DELIMITER.sub(" ", _DELIMITERS.sub(" ", text))
@@ -136,6 +152,7 @@ def clean(text: str) -> str:
         text = _SPACINGS.sub(" ", _STYLES.sub(" ", _SIZES.sub("", text)))
         text = _THIN.sub(" ", text)
         text = _ENVIRONMENT.sub(" ", text)
+        text = _BARE_SET.sub(r"\\mathbb{\1}", text)
         if "&" in text and "\\begin" not in text:
             text = text.replace("&", " ")
         text = _COMMAND.sub(lambda command: _respell(command.group(1)), text)
@@ -245,7 +262,7 @@ def _text_content(match: re.Match[str]) -> str:
     )
 
 
-_WORD = re.compile(r"\\word\{([^{}]*)\}")
+_WORD = re.compile(r"\\(?:word|unit)\{([^{}]*)\}")
 
 
 def in_plain_words(cleaned: str) -> str:
@@ -287,13 +304,6 @@ _NOT = re.compile(r"\\not\s*(=|\\(?:in|equiv)(?![a-zA-Z]))")
 _NEGATED = {"=": r"\ne ", r"\in": r"\notin ", r"\equiv": r"\ne "}
 _CLOCK_IN_TEXT = re.compile(rf"(?<=\d)[\s~]*{_TEXT}([ap])\.?\s?m\.?\s*\}}\.?", re.IGNORECASE)
 _COLON = re.compile(r"(?<=\d)\s*\\text\s*\{:\}\s*(?=\d)")
-_UNIT = r"(?!(?:e|i|d|x|pi)\b)[a-zA-Z]{1,3}"
-_UNIT_TEXT = re.compile(
-    rf"(?<=[\d}})])[\s~]*{_TEXT}({_UNIT}(?:\s?/\s?{_UNIT}(?:\^\d)?)?)\.?\s*\}}(?=\^|\s*(?:[.,;$]|$))"
-)
-_UNIT_FRACTION = re.compile(
-    rf"\\[dt]?frac\s*\{{\s*{_TEXT}({_UNIT})\s*\}}\s*\}}\s*\{{\s*{_TEXT}({_UNIT})\s*\}}(\^\{{?\d\}}?)?\s*\}}"
-)
 _BAR = r"(?:\\[rl]?vert(?![a-zA-Z])|\||\\mid(?![a-zA-Z]))"
 _SUCH_THAT = re.compile(rf"\\left\s?\.([^|]{{1,80}}?)\\right\s?{_BAR}|\\left\s?{_BAR}([^|]{{1,300}}?)\\right\s?\.")
 _BOLD_SET = re.compile(r"(?:\\(?:mathbf|boldsymbol|bm)|(?<=\\in)\s?\\mathrm|(?<=\\in )\\mathrm)\s*\{\s*([RZNQ])\s*\}")
@@ -305,7 +315,6 @@ _SYSTEM = re.compile(r"\\left\s?\\\{\s*\\begin\s?\{(?:array|aligned|matrix)\}")
 _SYSTEM_END = re.compile(r"\\end\s?\{(?:array|aligned|matrix)\}\s*\\right\s?\.")
 _NORM = re.compile(r"\\\|([^|]{1,200}?)\\\|")
 _MAPS = re.compile(r"([a-zA-Z])\s*(?::|\\colon)\s*([a-zA-Z])\s*\\mapsto(?![a-zA-Z])")
-_UNITS_SET = re.compile(r"(?<=[\d}])(?:[\s~]|\\[ ,;:])*\\mathrm\s*\{([^{}]*\^\{-?\d\}[^{}]*)\}")
 _CURRENCY = re.compile(r"^\s*(?:\\text\s*\{\s*)?(USD|US\$|Rs\.?|INR|EUR|GBP)\s*\}?\s*(?=\d)")
 _CURRENCIES = {"U": r"\dollar ", "R": r"\rupee ", "I": r"\rupee ", "E": r"\euro ", "G": r"\pound "}
 _ABBREVIATION = re.compile(r"\b(sq|cu|ft|in|yd|hr|min|sec|no|approx)\.(?=\s+[a-z])")
@@ -328,9 +337,6 @@ def _meaningful(text: str) -> str:
         text = _COLON.sub(":", text)
         text = _CLOCK_IN_TEXT.sub(r" \\word{\1m}", text)
         text = _ABBREVIATION.sub(r"\1", text)
-        text = _UNITS_SET.sub(r" \1", text)
-        text = _UNIT_FRACTION.sub(r"\\text{ \1/\2}\3", text)
-        text = _UNIT_TEXT.sub(_unit_words, text)
     if r"\math" in text or r"\b" in text:
         text = _BOLD_SET.sub(r"\\mathbb{\1}", text)
     if r"\vec" in text or r"\overrightarrow" in text:
@@ -351,7 +357,3 @@ def _currency_first(text: str) -> str:
 def _separate_rows(text: str) -> str:
     r"""`a = 3 \\ b = 4` outside an environment: the row end separates, and is no doubled backslash."""
     return text if r"\begin" in text else _ROW_END.sub(" , ", text)
-
-
-def _unit_words(match: re.Match[str]) -> str:
-    return re.sub(r"([a-zA-Z]+)", r"\\word{\1}", f" {match.group(1)}")

@@ -65,10 +65,16 @@ _ONES = str.split(
 _TENS = str.split("twenty thirty forty fifty sixty seventy eighty ninety")
 _SMALL = {word: value for value, word in enumerate(_ONES)} | {word: 10 * value for value, word in enumerate(_TENS, 2)}
 _LARGE = {"thousand": 10**3, "million": 10**6, "billion": 10**9}
-_PARTS = {"half": 2, "halves": 2, "quarter": 4, "quarters": 4}
+PARTS = {"half": 2, "halves": 2, "quarter": 4, "quarters": 4}
 for _part, _ordinal in enumerate(str.split("third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth"), 3):
-    _PARTS |= {_ordinal: _part, f"{_ordinal}s": _part}
-_PARTS |= {"hundredth": 100, "hundredths": 100, "thousandth": 1000, "thousandths": 1000}
+    PARTS |= {_ordinal: _part, f"{_ordinal}s": _part}
+_LARGER_PARTS = {
+    13: "thirteenth", 14: "fourteenth", 15: "fifteenth", 16: "sixteenth", 20: "twentieth", 25: "twenty-fifth",
+    30: "thirtieth", 40: "fortieth", 50: "fiftieth", 60: "sixtieth", 64: "sixty-fourth", 100: "hundredth",
+    1000: "thousandth", 10**4: "ten-thousandth", 10**5: "hundred-thousandth", 10**6: "millionth", 10**9: "billionth",
+}  # fmt: skip
+PARTS |= {name + ending: part for part, name in _LARGER_PARTS.items() for ending in ("", "s")}
+"""Words for parts of one, with how many of them make one."""
 MAX_WORDS = 20
 
 
@@ -87,8 +93,8 @@ def number_in_words(words: list[str]) -> Fraction | None:
     if words[-1] == "dozen":
         count = _whole_number(words[:-1] or ["one"])
         return None if count is None else Fraction(12 * count)
-    if words[-1] in _PARTS:
-        return _with_part(words[:-1], _PARTS[words[-1]])
+    if words[-1] in PARTS:
+        return _with_part(words[:-1], PARTS[words[-1]])
     whole = _whole_number(words)
     return None if whole is None else Fraction(whole)
 

@@ -9,6 +9,7 @@ SET_OPERATIONS = {r"\cup": "union", "union": "union", r"\cap": "intersection", r
 SEPARATORS = frozenset({",", ";", "and", "or", r"\\", "&"})
 CLOSING = frozenset({")", "]", "}", r"\}", r"\rangle", r"\rvert", r"\end"})
 CLOSING_BUILDER = CLOSING | {"|", r"\mid", ":"}
+STACKED = frozenset({r"\choose", r"\over", r"\atop"})
 LEADING_WORDS = frozenset(
     str.split(
         "answer final only exactly approximately about approx all roughly around nearly equals is are at x y "

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from fractions import Fraction
 
 from s1_tasks.answers.read import build, commands, leaves, notation
-from s1_tasks.answers.read.tokens import CONSTANTS, END, FUNCTIONS, GREEK, Token, tokenise
+from s1_tasks.answers.read.tokens import CONSTANTS, END, FUNCTIONS, GREEK, Token
 from s1_tasks.answers.tree.nodes import (
     ONE,
     Based,
@@ -38,15 +38,6 @@ from s1_tasks.answers.tree.units import MULTIPLIERS, is_unit_word, unit_name
 
 MAX_DEPTH = 40
 """Brackets, fractions, roots and signs inside one another; answers have fewer than ten."""
-
-
-def parse(text: str) -> Node:
-    """The tree of a cleaned text; raises Unreadable."""
-    reader = Parser(tokenise(text))
-    reader.skip_leading_words()
-    tree = reader.sequence()
-    reader.expect_end()
-    return tree
 
 
 class Parser:
@@ -122,6 +113,11 @@ class Parser:
             self.kind in ("word", "sign") and (self.text.lower() in notation.LEADING_WORDS or self.text in (":", "="))
         ) or (self.text in (r"\approx", r"\sim", r"\Rightarrow")):
             self.step()
+
+    def whole(self) -> Node:
+        r"""All there is: a value, a list, or two of them one over the other (3 \over 4)."""
+        found = self.sequence()
+        return self._stacked(found) if self.text in notation.STACKED else found
 
     def sequence(self, builder: bool = False) -> Node:
         """One value, or a list of them; empty items, as in "1, and 2", are none."""
@@ -308,7 +304,11 @@ class Parser:
 
     # -- units --------------------------------------------------------------------------------------------------------
     def _with_unit(self, value: Node) -> Node:
-        """`value` with the unit words that follow it, if any."""
+        """`value` with the unit, or the counted thing, that follows it, if any."""
+        if self.kind == "unit":
+            unit = self.text
+            self.step()
+            return Quantity(value, unit)
         while self.kind == "word" and self.text.lower() in MULTIPLIERS and not self.at_clause():
             value = Product((value, integer(MULTIPLIERS[self.text.lower()])))
             self.step()
@@ -525,7 +525,7 @@ class Parser:
         if opening == r"\{" and self.text in ("|", r"\mid", ":"):
             self.step()
             inside = build.builder(inside, self.sequence())
-        if opening == "{" and self.text in (r"\choose", r"\over", r"\atop"):
+        if opening == "{" and self.text in notation.STACKED:
             inside = self._stacked(inside)
         closing = self.expect(*notation.CLOSERS[opening])
         self._in_bars = outer

@@ -3,6 +3,8 @@
 import re
 from dataclasses import dataclass
 
+from s1_tasks.answers.tree.units import changes_before, changes_behind
+
 MAX_SENTENCE_CHARS = 2_000
 """Longer prose is looked at from its end only."""
 
@@ -36,6 +38,15 @@ _STATES = re.compile(
 )
 
 
+_WORDS = re.compile(r"[a-zA-Z]+")
+_LAST_PHRASE = re.compile(
+    r"[.,;:=$]|\b(?:is|are|was|be|equals?|gives?|gets?|have|has|find|obtain|yields?)\b", re.IGNORECASE
+)
+_NEXT_WORD = re.compile(r"[\s*_}]{0,3}([a-zA-Z]+)")
+_NEAR = 60
+_WORDS_BEFORE = 3
+
+
 @dataclass(frozen=True, slots=True)
 class _Sentence:
     """A sentence, its formulas, and where what it states begins."""
@@ -51,6 +62,9 @@ class _Sentence:
     @property
     def stated(self) -> str:
         return self.text[self.start :]
+
+    def stands_alone(self, part: re.Match[str]) -> bool:
+        return _stands_alone(self.text, part.start(), part.end())
 
     @property
     def ends_in_formula(self) -> bool:
@@ -87,6 +101,15 @@ def _statements(text: str, formulas: list[re.Match[str]]) -> list[re.Match[str]]
     ]
 
 
+def _stands_alone(text: str, start: int, end: int) -> bool:
+    """Whether no word beside a value makes another one of it: "half of $5$", "$5$ squared", "multiples of $3$"."""
+    before = _WORDS.findall(_LAST_PHRASE.split(text[max(0, start - _NEAR) : start])[-1])
+    behind = _NEXT_WORD.match(text, end)
+    if behind is not None and changes_behind(behind[1].lower()):
+        return False
+    return not any(changes_before(word.lower()) for word in before[-_WORDS_BEFORE:])
+
+
 def _content(formula: re.Match[str]) -> str:
     return next(group for group in formula.groups() if group)
 
@@ -116,7 +139,7 @@ def _stated(sentence: _Sentence) -> list[str]:
     found = [sentence.stated]
     if not formulas and verbs and verbs[-1].end() < start:
         found.insert(0, text[verbs[-1].end() :])  # "are x = 1 and x = 4": names belong to what is stated
-    following = [match for match in formulas if match.start() >= start]
+    following = [match for match in formulas if match.start() >= start and sentence.stands_alone(match)]
     if following and not _NEGATION.search(sentence.stated):
         between = text[following[0].end() : formulas[-1].start()]
         concluded = sentence.ends_in_formula and _GOES_ON.search(between)
@@ -130,11 +153,11 @@ def _at_last(sentence: _Sentence) -> list[str]:
     found = []
     if _ASIDE.search(text):
         found.append(_ASIDE.sub("", text))  # 5 (approximately)
-    if formulas and (len(formulas) == 1 or sentence.ends_in_formula):
+    if formulas and sentence.stands_alone(formulas[-1]) and (len(formulas) == 1 or sentence.ends_in_formula):
         found.append(_content(formulas[-1]))
-    numbers = _NUMERAL.findall(text)
-    if not formulas and len(numbers) == 1 and _CONCLUDES.search(text):
-        found.append(numbers[0])
+    numbers = list(_NUMERAL.finditer(text))
+    if not formulas and len(numbers) == 1 and _CONCLUDES.search(text) and sentence.stands_alone(numbers[0]):
+        found.append(numbers[0].group())
     return found
 
 

@@ -7,6 +7,7 @@ the rounded side. A text that no reading fits is prose: the formula in it is loo
 import re
 from functools import lru_cache
 
+from s1_tasks.answers.read.arithmetic import with_signs
 from s1_tasks.answers.read.bases import based_number
 from s1_tasks.answers.read.clean import (
     clean,
@@ -17,10 +18,12 @@ from s1_tasks.answers.read.clean import (
     words_form,
 )
 from s1_tasks.answers.read.english import in_symbols, list_in_words, number_in_words
-from s1_tasks.answers.read.parser import parse
+from s1_tasks.answers.read.mending import mended
+from s1_tasks.answers.read.parser import Parser
 from s1_tasks.answers.read.permutations import permuted, write_out
 from s1_tasks.answers.read.prose import candidates
 from s1_tasks.answers.read.statements import read_parts, read_statement
+from s1_tasks.answers.read.tokens import tokenise
 from s1_tasks.answers.tree.nodes import (
     Call,
     NamedSet,
@@ -102,8 +105,18 @@ _FOR_ALL = re.compile(
     r"\s*,?\s*(?:\\word\{)?\b(?:for|where|with)\b\}?\s*(?:(?:\\word\{)?\b(?:all|any|every|some|each|integers?)\b\}?|[a-z]\s*\\).*$",
     re.DOTALL,
 )
+_CHOICE_LABEL = re.compile(
+    r"\s*(?:\\(?:text|textbf|textrm|textit|textsf|mathrm|mathbf|mbox|bf|boldsymbol)\s*\{?\s*){0,3}"
+    r"(?:\(\s*(?:\\text\s*\{\s*)?[A-J]\s*\}?\s*\)|[A-J]\s?[.):](?=[\s~}\\$])|(?<=\{)[A-J](?=\}))"
+    r"[.:]?(?:[\s~}*]|\\[,;:! ]|\\q?quad(?![a-zA-Z]))*"
+)
+_OPERATORS = frozenset("+*/=<>^_,;:)")
 _CALCULUS = re.compile(r"\\(?:sum|prod|int|iint|lim)(?![a-zA-Z])")
 _WORD_FORMULA = re.compile(r"\\(?:text|textbf|mathrm|mbox)\{[a-zA-Z ]{3,40}\}")
+
+
+_IN_WORDS = frozenset({"word", "name"})
+"""Kinds of tokens that words of arithmetic may be."""
 
 
 @lru_cache(maxsize=20_000)
@@ -114,6 +127,7 @@ def readings(text: str) -> tuple[Node, ...]:
     cleaned = clean(text)
     parts = read_parts(cleaned) if cleaned[:1] == "(" else None
     found = _parses(cleaned) if parts is None else (parts,)
+    found = found or _parses(clean(mended(text)))
     if found:
         return found
     if permuted(cleaned):
@@ -132,6 +146,17 @@ def readings(text: str) -> tuple[Node, ...]:
     if form in _NO_ANSWERS:
         return (Words(""),)
     return (_PHRASES.get(form) or Words((list_in_words(cleaned) if form else None) or form),)
+
+
+def without_choice_label(text: str) -> str | None:
+    r"""The 25 of `\textbf{(C) } 25`, `C. 25` and `(C)\ 25`; None where no value follows a choice letter."""
+    label = _CHOICE_LABEL.match(text)
+    if label is None:
+        return None
+    rest = text[label.end() :].strip()
+    if rest.count("}") > rest.count("{"):
+        rest = rest[::-1].replace("}", "", 1)[::-1].strip()
+    return rest if rest and rest[0] not in _OPERATORS and is_formula(rest) else None
 
 
 def unreadable(found: tuple[Node, ...]) -> bool:
@@ -200,13 +225,30 @@ def _spellings(cleaned: str) -> list[str]:
         texts = [merged[0], cleaned, merged[1]]
     if len(cleaned) >= MAX_DECLARED_CHARS:
         return texts
-    declared = _INTEGER_DECLARATION.sub(lambda match: "}" if match.group()[0] == "}" else "", cleaned)
+    declared = _INTEGER_DECLARATION.sub(_undeclared, cleaned)
     texts.insert(0, declared)
     if "C" in cleaned:
         texts.append(_CHOICES_OR_POINT.sub(_binomial, cleaned))
     if "_" in cleaned:
         texts.append(_CHOSEN.sub(_binomial, _ARRANGED.sub(_arranged, cleaned)))
     return texts
+
+
+def _undeclared(match: re.Match[str]) -> str:
+    """What is left of `2 pi n, n in Z` after 2 pi: the n that is no declaration."""
+    names = [name.strip() for name in match[1].split(",")]
+    kept = names[0] if len(names) == 2 and names[0] == names[1] else ""
+    return ("}" if match.group()[0] == "}" else "") + (f" {kept}" if kept else "")
+
+
+def parse(text: str) -> Node:
+    """The tree of a cleaned text; raises Unreadable."""
+    tokens = tokenise(text)
+    reader = Parser(with_signs(tokens) if {token.kind for token in tokens} & _IN_WORDS else tokens)
+    reader.skip_leading_words()
+    tree = reader.whole()
+    reader.expect_end()
+    return tree
 
 
 def _trees(text: str) -> list[Node]:

@@ -6,9 +6,11 @@ after it its condition, and nothing is cut out of an equation or a ratio.
 
 import re
 
+from s1_tasks.answers.read.arithmetic import with_signs
 from s1_tasks.answers.read.parser import Parser
 from s1_tasks.answers.read.tokens import Token, tokenise
 from s1_tasks.answers.tree.nodes import WORD_LABEL, Node, Piecewise, Relation, Sequence, Symbol, Unreadable, Words
+from s1_tasks.answers.tree.units import changes_before
 
 _CONDITIONS = frozenset(
     str.split("when whenever at if for where with while given provided assuming attained reached achieved occurring")
@@ -34,6 +36,18 @@ _REFUSED = (
     | _EXPLANATIONS
 )
 _MAX_WORDS = 12
+_NAMING = frozenset(
+    str.split(
+        "area areas volume perimeter circumference length lengths width height heights depth distance radius diameter "
+        "side sides angle angles probability chance odds ratio rate maximum minimum max min largest smallest greatest "
+        "least average mean median mode range variance cost price profit time speed velocity age slope intercept total "
+        "surface expected amount weight mass temperature score count remainder product difference quotient degree "
+        "coefficient constant term sum solution period amplitude common positive negative possible integer integers "
+        "real minimal maximal optimal approximate approximately about roughly around exactly only equal at point "
+        "points vertex center centre domain interval equation function line option choice part train arrives hence"
+    )
+)
+"""What may stand before a value without a verb: names of quantities, which leave the value as it is."""
 _CLAUSE_WORDS = _CONDITIONS | _EXPLANATIONS
 _SECOND_CONDITIONS = _CONDITIONS | {"otherwise", "else"}
 
@@ -63,7 +77,7 @@ def read_parts(cleaned: str) -> Node | None:
 def read_statement(cleaned: str) -> Node | None:
     """The tree of a cleaned text that is a formula, or several, with words around them; None for other texts."""
     try:
-        return _statement(tokenise(cleaned))
+        return _statement(with_signs(tokenise(cleaned)))
     except Unreadable:
         return None
 
@@ -115,14 +129,36 @@ def _named_value(reader: Parser) -> Node:
     if words and reader.text in (":", "="):
         stated = True
         reader.step()
-    telling = words[:-1] if words[1:] and words[-1] == "at" else words  # the train arrives at 3:30
-    if not _REFUSED.isdisjoint(telling) or len(words) > _MAX_WORDS:
-        raise Unreadable("words that deny, compare or set a condition")
+    _refuse(words)
     if proper and not stated and reader.kind == "number":
         raise Unreadable("a number that belongs to a name, as in July 4")
     value = reader.relation()
+    if not stated and not isinstance(value, Relation) and not _name_it(words):
+        raise Unreadable("words before a value that do not name it")
     label = " ".join(word for word in words if word not in _SILENT)
     return Relation(("=",), (Symbol(WORD_LABEL + label), value)) if label else value
+
+
+def _refuse(words: list[str]) -> None:
+    """Raise Unreadable for words that do more than name a value."""
+    telling = words[:-1] if words[1:] and words[-1] == "at" else words  # the train arrives at 3:30
+    if not _REFUSED.isdisjoint(telling) or len(words) > _MAX_WORDS:
+        raise Unreadable("words that deny, compare or set a condition")
+    if any(changes_before(word) for word in _after_verb(words)):
+        raise Unreadable("words that change the value behind them")
+
+
+def _name_it(words: list[str]) -> bool:
+    """Whether words before a value, without a verb, only name it: "area", "total of"; not "sum of the digits of"."""
+    if words[-1:] == ["of"] and "total" not in words:
+        return False
+    return all(word in _NAMING or word in _SILENT for word in words)
+
+
+def _after_verb(words: list[str]) -> list[str]:
+    """The words between the last "is" and the value; all words without one."""
+    verbs = [index for index, word in enumerate(words) if word in _STATING]
+    return words[verbs[-1] + 1 :] if verbs else words
 
 
 def _with_clause(value: Node, reader: Parser) -> Node:

@@ -14,7 +14,7 @@ MAX_NUMBER_CHARS = 4_000
 
 
 class Token(NamedTuple):
-    """`kind`: number, letter, name, command, word, sign, begin, ending. `spaced`: a space came before it."""
+    """`kind`: number, letter, name, command, word, unit, sign, begin, ending. `spaced`: a space came before it."""
 
     kind: str
     text: str
@@ -52,7 +52,7 @@ _SPLIT = re.compile(
     "|".join(sorted((re.escape(name) for name in _NAMES - {"or", "and", "union"}), key=len, reverse=True))
 )
 _LEXEME = re.compile(
-    r"\s*(?:(?P<number>\d+\.(?=\s*\\(?:overline|dot|bar))|\d+(?:\.\d+)?(?:[eE][+-]?\d+(?![\w.]))?|\.\d+)|(?P<letters>[a-zA-Z]+)|\\word\{(?P<word>[^{}]*)\}|"
+    r"\s*(?:(?P<number>\d+\.(?=\s*\\(?:overline|dot|bar))|\d+(?:\.\d+)?(?:[eE][+-]?\d+(?![\w.]))?|\.\d+)|(?P<letters>[a-zA-Z]+)|\\word\{(?P<word>[^{}]*)\}|\\unit\{(?P<unit>[^{}]*)\}|"
     r"\\begin\s*\{(?P<begin>[a-zA-Z]+)\*?\}(?:\s*\{[lcr|\s]*\}|\s*\[[a-z]\])?|\\end\s*\{(?P<ending>[a-zA-Z]+)\*?\}|"
     r"(?P<command>\\(?:[a-zA-Z]+|.))|(?P<sign>\.\.\.|\*\*|<=|>=|!=|==|=<|=>|->|:=|\^|.))",
     re.DOTALL,
@@ -84,6 +84,8 @@ def _of_letters(match: re.Match[str], spaced: bool) -> list[Token]:
     run = match["letters"]
     if len(run) == 2 and run.istitle() and match.string[match.end() : match.end() + 1] == "^":
         return [Token("letter", run[0], spaced), Token("letter", run[1])]  # Be^x
+    if run in ("AM", "PM") and match.string[: match.start("letters")].rstrip()[-1:].isdigit():
+        return [Token("word", run, spaced)]
     return _split_letters(run, spaced)
 
 
@@ -123,6 +125,7 @@ _PIECES: dict[str, Callable[[re.Match[str], bool], list[Token]]] = {
     "command": _of_command,
     "sign": _of_sign,
     "number": _of_number,
+    "unit": lambda match, spaced: [Token("unit", match["unit"], spaced)],
     "begin": lambda match, spaced: [Token("begin", match["begin"], spaced)],
     "ending": lambda match, spaced: [Token("ending", match["ending"], spaced)],
 }
@@ -134,7 +137,7 @@ def _split_letters(run: str, spaced: bool) -> list[Token]:
         return [Token("letter", run, spaced)]
     if run in _NAMES:
         return [Token("name", run, spaced)]
-    if run in _SHORT_WORDS or run.lower() in _SHORT_WORDS:
+    if run.lower() in _SHORT_WORDS and not (len(run) == 2 and run.isupper()):  # AS and NO are segments
         return [Token("word", run, spaced)]
     pieces = list(_names_and_letters(run))
     singles = sum(kind == "letter" for kind, _ in pieces)
