@@ -9,6 +9,21 @@ _BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
 _BARE = re.compile(r"-?\$?(?:\\[a-zA-Z]+|[^\s$\\{},;]+)")
 
 
+_MAX_BOXES = 64
+
+
+def last_boxes(text: str) -> list[tuple[str, int, int]]:
+    """The last boxes of a text: as `boxes`, for a text that may hold thousands."""
+    start = len(text)
+    for _ in range(_MAX_BOXES):
+        earlier = text.rfind("box", 0, start)
+        if earlier < 0:
+            break
+        start = earlier
+    start = max(0, start - 10)
+    return [(content, first + start, end + start) for content, first, end in boxes(text[start:])]
+
+
 def boxes(text: str) -> list[tuple[str, int, int]]:
     r"""(content, start, end) of every complete box, in order; of nested boxes the innermost that says all.
 

@@ -1,61 +1,43 @@
-"""The final answer in a model's output, and the rule that found it.
+"""The final answer in a model's output: every candidate is collected, and one table says which beats which.
 
-Only what follows the last end-of-thinking delimiter counts; a text whose thinking never ended has no answer. In that
-final part, in this order:
-
-1. "boxed": the last complete box (an empty or unfinished last box is no answer, if there is no complete one), unless
-   an answer tag, a JSON "answer" or an explicit "Final Answer:" follows it;
-2. "tag": what an answer tag or a JSON "answer" holds;
-3. "answer:", "answer is", "heading": what the last announcement states that is meant and is no step on the way;
-4. "whole text": a text that is nothing but an answer;
-5. "conclusion": the value that the last sentence states;
-6. "display math": the last displayed formula;
-7. "bold": the words set in bold in the last sentence;
-8. "last line": the last line as it stands, if it is words.
-
-For rules 3 to 8, closing words, notes and checks that follow the answer are left out, and from rule 5 on a text that
-breaks off has no answer.
+Only what follows the end of the thinking counts. There, boxes, answer tags, announcements, headings and the closing
+sentence are candidates (`candidates`), each with a stance; what the text takes back is revoked, and of what stands the
+strongest rule wins, the last of equals (`ranking`).
 """
 
 import itertools
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from s1_tasks.answers.find.boxes import boxes
+from s1_tasks.answers.find.boxes import last_boxes
+from s1_tasks.answers.find.candidates import Page, announced, concluded, page, parts, sets_up, trim, turns
 from s1_tasks.answers.find.choices import find_choice
-from s1_tasks.answers.find.claims import COLON, IS, claims, goes_on, is_meant, is_statement
-from s1_tasks.answers.find.framing import (
-    breaks_off,
-    sentences,
-    supposes,
-    unframed,
-    without_afterwords,
-    without_ornaments,
-)
+from s1_tasks.answers.find.frames import breaks_off, own_turn, unframed, without_ornaments, without_programs
 from s1_tasks.answers.find.languages import in_english
-from s1_tasks.answers.find.stated import HOPE, MAX_STATED_CHARS, conclusion, what_follows
+from s1_tasks.answers.find.ranking import Candidate, Stance, best, settle
 from s1_tasks.answers.find.thinking import final_part
+from s1_tasks.answers.find.values import MAX_STATED_CHARS, bare, closed, tidy
 from s1_tasks.answers.read.prose import emphasised
 from s1_tasks.answers.read.reading import is_formula
 from s1_tasks.answers.tree.verdict import Kind
 
 _TAIL_CHARS = 20_000
 """Rules other than boxes look at this much of the end."""
+_NO_ANSWERS = frozenset({"", "n/a", "null", "nan", "i don't know", "unknown"})
+_WORDS = re.compile(r"[^\W\d_]{2}|</?[a-z]|[\"']\s*:|\d")
+_PROSE = re.compile(r"(?<![\\a-zA-Z{])(?!and\b|or\b)[a-zA-Z]{2,}\s")
+_OPEN_BOX = re.compile(r"\\boxed(?![a-zA-Z])")
+_HOPE = re.compile(r"(?<!\s)\s{0,9}I hope (?:it|this) is correct[.!]?\s*$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Extraction:
-    """An answer as the model wrote it, and the name of the rule that found it."""
+    """An answer as the model wrote it, the rule that found it, and every other candidate with its stance."""
 
     answer: str
     rule: str
-
-
-_ALIGNED = re.compile(
-    r"\\begin\{(?:align|aligned|gather|equation|eqnarray)\*?\}((?:(?!\\begin).)*?)\\end\{\w+\*?\}[\s.$\]\\]*$",
-    re.DOTALL,
-)
-_NO_ANSWERS = frozenset({"", "n/a", "null", "nan", "i don't know", "unknown"})
+    stance: str = Stance.ASSERTED.value
+    candidates: tuple[Candidate, ...] = field(default=(), compare=False, repr=False)
 
 
 def extract(text: str, kind: Kind = "math", *, items: int = 1) -> Extraction | None:
@@ -70,119 +52,128 @@ def extract_from(part: str | None, kind: Kind = "math", *, items: int = 1) -> Ex
     """The same from the part of a text in which the answer stands, None where there is no such part."""
     if part is None or not part.strip():
         return None
+    part = own_turn(part)
     if kind == "choice":
         choice = find_choice(part[-_TAIL_CHARS:])
         return Extraction(*choice) if choice else None
-    found = _boxed(part, items) or _framed(part[-_TAIL_CHARS:]) or _stated(part[-_TAIL_CHARS:])
-    if found is None or found.answer[:200].strip(" .$*_`\\{}()[]?\n").lower() in _NO_ANSWERS:
+    found = candidates_of(part, kind, items)
+    winner = best(found)
+    if winner is None or winner.answer[:200].strip(" .$*_`\\{}()[]?\n").lower() in _NO_ANSWERS:
         return None
-    return found
+    return Extraction(winner.answer, winner.rule, winner.stance.value, tuple(found))
 
 
-def _framed(tail: str) -> Extraction | None:
-    content = unframed(tail)
-    if content is None:
-        return None
-    content = content.strip()
-    return Extraction(content, "tag") if is_formula(content) else _stated(content)
+def candidates_of(part: str, kind: Kind, items: int) -> list[Candidate]:
+    """Every candidate of a text, with its stance, in order."""
+    boxed = last_boxes(part)
+    if not boxed:
+        tail = part[-_TAIL_CHARS:]
+        found = _stated(tail, kind, items)
+        open_box = _OPEN_BOX.search(tail)
+        return [] if open_box and not any(one.start < open_box.start() and one.rule != "last line" for one in found) else found
+    found = [Candidate(start, end, without_ornaments(content), "boxed") for content, start, end in boxed[-8:]]
+    if items > 1 and len(boxed) >= items and _belong_together(part, boxed[-items:]):
+        listed = ", ".join(content for content, _, _ in boxed[-items:])
+        found.append(Candidate(boxed[-1][1], boxed[-1][2], listed, "boxed list"))
+    behind = boxed[-1][2]
+    after = part[behind:][-_TAIL_CHARS:]
+    if not _WORDS.search(after):
+        return found
+    return _behind_box(found, after, behind, kind)
 
 
-def _boxed(part: str, items: int) -> Extraction | None:
-    found = boxes(part)
-    if not found:
-        return Extraction("", "boxed") if re.search(r"\\boxed(?![a-zA-Z])", part[-_TAIL_CHARS:]) else None
-    after = part[found[-1][2] :][-_TAIL_CHARS:]
-    framed = _framed(after)
+def _behind_box(found: list[Candidate], after: str, behind: int, kind: Kind) -> list[Candidate]:
+    """The candidates with those of the text behind the last box."""
+    shift = behind
+    framed = unframed(after)
     if framed is not None:
-        return framed
-    for pattern in (COLON, IS):
-        for match in reversed(list(pattern.finditer(after))):
-            if match["final"]:
-                stated = what_follows(after[match.end() :], "answer:")
-                if stated and is_formula(stated):
-                    return Extraction(stated, "final answer")
-    if items > 1 and len(found) >= items and _belong_together(part, found[-items:]):
-        return Extraction(", ".join(content for content, _, _ in found[-items:]), "boxed list")
-    return Extraction(without_ornaments(found[-1][0]), "boxed")
+        found.append(_tagged(framed, shift, kind))
+        return settle(found, [])
+    text = page(in_english(without_ornaments(after)), kind)
+    revised, instead = turns(text, 0)
+    said = announced(text)
+    if not revised:
+        said = [one for one in said if one.rule == "final answer"]
+    moved = [
+        Candidate(one.start + shift, one.end + shift, one.answer, one.rule, one.stance, one.weak)
+        for one in [*said, *instead]
+    ]
+    return settle(sorted([*found, *moved], key=lambda one: one.start), [type(turn)(turn.start + shift, turn.fault, turn.confirms) for turn in revised])
 
 
 def _belong_together(part: str, found: list[tuple[str, int, int]]) -> bool:
     """Whether boxes stand close to one another, as the parts of one answer do."""
-    return all(
-        later[1] - earlier[2] < 80 and "\n\n" not in part[earlier[2] : later[1]]
-        for earlier, later in itertools.pairwise(found)
-    )
+    return all(later[1] - earlier[2] < 80 for earlier, later in itertools.pairwise(found))
+
+
+def _tagged(content: str, place: int, kind: Kind) -> Candidate:
+    content = content.strip()
+    if not is_formula(content) and (inner := best(_stated(content, kind))):
+        content = inner.answer
+    return Candidate(place, place + len(content), content, "tag")
+
+
+def _stated(tail: str, kind: Kind, items: int = 1) -> list[Candidate]:
+    """The candidates of a text without boxes."""
+    framed = unframed(tail)
+    if framed is not None and framed != tail:
+        return [_tagged(framed, 0, kind)]
+    prepared = in_english(without_ornaments(_HOPE.sub("", without_programs(_without_figures(tail)).rstrip())))
+    text = page(prepared, kind)
+    if not text.spans:
+        return []
+    trim(text)
+    if items > 1 and (listed := parts(text, items)):
+        return [listed]
+    found = announced(text)
+    start = min((one.end for one in found), default=len(prepared))
+    revised, instead = turns(text, start)
+    found = _without_steps(text, found)
+    if not found or revised:
+        found += instead
+    settled = settle(sorted(found, key=lambda one: one.start), revised)
+    if best(settled) is None and not any(one.stance is Stance.REVOKED for one in settled):
+        settled += _closing(text)
+    return settled
+
+
+def _without_steps(text: Page, found: list[Candidate]) -> list[Candidate]:
+    """Results and solutions behind which figures follow were steps on the way."""
+    last = text.spans[-1][1]
+    return [one for one in found if not (one.weak and re.search(r"[\d$]", text.text[one.end : last]))]
+
+
+def _closing(text: Page) -> list[Candidate]:
+    """What a text without an announcement ends with."""
+    whole = text.text[: text.spans[-1][1]].strip()
+    if breaks_off(whole) or (len(text.spans) == 1 and sets_up(text.tokens(0))):
+        return []
+    formula = len(whole) < MAX_STATED_CHARS and is_formula(whole)
+    if formula and not _PROSE.search(whole):
+        return [Candidate(0, len(whole), closed(whole), "whole text")]
+    concluding = concluded(text)
+    if concluding:
+        return [concluding]
+    if formula:
+        return [Candidate(0, len(whole), whole, "whole text")]
+    start, end = text.spans[-1]
+    last = text.text[start:end]
+    if last.rstrip(" *_").endswith("?"):
+        return []
+    displays = [span for span in text.formulas if span[1] <= end and text.text.startswith(("\\[", "$$", "\\begin"), span[0])]
+    if displays:
+        return [Candidate(*displays[-1], bare(text.text[slice(*displays[-1])]), "display math")]
+    if bold := emphasised(last):
+        return [Candidate(start, end, bold, "bold")]
+    words = tidy(last)
+    if not words or (re.search(r"\d", words) and not is_formula(words)):
+        return []
+    return [Candidate(start, end, words, "last line")]
 
 
 def _without_figures(part: str) -> str:
     """Without Asymptote code, which is no part of an answer."""
     while (start := part.rfind("[asy]")) >= 0:
         end = part.find("[/asy]", start)
-        part = part[:start] + (part[end + 6 :] if end >= 0 else "")
+        part = part[:start] + "\n\n" + (part[end + 6 :] if end >= 0 else "")
     return part
-
-
-def _stated(part: str) -> Extraction | None:
-    part = without_ornaments(HOPE.sub("", _without_figures(part).rstrip()))
-    part = without_afterwords(in_english(part))
-    return _claimed(part) or _concluded(part)
-
-
-def _claimed(part: str) -> Extraction | None:
-    """What the last announcement that is meant states; words only where no earlier one states a value."""
-    words: Extraction | None = None
-    for claim in reversed(claims(part)[-20:]):
-        stated = what_follows(part[claim.end :], claim.rule)
-        if not stated or not is_meant(part, claim.start):
-            continue
-        if claim.rule == "answer is" and not is_statement(part[claim.end :]):
-            continue
-        if is_formula(stated):
-            if words is not None and claim.rule == "answer is":
-                break
-            if not (claim.weak and goes_on(part, claim)):
-                return Extraction(stated, claim.rule)
-        elif words is None and not claim.weak:
-            words = Extraction(stated, claim.rule)
-            if claim.rule != "answer is":
-                break
-    return words
-
-
-def _concluded(part: str) -> Extraction | None:
-    """What a text without an announcement ends with."""
-    whole = part.strip()
-    listed = [piece for piece in sentences(whole[-MAX_STATED_CHARS:]) if piece.strip(" *_$\\[](){}.")]
-    if breaks_off(whole) or (listed and supposes(listed[-1])):
-        return None
-    if len(whole) < MAX_STATED_CHARS and is_formula(whole):
-        return Extraction(whole, "whole text")
-    aligned = _ALIGNED.search(part[-MAX_STATED_CHARS:])
-    if listed and not aligned:
-        concluded = conclusion(listed[-1])
-        if concluded:
-            return Extraction(concluded, "conclusion")
-    displayed = aligned.group(1).split(r"\\")[-1].replace("&", "").strip() if aligned else _last_display(part)
-    if displayed:
-        return Extraction(displayed, "display math")
-    bold = emphasised(listed[-1]) if listed else ""
-    if bold:
-        return Extraction(bold, "bold")
-    lines = [line for line in (listed[-1] if listed else whole).splitlines() if line.strip()]
-    last = lines[-1].strip().strip("*_`").strip().rstrip(".") if lines else ""
-    if not last or (re.search(r"\d", last) and not is_formula(last)):  # figures that the sentence does not state
-        return None
-    return Extraction(last, "last line")
-
-
-def _last_display(part: str) -> str:
-    r"""The content of the last complete $$...$$ or \[...\]."""
-    end = part.rfind(r"\]")
-    start = part.rfind(r"\[", 0, max(end, 0))
-    bracketed = (start, part[start + 2 : end]) if 0 <= start < end else (-1, "")
-    pieces = part.split("$$")
-    if len(pieces) >= 3:
-        closed = len(pieces) - 2 if len(pieces) % 2 else len(pieces) - 3
-        position = len("$$".join(pieces[:closed]))
-        bracketed = max(bracketed, (position, pieces[closed]))
-    return bracketed[1].strip()

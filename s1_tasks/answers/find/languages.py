@@ -6,16 +6,17 @@ import re
 # verb or a colon after the noun; in the others the answer often follows at once.
 _WITH_VERB = {
     "Spanish, Portuguese, French, Italian": (
-        r"(?:respuestas?|resposta|réponse|risposta|alternativa|opción|opção)",
+        r"(?:respuestas?|resposta|réponse|risposta|alternativa|opción|opção|resultado|résultat|risultato)",
         r"(?:es|é|est|è|son|sono|sont)",
     ),
-    "German, Dutch": (r"(?:antwort|lösung|antwoord)", r"(?:ist|lautet|is)"),
+    "German, Dutch": (r"(?:antwort|lösung|antwoord|ergebnis)", r"(?:ist|lautet|is)"),
     "Vietnamese, Indonesian": (r"(?:đáp án|câu trả lời|jawaban(?:nya)?)", r"(?:là|adalah)"),
     "Russian, Ukrainian": (r"(?:ответ|відповідь)", r"(?:равен|это|є|—)"),
     "Arabic, Persian": (r"(?:الإجابة|الجواب|پاسخ)", r"(?:هي|هو|است)"),
 }
 _AT_ONCE = (
-    r"【答案】|(?:答案|正解|答え|解答|正确选项)(?:应该|应)?(?:是|为|は)?|(?:故|因此|所以)选择?|"
+    r"(?:ist|es|est|é|è)\s(?:die|la|a|le)\s(?:antwort|lösung|respuesta|réponse|resposta|risposta)|(?:的)?值(?:为|是|は)|"
+    r"结果(?:为|是)|求める値は|【答案】|(?:答案|正解|答え|解答|正确选项)(?:应该|应)?(?:是|为|は)?|(?:故|因此|所以)选择?|"
     r"(?:정답|답)(?:은|는)?|(?:सही\s)?उत्तर(?:\sहै)?"
 )
 _ARTICLE = (
@@ -33,7 +34,7 @@ _ANNOUNCES = re.compile(
 )
 _STEMS = (
     "respuesta", "resposta", "réponse", "risposta", "alternativa", "opción", "opção", "antwo", "lösung", "đáp án",
-    "câu trả lời", "jawaban", "ответ", "відповідь", "الإجابة", "الجواب", "پاسخ", "答", "正解", "选", "답", "उत्तर",
+    "câu trả lời", "resultado", "résultat", "risultato", "ergebnis", "值", "结果", "jawaban", "ответ", "відповідь", "الإجابة", "الجواب", "پاسخ", "答", "正解", "选", "답", "उत्तर",
 )  # fmt: skip
 """Looked for first, because that is fast."""
 _ENDING = re.compile(
