@@ -9,8 +9,8 @@ from s1_tasks.answers.algebra.single_values import decide
 from s1_tasks.answers.compare.compare import Comparer
 from s1_tasks.answers.find.extract import extract_from
 from s1_tasks.answers.find.letters import choice_letter, is_choice
-from s1_tasks.answers.find.stated import result_of_series
 from s1_tasks.answers.find.thinking import final_part
+from s1_tasks.answers.find.values import result_of_series
 from s1_tasks.answers.read.clean import words_form
 from s1_tasks.answers.read.reading import MAX_ANSWER_CHARS, needs_calculus, readings, unreadable, without_choice_label
 from s1_tasks.answers.tree.nodes import Number, Sequence
@@ -51,7 +51,7 @@ def _judge_part(part: str | None, reference: str, *, kind: Kind, timeout_seconds
         return Verdict(Outcome.UNREADABLE, found.answer[:200], reason, found.rule)
     answer = found.answer
     if "=" not in reference:
-        answer = result_of_series(answer) or answer
+        answer = result_of_series(answer)
     if kind == "integer" and "=" in answer and not _SEVERAL.search(answer):
         answer = answer.rsplit("=", 1)[1]  # "m + n = 25", but not "m = 10, n = 15"
     outcome, reason = _compare(answer, reference, kind, timeout_seconds, symmetric=False)

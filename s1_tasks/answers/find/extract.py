@@ -9,12 +9,15 @@ import itertools
 import re
 from dataclasses import dataclass, field
 
+from s1_tasks.answers.find.announcements import announced, parts
 from s1_tasks.answers.find.boxes import last_boxes
-from s1_tasks.answers.find.candidates import Page, announced, concluded, page, parts, sets_up, trim, turns
-from s1_tasks.answers.find.choices import find_choice
+from s1_tasks.answers.find.choices import SEVERAL, find_choice
+from s1_tasks.answers.find.closing import concluded, trim, turns
 from s1_tasks.answers.find.frames import breaks_off, own_turn, unframed, without_ornaments, without_programs
 from s1_tasks.answers.find.languages import in_english
+from s1_tasks.answers.find.pages import Page, page
 from s1_tasks.answers.find.ranking import Candidate, Stance, best, settle
+from s1_tasks.answers.find.stance import sets_up
 from s1_tasks.answers.find.thinking import final_part
 from s1_tasks.answers.find.values import MAX_STATED_CHARS, bare, closed, tidy
 from s1_tasks.answers.read.prose import emphasised
@@ -53,12 +56,13 @@ def extract_from(part: str | None, kind: Kind = "math", *, items: int = 1) -> Ex
     if part is None or not part.strip():
         return None
     part = own_turn(part)
-    if kind == "choice":
-        choice = find_choice(part[-_TAIL_CHARS:])
-        return Extraction(*choice) if choice else None
-    found = candidates_of(part, kind, items)
+    found = find_choice(part[-_TAIL_CHARS:]) if kind == "choice" else candidates_of(part, kind, items)
     winner = best(found)
-    if winner is None or winner.answer[:200].strip(" .$*_`\\{}()[]?\n").lower() in _NO_ANSWERS:
+    if (
+        winner is None
+        or winner.answer == SEVERAL
+        or winner.answer[:200].strip(" .$*_`\\{}()[]?\n").lower() in _NO_ANSWERS
+    ):
         return None
     return Extraction(winner.answer, winner.rule, winner.stance.value, tuple(found))
 
@@ -70,7 +74,11 @@ def candidates_of(part: str, kind: Kind, items: int) -> list[Candidate]:
         tail = part[-_TAIL_CHARS:]
         found = _stated(tail, kind, items)
         open_box = _OPEN_BOX.search(tail)
-        return [] if open_box and not any(one.start < open_box.start() and one.rule != "last line" for one in found) else found
+        return (
+            []
+            if open_box and not any(one.start < open_box.start() and one.rule != "last line" for one in found)
+            else found
+        )
     found = [Candidate(start, end, without_ornaments(content), "boxed") for content, start, end in boxed[-8:]]
     if items > 1 and len(boxed) >= items and _belong_together(part, boxed[-items:]):
         listed = ", ".join(content for content, _, _ in boxed[-items:])
@@ -98,7 +106,10 @@ def _behind_box(found: list[Candidate], after: str, behind: int, kind: Kind) -> 
         Candidate(one.start + shift, one.end + shift, one.answer, one.rule, one.stance, one.weak)
         for one in [*said, *instead]
     ]
-    return settle(sorted([*found, *moved], key=lambda one: one.start), [type(turn)(turn.start + shift, turn.fault, turn.confirms) for turn in revised])
+    return settle(
+        sorted([*found, *moved], key=lambda one: one.start),
+        [type(turn)(turn.start + shift, turn.fault, turn.confirms) for turn in revised],
+    )
 
 
 def _belong_together(part: str, found: list[tuple[str, int, int]]) -> bool:
@@ -124,7 +135,7 @@ def _stated(tail: str, kind: Kind, items: int = 1) -> list[Candidate]:
         return []
     trim(text)
     if items > 1 and (listed := parts(text, items)):
-        return [listed]
+        return listed
     found = announced(text)
     start = min((one.end for one in found), default=len(prepared))
     revised, instead = turns(text, start)
@@ -153,14 +164,16 @@ def _closing(text: Page) -> list[Candidate]:
         return [Candidate(0, len(whole), closed(whole), "whole text")]
     concluding = concluded(text)
     if concluding:
-        return [concluding]
+        return concluding
     if formula:
         return [Candidate(0, len(whole), whole, "whole text")]
     start, end = text.spans[-1]
     last = text.text[start:end]
     if last.rstrip(" *_").endswith("?"):
         return []
-    displays = [span for span in text.formulas if span[1] <= end and text.text.startswith(("\\[", "$$", "\\begin"), span[0])]
+    displays = [
+        span for span in text.formulas if span[1] <= end and text.text.startswith(("\\[", "$$", "\\begin"), span[0])
+    ]
     if displays:
         return [Candidate(*displays[-1], bare(text.text[slice(*displays[-1])]), "display math")]
     if bold := emphasised(last):

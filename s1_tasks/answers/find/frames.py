@@ -1,4 +1,4 @@
-r"""What models put around an answer: answer tags, JSON, ornaments, checks, notes and closing words."""
+r"""What models put around an answer: answer tags, JSON, ornaments, programs, the turn of another speaker."""
 
 import json
 import re
@@ -23,60 +23,12 @@ _QED = re.compile(
     r"(?:\\(?:blacksquare|square|qed|Box)(?![a-zA-Z])|[∎■□◼]|\bQ\.?E\.?D\b\.?)(?P<math>[\s$\])\\]*)$"
 )
 _RULE = re.compile(r"\n[-*_]{3,20}$")
-_SENTENCE_END = re.compile(
-    r"(?<=[.?])(?<!\bi\.e\.)(?<!\be\.g\.)(?<!\b[Nn]o\.)(?<!\bapprox\.)(?<!\b[DM]r\.)(?<!\bM[rs]s\.)"
-    r"[ \t]+(?=[A-Z\\$<*(\[])|(?<=!)[ \t]+(?=[A-Z*])|(?<=[.?!])\s*\n+|\n\s*\n"
-)
-_CHAT = re.compile(
-    r"\b(?:hope|let me know|feel free|good luck|happy (?:to|learning)|glad to|anything else|"
-    r"(?:thank|wish|do|if|would|are) you)\b",
-    re.IGNORECASE,
-)
-_CHECK = re.compile(
-    r"[\s#*_>(]{0,8}(?:"
-    r"(?:quick |double[- ])?(?:check|verification|verify|proof|note|remark|p\.?s\.?)[\s*_]{0,4}(?:[:.\n]|\Z)|"
-    r"(?:to|(?:we|you|i) can(?: also)?|let(?:'s| us| me)(?: now| also)?|now,?)\s"
-    r"(?:double[- ])?(?:check|verify|confirm)\b|"
-    r"(?:check|verify|confirm)ing (?:the|this|that|our|with|by|back)\b|"
-    r"(?:substitut|plugg)ing (?:\S{1,20} ){0,4}back\b)",
-    re.IGNORECASE,
-)
-_CONCLUDES = re.compile(
-    r"[\s#*_>(]{0,8}(?:so|thus|hence|therefore|consequently|finally|in conclusion)\b", re.IGNORECASE
-)
-COMMENT = re.compile(
-    r"(?:a |an |the )?(?:already|also|as|in|of(?! course)|on|at|by|for|from|with|then|now|indeed|to|consistent|"
-    r"confirmed|based|obtained|found|verified|correct|right|wrong|incorrect|valid|unique|reasonable|simplified|given|"
-    r"expressed|written|shown|integer between|as expected)\b(?!\s?[-\d$\\])",
-    re.IGNORECASE,
-)
-"""What is said about an answer instead of the answer; numbers that follow at once make it a statement after all."""
-_REMARK = re.compile(r"^\s*\([^()]{12,}\)\s*$")
-_COMMENTS = re.compile(
-    r"^[\s#*_>(]{0,8}(?:(?:so|and|thus|therefore),? )?(?:the|this|that|our|my) (?:final )?"
-    rf"(?:answer|result|solution|value)s? (?:is|are|was)\s{{1,3}}(?:{COMMENT.pattern})",
-    re.IGNORECASE,
-)
-_ANNOUNCES = re.compile(
-    rf"\banswers?\s(?:is|are|should be|must be)\s(?!{COMMENT.pattern})|^\W{{0,8}}(?:final )?answer\W{{0,8}}:",
-    re.IGNORECASE | re.MULTILINE,
-)
-_SUPPOSES = re.compile(
-    r"\W{0,4}(?:(?:now|first|next),? )?(?:let|suppose|assume|consider|try|find|we (?:need|want|have|must) to)\b",
-    re.IGNORECASE,
-)
-_MATHEMATICS = re.compile(r"[\d$\\=]")
 _OPEN_FORMULA = re.compile(r"(?:^|\s)\$(?=[^\s\d])[^$]*$")
 _OPEN_END = re.compile(
     r"(?:[=+/^,(<:&-]|\ban?|"
     r"\b(?i:then|so|the|and|or|is|are|of|to|with|that|by|for|we|which|where|if|as|at|from|than|has|have|be|"
     r"this|since|because|thus|therefore|hence|when|would|gives?|get|require|into))\s*$"
 )
-
-
-def sentences(text: str) -> list[str]:
-    """The sentences of a text; paragraphs and lines that end in punctuation end one, too."""
-    return _SENTENCE_END.split(text)
 
 
 def unframed(part: str, after: int = 0) -> str | None:
@@ -116,33 +68,6 @@ def without_ornaments(part: str) -> str:
     return part[: qed.start()] + qed["math"] if qed else part
 
 
-def without_afterwords(part: str) -> str:
-    """Without what follows an answer but states none: closing words, notes, comments on it, and checks of it."""
-    gaps = [match.span() for match in _SENTENCE_END.finditer(part)]
-    starts, ends = [0, *(end for _, end in gaps)], [*(start for start, _ in gaps), len(part)]
-    listed = [span for span in zip(starts, ends, strict=True) if part[slice(*span)].strip(" *_#-\t\r\n")]
-    while len(listed) > 1 and _is_afterword(part[slice(*listed[-1])]):
-        listed.pop()
-    for index in range(len(listed) - 1, 0, -1):
-        sentence = part[slice(*listed[index])]
-        if _CONCLUDES.match(sentence) or _ANNOUNCES.search(sentence):
-            break
-        if _CHECK.match(sentence):
-            listed = listed[:index]
-    return part[: listed[-1][1]] if listed else part
-
-
-def _is_afterword(sentence: str) -> bool:
-    if _MATHEMATICS.search(sentence):
-        return False
-    return any(pattern.search(sentence) for pattern in (_CHAT, _COMMENTS, _REMARK))
-
-
-def supposes(sentence: str) -> bool:
-    """Whether a sentence only sets out to do something: "Let $x = 5$", "We need to find ..."."""
-    return _SUPPOSES.match(sentence) is not None or sentence.rstrip().endswith("?")
-
-
 def breaks_off(part: str) -> bool:
     """Whether a text ends in the middle of a formula or of a sentence."""
     end = part.rstrip()
@@ -154,8 +79,9 @@ def breaks_off(part: str) -> bool:
     return _OPEN_END.search(end[-20:]) is not None
 
 
-
-_PROGRAMS = frozenset({"python", "py", "sympy", "cpp", "c", "java", "javascript", "js", "sage", "asy", "bash", "sh", "r"})
+_PROGRAMS = frozenset(
+    {"python", "py", "sympy", "cpp", "c", "java", "javascript", "js", "sage", "asy", "bash", "sh", "r"}
+)
 
 
 def without_programs(part: str) -> str:

@@ -29,6 +29,9 @@ STRENGTH = {
     "answer is": (4, "the text announces its answer"),
     "words": (3, "words that are announced count where no value is"),
     "whole text": (3, "the text is nothing but an answer"),
+    "says": (3, "the text says which letter it chooses"),
+    "is correct": (2, "a letter is called correct"),
+    "placed": (1, "the letter that a text begins or ends with"),
     "conclusion": (2, "the last sentence concludes"),
     "display math": (1, "the last displayed formula, where no sentence concludes"),
     "bold": (1, "the words that the last sentence emphasises"),
@@ -65,7 +68,8 @@ def settle(candidates: Iterable[Candidate], turns: Iterable[Turn]) -> list[Candi
     A doubt sets aside what stands before it. What is asserted behind a doubt takes its place; what is confirmed stands
     again, and then nothing that was said in between; a fault that is named revokes even when nothing takes the place.
     """
-    events = sorted([*candidates, *turns], key=lambda event: (event.start, isinstance(event, Candidate)))
+    events: list[Candidate | Turn] = [*candidates, *turns]
+    events.sort(key=lambda event: (event.start, isinstance(event, Candidate)))
     settled: list[Candidate] = []
     doubted = since = 0
     fault = False

@@ -4,32 +4,37 @@ A formula (`$...$`, `\(...\)`, `\[...\]`, an environment) is one token, so that 
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from s1_tasks.answers.find.vocabulary import Role, phrase_at, role_at
+from s1_tasks.answers.find.vocabulary import is_word, phrase_at, role_at
 
 MAX_FORMULA_CHARS = 3_000
 _OPENING = re.compile(r"\\.|\$\$?", re.DOTALL)
 _ENVIRONMENT = re.compile(r"\{(\w{1,12}\*?)\}")
 _TOKEN = re.compile(
-    r"(?P<number>(?:(?<![\w.,)\]}])[-−])?\\?\$?(?:(?<=\$)-)?(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?(?:/\d+(?![\d/]))?\\?%?"
+    r"(?P<number>(?:(?<![\w.,)\]}])[-−])?\\?\$?(?:(?<=\$)-)?(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)"
+    r"(?:\.\d+)?(?:/\d+(?![\d/]))?\\?%?"
     r"(?![\w]|\.\d)|(?<!\w)\d+(?:,\d{3})*(?:\.\d+)?(?=(?:[ckm]?m|k?g|m?s|h|m?[lL]|in|ft|mph)[²³]?(?!\w)))|"
     r"(?P<word>i\.e\.|e\.g\.|[^\W\d_]+(?:['’-][^\W\d_]+)*|\\[a-zA-Z]+)|(?P<mark>[^\s*_`#]|(?<=\s)\*(?=\s)|_(?=\w)|\d+)"
 )
 _END = re.compile(
-    r"[.?!]['\")\]]?[*_]{0,3}[ \t]+(?=[^\W\d_]|[\d\\$<*(\[-])|[。！？]|\n\s*|(?<=[.?!])(?=[A-Z][a-z])|"
+    r"(?<!\\)[.?!]['\")\]]?[*_]{0,3}[ \t]+(?=[^\W\d_]|[\d\\$<*(\[-])|[。！？]|\n\s*|(?<=[.?!])(?=[A-Z][a-z])|"
     r"(?<=[\])}$])[ \t]*(?=[A-Z][a-z]*\b)"
 )
 _PAUSE_INSIDE = re.compile(r"([,;])\s*(?:\$\$?|\\[\])])$")
 """Some write "$x = 1,$ so": the pause belongs to the sentence."""
-_NEW_SENTENCE = re.compile(r"(?:Then|Thus|Hence|So|Therefore|Since|Because|The|This|We|It|Note|Also|In|For|If|But|Now)\b")
+_NEW_SENTENCE = re.compile(
+    r"(?:Then|Thus|Hence|So|Therefore|Since|Because|The|This|We|It|Note|Also|In|For|If|But|Now)\b"
+)
 _FORMULA_END = re.compile(r"\.\s*(?:\$\$?|\\[\])]|\\end\{\w+\*?\})$")
 _NO_END = re.compile(
-    r"(?:\b(?:i\.e|e\.g|no|approx|dr|mr|mrs|ms|vs|eq|fig|sq|cu|ans|st|cf|resp|ex|eqn|[a-z])|^\W{0,6}(?:\d{1,2}|[a-z]{1,3}))\.\Z",
+    r"(?:\b(?:i\.e|e\.g|no|approx|dr|mr|mrs|ms|vs|eq|fig|sq|cu|ans|st|cf|resp|ex|eqn))\.\Z",
     re.IGNORECASE,
 )
 _ABBREVIATION_CHARS = 8
+DISPLAYS = ("\\[", "$$", "\\begin{")
 
 
 class Token(NamedTuple):
@@ -45,8 +50,22 @@ class Token(NamedTuple):
 class Clause:
     """Tokens that make one statement, and how it is joined to what stands before it; None for the main clause."""
 
-    role: Role | None
+    role: str | None
     tokens: tuple[Token, ...]
+
+    @property
+    def opening(self) -> int:
+        """How many tokens the words are that join it."""
+        return phrase_at(self.tokens, 0, self.role) if self.role else 0
+
+
+_NOTHING = Token("", "", -1, -1)
+VALUES = ("number", "formula")
+
+
+def at(found: Sequence[Token], index: int) -> Token:
+    """The token at `index`, an empty one outside."""
+    return found[index] if 0 <= index < len(found) else _NOTHING
 
 
 def formula_spans(text: str) -> list[tuple[int, int]]:
@@ -105,39 +124,45 @@ def sentences(text: str, formulas: list[tuple[int, int]]) -> list[tuple[int, int
     found: list[tuple[int, int]] = []
     start, index = 0, 0
     for match in _END.finditer(text):
-        while index < len(formulas) and formulas[index][1] <= match.start():
+        while index < len(formulas) and formulas[index][1] < match.start():
             index += 1
-        if index < len(formulas) and formulas[index][0] < match.start() < formulas[index][1]:
+        formula = formulas[index] if index < len(formulas) else (len(text), len(text))
+        if formula[0] < match.start() < formula[1]:
             continue
-        if not _ends(text, start, match, formulas, index):
-            continue
-        end = match.start() if not match.group().strip() else match.end()
-        found.append((start, end))
-        start = match.end()
+        behind = text[slice(*formula)] if formula[1] == match.start() else ""
+        if _ends(text, start, match, behind):
+            found.append((start, match.end() if match.group().strip() else match.start()))
+            start = match.end()
     found.append((start, len(text)))
     return [(start, end) for start, end in found if text[start:end].strip(" *_#-=\t\r\n")]
 
 
-def _ends(text: str, start: int, match: re.Match[str], formulas: list[tuple[int, int]], index: int) -> bool:
+def _ends(text: str, start: int, match: re.Match[str], formula: str) -> bool:
+    """Whether a sentence that began at `start` ends with `match`; `formula` is what stands at once before it."""
     mark = match.group()
-    if not mark.strip() and "\n" not in mark:
-        before = index - 1 if index and formulas[index - 1][1] == match.start() else index
-        formula = text[slice(*formulas[before])] if before < len(formulas) and formulas[before][1] == match.start() else ""
-        if not formula or "." not in formula[-20:]:
-            return formula.startswith(("\\[", "$$", "\\begin")) and _NEW_SENTENCE.match(text, match.end()) is not None
-        return _FORMULA_END.search(formula) is not None
-    if mark[:1] == ".":
-        return not _NO_END.search(text, max(start, match.start() - _ABBREVIATION_CHARS), match.start() + 1)
-    if "\n" not in mark or mark.count("\n") > 1:
+    if "\n" in mark:
+        return _line_ends(text, match)
+    if not mark.strip():
+        return _formula_ends(text, match, formula)
+    if mark[0] != ".":
         return True
-    before = text[match.start() - 1 : match.start()]
-    if before in tuple(".?!:*|"):
-        return before != ":" or not _display_at(text, match.end())
-    return not (text[match.end() : match.end() + 1].islower() or _display_at(text, match.end()))
+    label = text[start : match.start()].strip(" \t\n*_>(-#")
+    short = len(label) <= 2 and label.isalnum()  # "1. Solve", "C. The mantle"
+    return not short and not _NO_END.search(text, max(start, match.start() - _ABBREVIATION_CHARS), match.start() + 1)
 
 
-def _display_at(text: str, position: int) -> bool:
-    return text.startswith(("\\[", "$$", "\\begin{"), position)
+def _line_ends(text: str, match: re.Match[str]) -> bool:
+    before, display = text[match.start() - 1 : match.start()], text.startswith(DISPLAYS, match.end())
+    if match.group().count("\n") > 1 or before in tuple(".?!*|"):
+        return True
+    return not display and (before == ":" or not text[match.end() : match.end() + 1].islower())
+
+
+def _formula_ends(text: str, match: re.Match[str], formula: str) -> bool:
+    """Whether a capital behind a formula begins a sentence: the formula ends in a full stop, or is displayed."""
+    if "." in formula[-20:]:
+        return _FORMULA_END.search(formula) is not None
+    return formula.startswith(DISPLAYS) and _NEW_SENTENCE.match(text, match.end()) is not None
 
 
 def tokens(text: str, span: tuple[int, int], formulas: list[tuple[int, int]]) -> tuple[Token, ...]:
@@ -147,8 +172,7 @@ def tokens(text: str, span: tuple[int, int], formulas: list[tuple[int, int]]) ->
     inside = [formula for formula in formulas if formula[0] >= position and formula[1] <= stop]
     for start, end in [*inside, (stop, stop)]:
         for match in _TOKEN.finditer(text, position, start):
-            kind = match.lastgroup or "mark"
-            piece = match.group()
+            kind, piece = match.lastgroup or "mark", match.group()
             found.append(Token(kind, piece.lower() if kind == "word" else piece, match.start(), match.end()))
         if start < end:
             found.append(Token("formula", text[start:end], start, end))
@@ -158,14 +182,10 @@ def tokens(text: str, span: tuple[int, int], formulas: list[tuple[int, int]]) ->
     return tuple(found)
 
 
-_BREAKS = (Role.CONSEQUENCE, Role.RESTATED, Role.CONTRAST, Role.CONCESSION, Role.DENIAL, Role.CONDITION)
-_PRONOUNS = frozenset({"it", "this", "that", "they", "there", "we", "she", "he", "i", "only", "you"})
+_BREAKS = ("consequence", "restated", "contrast", "concession", "denial", "condition")
 _PAUSES = frozenset(",;:—–(")
-_RESULT_VERBS = frozenset(
-    str.split("is equals gives give means leaves makes yields simplifies becomes corresponds matches implies")
-)
-_SELDOM_ALONE = frozenset({"for", "with", "at", "as", "by", "in", "over", "using", "taking", "after", "before", "then"})
-"""Words that open a clause behind a comma, and otherwise only behind a value."""
+_Opening = tuple[str | None, int]
+"""The role of a clause, and how many tokens the words are that open it."""
 
 
 def clauses(found: tuple[Token, ...]) -> list[Clause]:
@@ -175,40 +195,43 @@ def clauses(found: tuple[Token, ...]) -> list[Clause]:
     the subject ("the value of x for which ... is 33"), and opens no clause.
     """
     listed: list[Clause] = []
-    role: Role | None = None
+    role: str | None = None
     first = index = 0
     verb = False
     while index < len(found):
         opened = _opens(found, index)
-        if opened and opened[0] is Role.CONDITION and not verb and index > first and role in (None, Role.CONSEQUENCE):
+        if opened and opened[0] == "condition" and index > first and not verb and role in (None, "consequence"):
             opened = opened if _paused(found, index) else None
+        if (
+            opened is None
+            and role in ("condition", "concession")
+            and index > first
+            and _main_follows(found, index, listed)
+        ):
+            opened = None, 0
+            found = found[:index] + found[index + 1 :] if found[index].text == "," else found
         if opened is not None:
-            if index > first:
-                listed.append(Clause(role, found[first:index]))
-            role, length = opened
-            first, verb = index, False
+            listed += [Clause(role, found[first:index])] if index > first else []
+            (role, length), first, verb = opened, index, False
             index += max(1, length)
             continue
-        if role in (Role.CONDITION, Role.CONCESSION) and index > first and _main_follows(found, index, not listed):
-            listed.append(Clause(role, found[first:index]))
-            role, first, verb = None, index + (found[index].text == ","), False
-        verb = verb or found[index].text == "=" or phrase_at(found, index, Role.RESULTS) > 0
+        verb = verb or found[index].text == "=" or phrase_at(found, index, "results") > 0
         index += 1
     listed.append(Clause(role, found[first:]))
     return [clause for clause in listed if clause.tokens]
 
 
-def _main_follows(found: tuple[Token, ...], index: int, opening: bool) -> bool:
+def _main_follows(found: tuple[Token, ...], index: int, before: list[Clause]) -> bool:
     """Whether a subordinate clause ends at `index`: at its comma, or behind its value where a subject begins."""
-    following = found[index + 1] if index + 1 < len(found) else None
-    if found[index].text == "," and following is not None:
-        if opening:
-            return True
-        end = next((place for place in range(index + 1, len(found)) if found[place].text in _PAUSES), len(found))
-        goes_on = following.kind == "word" and following.text not in ("and", "or")
-        return goes_on and any(phrase_at(found, place, Role.RESULTS) for place in range(index + 1, end))
-    behind_value = found[index - 1].kind in ("formula", "number")
-    return opening and behind_value and index < 4 and found[index].text in ("the", "we", "it", "there", "this", "our")
+    if found[index].text != ",":
+        short = not before and index < 4 and at(found, index - 1).kind in VALUES
+        return short and found[index].text in ("the", "we", "it", "there", "this", "our")
+    following = at(found, index + 1)
+    if not before or not following.kind:
+        return bool(following.kind)
+    end = next((place for place in range(index + 1, len(found)) if found[place].text in _PAUSES), len(found))
+    goes_on = following.kind == "word" and following.text not in ("and", "or")
+    return goes_on and any(phrase_at(found, place, "results") for place in range(index + 1, end))
 
 
 def _paused(found: tuple[Token, ...], index: int) -> bool:
@@ -218,59 +241,50 @@ def _paused(found: tuple[Token, ...], index: int) -> bool:
     return index == 0 or found[index - 1].text in _PAUSES
 
 
-def _opens(found: tuple[Token, ...], index: int) -> tuple[Role | None, int] | None:
-    """(role, number of tokens of the opening) where a clause begins at `index`; None where none does."""
-    token = found[index]
+def _opens(found: tuple[Token, ...], index: int) -> _Opening | None:
+    """How a clause begins at `index`; None where none does."""
+    token, before = found[index], at(found, index - 1)
     if token.kind == "mark":
         return _opened_by_mark(found, index)
     if token.kind != "word":
         return None
-    paused = _paused(found, index)
     opened = role_at(found, index, _BREAKS)
     if opened is not None:
-        return _opened_by_word(found, index, opened, paused)
-    if token.text in ("it's", "it") and index and found[index - 1].kind in ("number", "formula"):
+        return _opened_by_word(found, index, opened)
+    if token.text in ("it's", "it") and before.kind in VALUES:
         return None, 0
-    if not paused or index == 0:
+    if not index or not _paused(found, index):
         return None
-    if token.text in _PRONOUNS:
+    if is_word(token.text, "pronouns"):
         return None, 0
-    participle = found[index - 1].text == "," and token.text.endswith(("ed", "ing"))
-    return (Role.CONDITION, 1) if participle and not _verb_follows(found, index) else None
+    participle = (
+        before.text == "," and token.text.endswith(("ed", "ing")) and not phrase_at(found, index + 1, "results")
+    )
+    return ("condition", 1) if participle else None
 
 
-def _opened_by_mark(found: tuple[Token, ...], index: int) -> tuple[Role | None, int] | None:
-    text = found[index].text
-    if text in ";—":
+def _opened_by_mark(found: tuple[Token, ...], index: int) -> _Opening | None:
+    inside = at(found, index + 1)
+    if found[index].text in (";", "—"):
         return None, 1
-    words = found[index + 1 : index + 3]
-    if text == "(" and index and words and words[0].kind == "word" and len(words[0].text) > 1:
-        inner = role_at(found, index + 1, _BREAKS)
-        return (Role.RESTATED if inner and inner[0] is Role.RESTATED else Role.CONDITION), 1
+    if found[index].text == "(" and index and inside.kind == "word" and len(inside.text) > 1:
+        return "restated" if phrase_at(found, index + 1, "restated") else "condition", 1
     return None
 
 
-def _opened_by_word(
-    found: tuple[Token, ...], index: int, opened: tuple[Role, int], paused: bool
-) -> tuple[Role | None, int] | None:
+def _opened_by_word(found: tuple[Token, ...], index: int, opened: tuple[str, int]) -> _Opening | None:
     role, length = opened
-    word = found[index].text
-    following = found[index + length] if index + length < len(found) else None
-    if word in ("which", "that") and following is not None and length == 1:
-        if following.text not in _RESULT_VERBS:
-            return (role, length) if paused and word == "which" else None
-        return Role.CONSEQUENCE, 2
+    word, following, paused = found[index].text, at(found, index + length), _paused(found, index)
+    if word in ("which", "that") and following.kind and length == 1:
+        if is_word(following.text, "results of which"):
+            return "consequence", 2
+        return opened if paused and word == "which" else None
     if paused:
-        return role, length
-    behind_value = index > 0 and found[index - 1].kind in ("formula", "number")
-    if word in _SELDOM_ALONE:
-        value_follows = following is not None and following.kind in ("formula", "number")
-        return (role, length) if behind_value and (value_follows or word not in ("as", "by", "in", "over")) else None
-    if role is Role.DENIAL:
-        return (role, length) if behind_value and following is not None else None
-    return role, length
-
-
-def _verb_follows(found: tuple[Token, ...], index: int) -> bool:
-    """Whether a word in -ed or -ing is the subject: "counting is", "red"."""
-    return phrase_at(found, index + 1, Role.RESULTS) > 0
+        return opened
+    behind_value = at(found, index - 1).kind in VALUES
+    if role == "denial":
+        return opened if behind_value and following.kind else None
+    if is_word(word, "seldom alone"):
+        alone = following.kind in VALUES or not is_word(word, "hardly ever alone")
+        return opened if behind_value and alone else None
+    return opened
