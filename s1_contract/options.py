@@ -15,6 +15,7 @@ REJECTION_TRIES: Final = "rejection_tries"
 REJECTION_FALLBACK: Final = "rejection_fallback"
 THINKING_FORMAT: Final = "thinking_format"
 CHAT_TEMPLATE: Final = "chat_template"
+PROMPT_STYLE: Final = "prompt_style"
 THINK_FOR: Final = "think_for"
 MEMO: Final = "memo"
 
@@ -44,7 +45,7 @@ BUDGET_OPTIONS: Final = (
     *(REJECTION_TRIES, REJECTION_FALLBACK, MAX_GEN_TOKS),
 )
 """How long the model may think and answer."""
-PROMPT_OPTIONS: Final = (THINKING_FORMAT, CHAT_TEMPLATE, ENABLE_THINKING, THINK_FOR, *S1_FORMAT_OPTIONS)
+PROMPT_OPTIONS: Final = (THINKING_FORMAT, CHAT_TEMPLATE, ENABLE_THINKING, PROMPT_STYLE, THINK_FOR, *S1_FORMAT_OPTIONS)
 """What is put around the question."""
 
 SAME_TOKENS: Final = frozenset(

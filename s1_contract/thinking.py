@@ -16,28 +16,31 @@ S1 = Delimiters("<|im_start|>think", "<|im_start|>answer")
 THINK = Delimiters("<think>", "</think>")
 HARMONY = Delimiters("<|channel|>analysis<|message|>", "<|end|><|start|>assistant<|channel|>final<|message|>")
 PROMPTED = Delimiters("<thinking>", "</thinking>")
+THOUGHT = Delimiters("<thought>", "</thought>")
+SEED = Delimiters("<seed:think>", "</seed:think>")
+MISTRAL = Delimiters("[THINK]", "[/THINK]")
+KIMI = Delimiters("◁think▷", "◁/think▷")
+OPEN_THOUGHTS = Delimiters("<|begin_of_thought|>", "<|end_of_thought|>")
+COMMAND = Delimiters("<|START_THINKING|>", "<|END_THINKING|>")
+GEMMA = Delimiters("<|channel>thought", "<channel|>")
+MINIMAX = Delimiters("<mm:think>", "</mm:think>")
+GRANITE = Delimiters("Here is my thought process:", "Here is my response:")
+"""Ordinary words, so they are not looked for in a text of unknown origin."""
 
 FAMILIES = (
-    S1,
-    THINK,
-    PROMPTED,
-    Delimiters("<thought>", "</thought>"),
+    *(S1, THINK, PROMPTED, THOUGHT, SEED, MISTRAL, KIMI, OPEN_THOUGHTS, COMMAND, GEMMA, MINIMAX),
     Delimiters("<reasoning>", "</reasoning>"),
     Delimiters("<reflection>", "</reflection>"),
-    Delimiters("<seed:think>", "</seed:think>"),
-    Delimiters("[THINK]", "[/THINK]"),
-    Delimiters("◁think▷", "◁/think▷"),
-    Delimiters("<|begin_of_thought|>", "<|end_of_thought|>"),
-    Delimiters("<|START_THINKING|>", "<|END_THINKING|>"),
     Delimiters("<|channel|>analysis", "<|channel|>final<|message|>"),  # HARMONY, as looser templates print it
-    Delimiters("<|channel|>thought", "<channel|>"),
 )
 """Every pair that is looked for in a text of unknown origin."""
 
+COMMAND_ANSWER = Delimiters("<|START_RESPONSE|>", "<|END_RESPONSE|>")
+OPEN_THOUGHTS_ANSWER = Delimiters("<|begin_of_solution|>", "<|end_of_solution|>")
 ANSWERS = (
     Delimiters("<response>", "</response>"),
-    Delimiters("<|START_RESPONSE|>", "<|END_RESPONSE|>"),
-    Delimiters("<|begin_of_solution|>", "<|end_of_solution|>"),
+    COMMAND_ANSWER,
+    OPEN_THOUGHTS_ANSWER,
 )
 """Pairs that some families (Granite, Command, Sky-T1) put around the answer itself."""
 TURN_START = "<|im_start|>assistant"

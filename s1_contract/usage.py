@@ -10,6 +10,7 @@ ANSWER_TOKENS: Final = "answer_tokens"
 WAITS_USED: Final = "waits_used"
 CUT_OFF: Final = "cut_off"
 ANSWER_CUT_OFF: Final = "answer_cut_off"
+ANSWER_ASKED: Final = "answer_asked"
 THINKING_LIMIT: Final = "thinking_limit"
 DROPPED_TOKENS: Final = "dropped_tokens"
 TRIES: Final = "tries"
@@ -21,6 +22,7 @@ class Usage(TypedDict, total=False):
 
     thinking_tokens: sampled thinking plus forced waits. answer_tokens: sampled answer. waits_used: how often the end of
     thinking was suppressed. cut_off, answer_cut_off: 1 when the limit ended the thinking or the answer, else 0.
+    answer_asked: 1 when the answer was empty and was asked for, else 0.
     thinking_limit: what the thinking was allowed, after the prompt took its room. dropped_tokens: sampled ids that the
     tokenizer does not know. tries, rejected_tokens: rejection sampling only; thinkings drawn, and tokens thrown away.
     """
@@ -30,6 +32,7 @@ class Usage(TypedDict, total=False):
     waits_used: int
     cut_off: int
     answer_cut_off: int
+    answer_asked: int
     thinking_limit: int
     dropped_tokens: int
     tries: int

@@ -10,7 +10,8 @@ tokens (`Request`) and is *told* what came (`Reply`); whoever calls it owns the 
 | THINKING | STOP | otherwise | close | ANSWERING |
 | THINKING | LENGTH | thinking does not end a line | newline + cut_off | ANSWERING |
 | THINKING | LENGTH | thinking ends a line | cut_off | ANSWERING |
-| ANSWERING | STOP | always | nothing | DONE |
+| ANSWERING | STOP | the answer is empty and was not asked for | ask | ANSWERING |
+| ANSWERING | STOP | otherwise | nothing | DONE |
 | ANSWERING | LENGTH | always | nothing | DONE |
 
 - *waits left*: fewer waits used than `Budget.num_waits`; *below the minimum*: fewer thinking tokens than
@@ -20,6 +21,8 @@ tokens (`Request`) and is *told* what came (`Reply`); whoever calls it owns the 
   would ask the same question for ever. After an empty wait the first token must not be a stop (`Request.min_tokens`).
 - *close* is the end-of-thinking delimiter. *cut_off* is the delimiter and the request for the answer
   ("Final Answer:"): the budget ended the thinking in the middle of something, so the answer is asked for.
+- *ask* is the request alone. A model that ends its turn while it thinks has nothing to say after *close*: it is asked
+  for its answer, once. An answer of white space is empty.
 - A limit of 0 thinking tokens starts in ANSWERING with the cut-off already appended.
 
 **One thinking budget per question**, all rounds and all waits together: thinking tokens = sampled thinking +
@@ -108,6 +111,7 @@ class Session:
 
     prompt: token ids before thinking opens. thinking_limit: tokens, resolved for this prompt and context window.
     cut_off: the budget ended the thinking, not the model. answer_cut_off: the answer hit `max_answer_tokens`.
+    answer_asked: the answer was empty and was asked for.
     dropped_tokens: sampled ids outside the vocabulary, left out of the spans. replies: how many were told, whatever
     became of them. tries, rejected_tokens: of rejection sampling, 0 elsewhere (`s1_models.policies.rejection`).
     pending: replies to one request that is still being put together (`s1_models.policies.stop_texts`).
@@ -120,6 +124,7 @@ class Session:
     waits_used: int = 0
     cut_off: bool = False
     answer_cut_off: bool = False
+    answer_asked: bool = False
     dropped_tokens: int = 0
     replies: int = 0
     tries: int = 0
@@ -194,6 +199,7 @@ class Marks:
     open / close: the delimiters around thinking. cut_off: close and the request for the answer.
     wait: appended instead of an end. newline: put before a cut-off that comes in the middle of a line.
     line_ends: ids whose text ends in a newline. ends: ids that end thinking. answer_ends: ids that end the answer.
+    ask: the request for the answer. blank: ids that say nothing (white space).
     """
 
     open: Tokens
@@ -204,6 +210,8 @@ class Marks:
     ends: frozenset[int]
     answer_ends: frozenset[int]
     line_ends: frozenset[int] = frozenset()
+    ask: Tokens = ()
+    blank: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +232,7 @@ class BudgetForcing(Policy):
                     f"prompt and the answer: lower it" + (", or use auto for all there is" if name[1] == "a" else "")
                 )
         marks = self.marks
-        longest_end = max(len(marks.close), len(marks.newline) + len(marks.cut_off))
+        longest_end = max(len(marks.close) + len(marks.ask), len(marks.newline) + len(marks.cut_off))
         object.__setattr__(self, "_overhead", len(marks.open) + longest_end)
 
     def begin(self, prompt: Tokens) -> Session:
@@ -251,7 +259,8 @@ class BudgetForcing(Policy):
             forbid_stop = session.waits_used > 0 and not self.marks.wait
             return Request(prefix, left, self.marks.ends, Phase.THINKING, min_tokens=int(forbid_stop))
         if session.phase is Phase.ANSWERING:
-            return Request(prefix, self.budget.max_answer_tokens, self.marks.answer_ends, Phase.ANSWERING)
+            left = self.budget.max_answer_tokens - session.answer_tokens
+            return Request(prefix, left, self.marks.answer_ends, Phase.ANSWERING)
         return None
 
     def advance(self, session: Session, reply: Reply) -> Session:
@@ -265,6 +274,9 @@ class BudgetForcing(Policy):
             replies=session.replies + 1,
         )
         if session.phase is Phase.ANSWERING:
+            if self._must_ask(told, reply):
+                asked = _append(told.spans, self.marks.ask, Phase.ANSWERING, forced=True)
+                return replace(told, spans=asked, answer_asked=True)
             return replace(told, phase=Phase.DONE, answer_cut_off=reply.finish is Finish.LENGTH)
         if reply.finish is Finish.LENGTH:
             return self._cut_off(told)
@@ -280,6 +292,17 @@ class BudgetForcing(Policy):
         room = used + wait < session.thinking_limit
         progress = bool(reply.tokens) or wait > 0
         return wanted and room and progress
+
+    def _must_ask(self, session: Session, reply: Reply) -> bool:
+        asked = session.cut_off or session.answer_asked
+        room = session.answer_tokens < self.budget.max_answer_tokens
+        return (
+            reply.finish is Finish.STOP and bool(self.marks.ask) and not asked and room and self.is_empty(reply.tokens)
+        )
+
+    def is_empty(self, answer: Tokens) -> bool:
+        """Whether an answer says nothing."""
+        return set(answer) <= self.marks.blank
 
     def _cut_off(self, session: Session) -> Session:
         before = session.spans[-1].tokens if session.spans else session.prompt

@@ -1,15 +1,26 @@
 """How each model family writes thinking, and the way from those texts to token ids.
 
-Inference forces the delimiters, and training renders them, from here; the contract spells them (`s1_contract.thinking`).
+Inference forces the delimiters from here and training renders them; `s1_contract.thinking` spells them.
 
 | name | thinking starts | thinking ends | what the model stops with |
 | --- | --- | --- | --- |
 | s1 | `<|im_start|>think` | `<|im_start|>answer` | `<|im_start|>` or `<|im_end|>` |
 | think | `<think>` | `</think>` | `</think>` |
 | harmony | `<|channel|>analysis<|message|>` | `<|end|><|start|>assistant<|channel|>final<|message|>` | `<|end|>`, `<|return|>` or `<|call|>` |
+| gemma | `<|channel>thought` | `<channel|>` | `<channel|>` |
+| mistral | `[THINK]` | `[/THINK]` | `[/THINK]` |
+| seed | `<seed:think>` | `</seed:think>` | `</seed:think>` |
+| minimax | `<mm:think>` | `</mm:think>` | `</mm:think>` |
+| command | `<|START_THINKING|>` | `<|END_THINKING|>` | `<|END_THINKING|>` |
+| kimi | `◁think▷` | `◁/think▷` | `◁/think▷` |
+| open_thoughts | `<|begin_of_thought|>` | `<|end_of_thought|>` | `<|end_of_thought|>` |
+| thought | `<thought>` | `</thought>` | `</thought>` |
+| granite | `Here is my thought process:` | `Here is my response:` | `Here is my response:` or `Here's my response:` |
 | prompted | `<thinking>` | `</thinking>` | `</thinking>` |
 
-s1 (s1-32B and what is trained on s1K), think (DeepSeek-R1 and its distillations, QwQ, Qwen3, ...), harmony (gpt-oss).
+s1: s1-32B and what is trained on s1K. think: DeepSeek-R1 and its distillations, QwQ, Qwen3, GLM, ... harmony: gpt-oss.
+gemma: Gemma 4. mistral: Magistral. seed: Seed-OSS. minimax: MiniMax M3. command: Command A Reasoning. kimi:
+Kimi-VL-Thinking. open_thoughts: OpenThinker, Sky-T1. thought: EXAONE Deep. granite: Granite 3.2.
 prompted is for instruction models that were never tuned to think: the question gets an instruction and the delimiters
 are plain text. s1's delimiters carry no newline: the model writes it (s1 code, `thinking_start`, `thinking_end`).
 
@@ -19,10 +30,11 @@ which may merge with their neighbours in many ways: it is looked for in the text
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
-from typing import Protocol
+from typing import Any, Protocol
 
 from s1_contract import thinking
 from s1_contract.options import THINKING_FORMAT
@@ -72,26 +84,46 @@ class Opening(Enum):
     CLOSED = "closed"
 
 
-S1 = Format("s1", *thinking.S1, stops=("<|im_start|>", "<|im_end|>"), answer_stops=("<|im_end|>",))
-THINK = Format("think", *thinking.THINK, stops=(thinking.THINK.end,), after_end="\n\n")
+S1 = Format("s1", *thinking.S1, ("<|im_start|>", "<|im_end|>"), ("<|im_end|>",))
+THINK = Format("think", *thinking.THINK, (thinking.THINK.end,), after_end="\n\n")
 HARMONY = Format(
-    "harmony",
-    *thinking.HARMONY,
-    ("<|end|>", "<|return|>", "<|call|>"),
-    ("<|return|>", "<|end|>"),
-    after_end="",
+    "harmony", *thinking.HARMONY, ("<|end|>", "<|return|>", "<|call|>"), ("<|return|>", "<|end|>"), after_end=""
 )
+GEMMA = Format("gemma", *thinking.GEMMA, (thinking.GEMMA.end,), ("<turn|>",), after_end="")
+MISTRAL = Format("mistral", *thinking.MISTRAL, (thinking.MISTRAL.end,), after_end="")
+SEED = Format("seed", *thinking.SEED, (thinking.SEED.end,))
+MINIMAX = Format("minimax", *thinking.MINIMAX, (thinking.MINIMAX.end,))
+COMMAND = Format(
+    "command",
+    *thinking.COMMAND,
+    (thinking.COMMAND.end,),
+    (thinking.COMMAND_ANSWER.end, "<|END_OF_TURN_TOKEN|>"),
+    after_end=thinking.COMMAND_ANSWER.start,
+)
+KIMI = Format("kimi", *thinking.KIMI, (thinking.KIMI.end,))
+OPEN_THOUGHTS = Format(
+    "open_thoughts",
+    *thinking.OPEN_THOUGHTS,
+    (thinking.OPEN_THOUGHTS.end,),
+    (thinking.OPEN_THOUGHTS_ANSWER.end,),
+    after_end=f"\n\n{thinking.OPEN_THOUGHTS_ANSWER.start}\n\n",
+)
+THOUGHT = Format("thought", *thinking.THOUGHT, (thinking.THOUGHT.end,))
+GRANITE = Format("granite", *thinking.GRANITE, (thinking.GRANITE.end, "Here's my response:"))
 PROMPTED = Format(
     "prompted",
     *thinking.PROMPTED,
-    stops=(thinking.PROMPTED.end,),
+    (thinking.PROMPTED.end,),
     instruction="Think step by step between {0} and {1}, and give the final answer after {1}.".format(
         *thinking.PROMPTED
     ),
 )
 # Nothing is opened, forced or counted as thinking: the baseline, and models that do not think.
 NO_THINKING = Format("none", "", "", ())
-FORMATS = {known.name: known for known in (S1, THINK, HARMONY, PROMPTED)}
+# Those that a chat template or a vocabulary can show, in the order in which they are looked for. What many families
+# share comes last.
+_SHOWN = (GEMMA, MISTRAL, SEED, MINIMAX, COMMAND, KIMI, OPEN_THOUGHTS, THOUGHT, GRANITE, THINK, S1)
+FORMATS = {known.name: known for known in (S1, THINK, HARMONY, *_SHOWN[:-2], PROMPTED)}
 _CHOICES = ("auto", *FORMATS, NO_THINKING.name)
 
 
@@ -124,6 +156,13 @@ def parse_format(value: object) -> Format | None:
     raise FormatError(f"thinking_format={value!r}: {expected}")
 
 
+def as_option(form: Format) -> str | dict[str, Any]:
+    """The format as the `thinking_format` option, in a file: its name, or what it is made of."""
+    if form == NO_THINKING or FORMATS.get(form.name) == form:
+        return form.name
+    return {"start": form.start, "end": form.end, "stops": list(form.stops)}
+
+
 def _are_texts(values: object) -> bool:
     return isinstance(values, (list, tuple)) and all(isinstance(value, str) and value for value in values)
 
@@ -134,35 +173,88 @@ def custom(start: str, end: str, stops: Iterable[str] = ()) -> Format:
     return Format("custom", start, end, chosen if any(stop in end for stop in chosen) else (*chosen, end))
 
 
-def detect_format(tokenizer: Tokenizer) -> Format:
-    """The format a tokenizer is made for, by its chat template and vocabulary. Raises FormatError when none fits.
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """What a tokenizer says about its model's thinking: the format, and why, as part of a sentence.
 
-    A checkpoint may say it itself: "thinking_format" in its tokenizer_config.json, as in the option of that name.
-    Harmony and think tags come before s1, whose `<|im_start|>` many families know. A vocabulary may hold think tags
-    that its model never writes (a line's instruction models share it with the thinking ones), so a chat template that
-    does not write them is believed.
+    candidates: formats that the vocabulary could write and that nothing speaks for; only the model itself can tell.
+    """
+
+    form: Format
+    why: str
+    candidates: tuple[Format, ...] = ()
+
+
+def detect(tokenizer: Tokenizer, name: str = "") -> Detection:
+    """The format that a model is made for, from evidence. name: the model's name or path.
+
+    Evidence is, in this order: "thinking_format" in tokenizer_config.json (as in the option of that name); harmony's
+    channel tokens; delimiters that the chat template writes; delimiters in the vocabulary of a model without a
+    template; the name of a model that s1 published. Many families share `<|im_start|>`, and instruction models share a
+    vocabulary with the thinking models of their line, so these alone are no evidence. Raises FormatError.
     """
     if (declared := _declared_format(tokenizer)) is not None:
-        return declared
+        return Detection(declared, "tokenizer_config.json says so")
     if all(_is_one_token(tokenizer, token) for token in ("<|channel|>", "<|message|>", "<|start|>", "<|end|>")):
-        return HARMONY
-    template = _chat_template(tokenizer)
-    written = THINK.start in template or THINK.end in template
-    known = all(_is_one_token(tokenizer, tag) for tag in (THINK.start, THINK.end))
-    if written or (known and not template):
-        return THINK
-    if known:
-        raise FormatError(
-            f"thinking_format=auto: this model's vocabulary has {THINK.start} and {THINK.end}, but its chat template "
-            f"never writes them, as in models that answer without thinking: say which it is with thinking_format= one "
-            f"of {_listed()}"
-        )
-    if all(_is_one_token(tokenizer, stop) for stop in S1.stops):
-        return S1
-    raise FormatError(
-        "thinking_format=auto found no way of thinking in this model's chat template and vocabulary: use a model tuned "
-        f"to think, or say how it thinks with thinking_format= one of {_listed()}"
+        return Detection(HARMONY, "its vocabulary has the channel tokens")
+    template = template_text(tokenizer)
+    for form in _SHOWN:
+        written = next((mark for mark in (form.start, form.end) if mark in template), None)
+        if written is not None:
+            return Detection(form, f"its chat template writes {written}")
+    known = tuple(form for form in _SHOWN if _can_write(tokenizer, form))
+    if known and not template and known[0] is not S1:
+        return Detection(known[0], f"its vocabulary has {known[0].start}, and there is no chat template to ask")
+    if S1 in known and (
+        published := _published_by_s1(name) or _published_by_s1(getattr(tokenizer, "name_or_path", ""))
+    ):
+        return Detection(S1, f"{published} is a model of s1")
+    return Detection(
+        NO_THINKING,
+        "neither tokenizer_config.json nor the chat template nor the name says that this model thinks",
+        known,
     )
+
+
+def detect_format(tokenizer: Tokenizer, name: str = "") -> Format:
+    """The format of `detect`, without the reason. Raises FormatError."""
+    return detect(tokenizer, name).form
+
+
+def format_begun_with(candidates: Iterable[Format], text: str) -> Format | None:
+    """The candidate whose opening a text begins with; None when it begins with none of them.
+
+    text: what a model wrote by itself. A longer word is no opening ("<|im_start|>thinker").
+    """
+    begun = text.lstrip()
+    for form in candidates:
+        if begun.startswith(form.start) and not begun[len(form.start) :][:1].isalnum():
+            return form
+    return None
+
+
+def writable_format(tokenizer: Tokenizer) -> Format:
+    """The format to train a model in: the detected one, or else the only one that the vocabulary could write.
+
+    Raises FormatError when there is none, or more than one.
+    """
+    found = detect(tokenizer)
+    if found.form != NO_THINKING:
+        return found.form
+    if len(found.candidates) == 1:
+        return found.candidates[0]
+    what = "found no way of thinking in" if not found.candidates else "found more than one way of thinking in"
+    raise FormatError(
+        f"thinking_format=auto {what} this model's chat template and vocabulary: say which with thinking_format= one "
+        f"of {how_to_force()}"
+    )
+
+
+def how_to_force() -> str:
+    """The values of `thinking_format`, with what they mean, for messages."""
+    known = (f"{form.name} ({form.start} ... {form.end})" for form in (S1, THINK, HARMONY, PROMPTED))
+    others = ", ".join(name for name, form in FORMATS.items() if form not in (S1, THINK, HARMONY, PROMPTED))
+    return f"{', '.join(known)}, {others}, none (no thinking), or START...END"
 
 
 def _declared_format(tokenizer: Tokenizer) -> Format | None:
@@ -173,9 +265,18 @@ def _declared_format(tokenizer: Tokenizer) -> Format | None:
         raise FormatError(f"this model's tokenizer_config.json says {error}") from None
 
 
-def _listed() -> str:
-    known = (f"{form.name} ({form.start} ... {form.end})" for form in FORMATS.values())
-    return f"{', '.join(known)}, none (no thinking), or START...END"
+def _can_write(tokenizer: Tokenizer, form: Format) -> bool:
+    """Whether the vocabulary has what ends the format's thinking as tokens of their own."""
+    return all(_is_one_token(tokenizer, stop) for stop in form.stops)
+
+
+# s1-32B, s1.1-32B and the smaller ones of the same name, also as a folder, in the Hub's cache, or quantized.
+_S1_NAME = re.compile(r"(?<![A-Za-z0-9.])s1(?:\.1)?-\d+(?:\.\d+)?B(?![A-Za-z0-9])", re.IGNORECASE)
+
+
+def _published_by_s1(name: object) -> str | None:
+    found = _S1_NAME.search(str(name or ""))
+    return found[0] if found else None
 
 
 def opening_of(form: Format, prompt: str) -> Opening:
@@ -189,26 +290,111 @@ def opening_of(form: Format, prompt: str) -> Opening:
     return Opening.OPENED if form.start and ending.endswith(form.start.strip()) else Opening.NONE
 
 
+# What a text may follow: which of these stays apart from it depends on the vocabulary's merges.
+_BEFORE = ("=", "a", ".", "\n", ")")
+
+
 def encode(tokenizer: Tokenizer, text: str) -> Tokens:
-    """Token ids of a text alone, without BOS or other special additions."""
-    return tuple(tokenizer.encode(text, add_special_tokens=False)) if text else ()
+    """Token ids of a text as they continue another one: nothing added, and no space that it does not begin with.
+
+    A SentencePiece vocabulary puts a space before a text that stands alone, so it is encoded behind another one there.
+    Where a vocabulary cannot write the text at all, its ids alone (`spell` refuses instead).
+    """
+    return _continuing(tokenizer, text) or without_additions(tokenizer, text)
+
+
+def spell(tokenizer: Tokenizer, text: str) -> Tokens:
+    """As `encode`, for a text that must come back exactly. Raises FormatError where the vocabulary cannot write it."""
+    tokens = _continuing(tokenizer, text)
+    if text and not tokens:
+        came_back = _text_of(tokenizer, without_additions(tokenizer, text))
+        raise FormatError(
+            f"this tokenizer cannot write {text!r}, which comes back as {came_back!r}: choose another text or "
+            f"thinking_format, or a tokenizer that keeps every character"
+        )
+    return tokens
+
+
+def _continuing(tokenizer: Tokenizer, text: str) -> Tokens:
+    """The ids that say exactly this text behind another one; none where no ids do."""
+    if not text:
+        return ()
+    alone = without_additions(tokenizer, text)
+    for before in _BEFORE:
+        start = without_additions(tokenizer, before)
+        said = _text_of(tokenizer, start)
+        if _text_of(tokenizer, start + alone) == said + text:
+            return alone
+        whole = without_additions(tokenizer, before + text)
+        if whole[: len(start)] == start and _text_of(tokenizer, whole) == said + text:
+            return whole[len(start) :]
+    return ()
+
+
+def without_additions(tokenizer: Tokenizer, text: str) -> Tokens:
+    """Token ids of a text and nothing else: no BOS, EOS, [gMASK] or other special token that the text does not write.
+
+    Some tokenizers add theirs even when they are told not to.
+    """
+    tokens = tuple(tokenizer.encode(text, add_special_tokens=False))
+    special = {*getattr(tokenizer, "all_special_ids", ())} - {getattr(tokenizer, "unk_token_id", None)}
+    first = next((place for place, token in enumerate(tokens) if token not in special), len(tokens))
+    tokens = tokens[_added_before(tokenizer, tokens[:first], text) :]
+    last = next((place for place, token in enumerate(reversed(tokens)) if token not in special), len(tokens))
+    return tokens[: len(tokens) - _added_behind(tokenizer, tokens[len(tokens) - last :], text)]
+
+
+def _added_before(tokenizer: Tokenizer, run: Tokens, text: str) -> int:
+    """How many of the special tokens that a prompt begins with its text does not write."""
+    begun = _squeezed(text[:1000])
+    return next(
+        (count for count in range(len(run)) if begun.startswith(_squeezed(_text_of(tokenizer, run[count:])))), len(run)
+    )
+
+
+def _added_behind(tokenizer: Tokenizer, run: Tokens, text: str) -> int:
+    """How many of the special tokens that a prompt ends with its text does not write."""
+    ending = _squeezed(text[-1000:])
+    left = range(len(run), 0, -1)
+    return next(
+        (len(run) - count for count in left if ending.endswith(_squeezed(_text_of(tokenizer, run[:count])))), len(run)
+    )
+
+
+def _squeezed(text: str) -> str:
+    return "".join(text.split())
+
+
+def _text_of(tokenizer: Tokenizer, tokens: Tokens) -> str:
+    return tokenizer.decode(list(tokens), skip_special_tokens=False)
 
 
 def mark(tokenizer: Tokenizer, form: Format, budget: Budget, eos_ids: frozenset[int]) -> Marks:
-    """The format and the budget's texts as token ids. eos_ids end thinking and answer alike."""
-    close = encode(tokenizer, form.end)
-    request = budget.final_answer_text
-    asked = form.end if not request or form.end.endswith(request) else form.end + form.after_end + request
+    """The format and the budget's texts as token ids. eos_ids end thinking and answer alike.
+
+    Raises FormatError where the tokenizer cannot write one of the texts.
+    """
+    request = "" if form.end.endswith(budget.final_answer_text) else budget.final_answer_text
+    ask = form.after_end + request if request else ""
+    blank = _blank_ids(tokenizer) | frozenset(encode(tokenizer, form.after_end))
     return Marks(
-        open=encode(tokenizer, form.start),
-        close=close,
-        cut_off=encode(tokenizer, asked),
-        wait=encode(tokenizer, budget.wait_text),
+        open=spell(tokenizer, form.start),
+        close=spell(tokenizer, form.end),
+        cut_off=spell(tokenizer, form.end + ask),
+        wait=spell(tokenizer, budget.wait_text),
         newline=encode(tokenizer, "\n"),
         ends=stop_ids(tokenizer, form.stops) | eos_ids,
         answer_ends=stop_ids(tokenizer, form.answer_stops) | eos_ids,
         line_ends=_line_ends(tokenizer),
+        ask=encode(tokenizer, ask),
+        blank=blank,
     )
+
+
+def with_answer_prefix(tokenizer: Tokenizer, marks: Marks, form: Format, prefix: str) -> Marks:
+    """Marks for an answer that begins with a text of the task (lm_eval's gen_prefix), which asks for it by itself."""
+    asked = spell(tokenizer, form.end + form.after_end + prefix)
+    return replace(marks, close=asked, cut_off=asked, ask=())
 
 
 def stop_ids(tokenizer: Tokenizer, stops: Iterable[str]) -> frozenset[int]:
@@ -231,7 +417,8 @@ def _is_one_token(tokenizer: Tokenizer, text: str) -> bool:
     return len(pieces) == 1 and tokenizer.decode(list(pieces), skip_special_tokens=False).strip() == text.strip()
 
 
-def _chat_template(tokenizer: Tokenizer) -> str:
+def template_text(tokenizer: Tokenizer) -> str:
+    """The chat template's source; of several templates, all of them. Empty when there is none."""
     template = getattr(tokenizer, "chat_template", None) or ""
     return "\n".join(map(str, template.values())) if isinstance(template, Mapping) else str(template)
 
@@ -244,3 +431,13 @@ def _line_ends(tokenizer: Tokenizer) -> frozenset[int]:
     """
     candidates = [i for piece, i in tokenizer.get_vocab().items() if piece.endswith(("Ċ", "\n", "<0x0A>"))]
     return frozenset(i for i in candidates if tokenizer.decode([i], skip_special_tokens=False).endswith("\n"))
+
+
+# A space, newline or tab, as byte-level BPE and SentencePiece write them.
+_BLANK_PIECE = re.compile(r"(?:[ĠĊĉč▁\s]|<0x(?:0[9AD]|20)>)+")
+
+
+def _blank_ids(tokenizer: Tokenizer) -> frozenset[int]:
+    """Ids of tokens that are white space only."""
+    candidates = [i for piece, i in tokenizer.get_vocab().items() if _BLANK_PIECE.fullmatch(piece)]
+    return frozenset(i for i in candidates if not tokenizer.decode([i], skip_special_tokens=False).strip())

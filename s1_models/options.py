@@ -20,6 +20,7 @@ from s1_contract.options import (
     MAX_ANSWER_TOKENS,
     MAX_THINKING_TOKENS,
     MIN_TOKENS_THINKING,
+    PROMPT_STYLE,
     REJECTION_FALLBACK,
     REJECTION_SAMPLE,
     REJECTION_TRIES,
@@ -40,7 +41,7 @@ from s1_models.policies.rejection import DEFAULT_TRIES, Rejection
 CHAT_TEMPLATE_CHOICES = ("auto", "always", "never")
 BUDGET_OPTIONS = tuple(option.name for option in fields(Budget))
 REJECTION_OPTIONS = (REJECTION_TRIES, REJECTION_FALLBACK)
-OPTIONS = (*BUDGET_OPTIONS, *REJECTION_OPTIONS, THINKING_FORMAT, "chat_template", THINK_FOR, "memo")
+OPTIONS = (*BUDGET_OPTIONS, *REJECTION_OPTIONS, THINKING_FORMAT, "chat_template", PROMPT_STYLE, THINK_FOR, "memo")
 # The memo of a run whose model args say nothing about it.
 MEMO_VARIABLE = "S1_MEMO"
 
@@ -53,6 +54,12 @@ LENGTH_REQUESTS = {
     "short": "Answer after a short amount of thinking. Do not spend excessive time double-checking your work.",
 }
 PROMPT_VARIABLES = {"PROMPTSTEP": "{} steps", "PROMPTTOKEN": "{} tokens", "PROMPTLONG": "long", "PROMPTSHORT": "short"}
+# What `prompt_style` puts after a question. s1 asks bare questions; most other models are measured with a request for
+# a box, and answer worse without it.
+PROMPT_STYLES = {
+    "bare": "",
+    "boxed": r"Reason through the problem one step after another. Give the final answer inside \boxed{}.",
+}
 # s1: temperature_thinking=... is the temperature of the thinking alone.
 THINKING_SUFFIX = "_thinking"
 # The harness's names for the limit of a generation, in its order of priority.
@@ -71,7 +78,7 @@ class Settings:
     form: None means detect. samples: sessions per request. until: texts that cut the answer.
     sampling: (name, value) pairs of the engine's sampling parameters, without the seed of the session.
     thinking_sampling: the same for the thinking, where it is sampled differently. rejection: None is budget forcing.
-    thinking_request: put after the question.
+    thinking_request, prompt_style: put after the question.
     plain_answer_tokens: limit of an answer without any thinking, which is as long as thinking and answer together.
     """
 
@@ -85,6 +92,7 @@ class Settings:
     rejection: Rejection | None = None
     plain_answer_tokens: int = Budget().max_answer_tokens
     thinking_request: str = ""
+    prompt_style: str = ""
 
 
 def split_options(
@@ -197,6 +205,7 @@ def resolve(defaults: Mapping[str, Any], gen_kwargs: Mapping[str, Any], sampling
         rejection=rejection,
         plain_answer_tokens=plain_answer_tokens,
         thinking_request=_thinking_request(options.get(THINK_FOR)),
+        prompt_style=_prompt_style(options.get(PROMPT_STYLE, "bare")),
     )
 
 
@@ -216,6 +225,15 @@ def _thinking_request(wanted: Any) -> str:
     if wanted not in LENGTH_REQUESTS:
         raise OptionError(f"think_for={wanted!r}: expected '64 steps', '2048 tokens', long or short")
     return LENGTH_REQUESTS[wanted]
+
+
+def _prompt_style(wanted: Any) -> str:
+    """The text of a prompt style: a known one's, or the user's own."""
+    if not isinstance(wanted, str) or not wanted.strip():
+        raise OptionError(
+            f"prompt_style={wanted!r}: expected {', '.join(PROMPT_STYLES)}, or a text to put after questions"
+        )
+    return PROMPT_STYLES.get(wanted, wanted)
 
 
 def _format(options: Mapping[str, Any]) -> Format | None:

@@ -44,6 +44,7 @@ def transcribe(session: Session, decode: Decode, until: Iterable[str] = (), clos
         waits_used=session.waits_used,
         cut_off=int(session.cut_off),
         answer_cut_off=int(session.answer_cut_off),
+        answer_asked=int(session.answer_asked),
         thinking_limit=session.thinking_limit,
         dropped_tokens=session.dropped_tokens,
     )

@@ -3,7 +3,9 @@
 import asyncio
 import json
 import random
+import time
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import aiohttp
@@ -12,6 +14,44 @@ from aiohttp import web
 from tests.scripted_server import InThread
 
 FAULTS = ("429", "500", "reset", "stall", "truncated", "not_json", "too_many", "wrong_end", "no_ids", "twice")
+
+
+class BusyProxy(InThread):
+    """Forwards to `upstream` (with /v1) what `says_no` lets through; the rest gets the answer it gives.
+
+    says_no: of the completions let through so far, in seconds since the proxy began; None lets one through.
+    refused: how many were not. most_at_once: completions here at a time.
+    """
+
+    def __init__(self, upstream: str, says_no: Callable[[list[float]], web.Response | None]) -> None:
+        self.upstream = upstream.removesuffix("/v1")
+        self.through: list[float] = []
+        self.refused: list[float] = []
+        self._says_no = says_no
+        self._session: aiohttp.ClientSession | None = None
+        self._began = time.monotonic()
+        super().__init__({"/{path:.*}": self._forward}, 0)
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self._began
+
+    async def _forward(self, http: web.Request) -> web.StreamResponse:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
+        if http.path.endswith("/completions"):
+            if (answer := self._says_no(self.through)) is not None:
+                self.refused.append(self.seconds)
+                return answer
+            self.through.append(self.seconds)
+        asked = {"data": await http.read(), "headers": {"Content-Type": "application/json"}}
+        async with self._session.request(http.method, self.upstream + http.path_qs, **asked) as answer:
+            return web.Response(status=answer.status, body=await answer.read(), content_type=answer.content_type)
+
+    async def _end(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+        await super()._end()
 
 
 class FaultProxy(InThread):

@@ -21,6 +21,7 @@ from typing import Any
 HOOKS = {
     "lm_eval.models": "register_models",
     "lm_eval.tasks.manager": "add_tasks",
+    "lm_eval.api.task": "keep_parts_apart",
     "lm_eval.loggers.evaluation_tracker": "write_traces_beside_samples",
     "lm_eval._cli.run": "report_errors_as_sentences",
 }
@@ -66,13 +67,20 @@ class _Finder:
 
 
 def call_hook(name: str) -> None:
-    """Calls our function for a module of lm_eval that is loaded. A failure must not take lm_eval down with it."""
+    """Calls our function for a module of lm_eval that is loaded.
+
+    A failure must not take lm_eval down with it. It is kept, and ends a run of an s1 model (`fail_closed`).
+    """
     try:
         from s1_models.harness import plugin
 
         getattr(plugin, HOOKS[name])()
     except Exception as error:
-        logging.getLogger("s1").warning("s1: no bridge into %s: %s: %s", name, type(error).__name__, error)
+        reason = f"{type(error).__name__}: {error}"
+        logging.getLogger("s1").warning("s1: no bridge into %s: %s", name, reason)
+        from s1_models.harness.fail_closed import FAILURES
+
+        FAILURES[name] = reason
 
 
 def install() -> None:

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from s1_models.driver import Engine, Job, run_jobs
 from s1_models.forcing import Session, Tokens
+from s1_models.harness.fail_closed import refuse_a_broken_bridge, refuse_namesakes
 from s1_models.harness.progress import Bar
-from s1_models.harness.prompts import Prompting
+from s1_models.harness.prompts import Prompt, Prompting
 from s1_models.harness.run_facts import TaskFacts, run_facts
 from s1_models.memo.identity import Identified
 from s1_models.memo.memo import Memo
@@ -62,12 +63,25 @@ class BudgetForcingLM(Prompting, Identified):
     task_facts: dict[str, TaskFacts]  # by task, of the last `generate_until`
     reuse_ahead: Sequence[Reuse] = ()
 
+    @classmethod
+    def create_from_arg_obj(cls, *arguments: Any, **more: Any) -> Any:
+        """The host's, which loads the model; refused while the bridge is broken."""
+        refuse_a_broken_bridge()
+        return super().create_from_arg_obj(*arguments, **more)  # type: ignore[misc]
+
+    @classmethod
+    def create_from_arg_string(cls, *arguments: Any, **more: Any) -> Any:
+        """As `create_from_arg_obj`."""
+        refuse_a_broken_bridge()
+        return super().create_from_arg_string(*arguments, **more)  # type: ignore[misc]
+
     def generate_until(self, requests: list[Instance], disable_tqdm: bool = False) -> list[str]:
         """Full transcripts, one per request, in order; `Response`s, which carry their own accounting.
 
         `n` (or `repeats`) in gen_kwargs asks for several samples of each request: the harness takes one response
         per request, so the earlier ones are put into `request.resps`, where it appends the last.
         """
+        refuse_namesakes(requests)
         settings = self._settings(requests, self.budget_defaults)
         self.task_facts = {}
         samples = [(index, sample) for index, chosen in enumerate(settings) for sample in range(chosen.samples)]
@@ -90,7 +104,9 @@ class BudgetForcingLM(Prompting, Identified):
         responses: list[str] = []
         for (index, sample), session in zip(samples, sessions, strict=True):
             form = settings[index].form or self.detected_format()
-            transcript = transcribe(session, self._decode, settings[index].until, form.closing)
+            prefix = self.prompts.answer_prefix(requests[index].args[0], settings[index].chat_template)
+            closing = form.closing + form.after_end + prefix if prefix else form.closing
+            transcript = transcribe(session, self._decode, settings[index].until, closing)
             if sample + 1 < settings[index].samples:
                 requests[index].resps.append(transcript)
             else:
@@ -144,23 +160,22 @@ class BudgetForcingLM(Prompting, Identified):
         return chosen
 
     def _jobs(self, requests: list[Instance], settings: list[Settings], keep: bool = True) -> list[Job]:
-        prompts: dict[tuple[str, str, str], tuple[str, Tokens]] = {}
-        policies = Policies(self.tokenizer, self.eos_ids, self.engine.context_window)
+        prompts: dict[tuple[object, ...], Prompt] = {}
+        policies: Policies | None = None
         # The harness repeats the same Instance object: a repeat is known by order only.
         times = Counter(map(id, requests))
         seen: Counter[int] = Counter()
         jobs = []
         for request, chosen in zip(requests, settings, strict=True):
             form = chosen.form or self.detected_format()
-            instruction = "\n\n".join(filter(None, (chosen.thinking_request, form.instruction)))
-            key = (request.args[0], chosen.chat_template, instruction)
+            key = (request.args[0], chosen.chat_template, chosen.prompt_style, chosen.thinking_request, form)
             if key not in prompts:
-                text = self.prompt_text(*key)
-                prompts[key] = text, tuple(self.tok_encode(text))  # type: ignore[attr-defined]
-            text, tokens = prompts[key]
+                prompts[key] = self.prompts.make(request.args[0], chosen, form)
+            prompt = prompts[key]
             if keep and request.task_name not in self.task_facts:
-                self.task_facts[str(request.task_name)] = TaskFacts(chosen, form, request.args[0], text)
-            policy = policies.policy(chosen, form, text)
+                self.task_facts[str(request.task_name)] = TaskFacts(chosen, form, request.args[0], prompt.text)
+            policies = policies or self._policies()
+            policy = policies.policy(chosen, form, prompt.opening, prompt.answer_prefix)
             turn = seen[id(request)]
             seen[id(request)] += 1
             early = chosen.samples - 1  # samples that go straight into request.resps, before the harness adds its own
@@ -168,8 +183,13 @@ class BudgetForcingLM(Prompting, Identified):
                 repeat = turn * early + sample if sample < early else times[id(request)] * early + turn
                 label = f"{request.task_name} question {request.doc_id}" + (f" repeat {repeat}" if repeat else "")
                 thinking = chosen.thinking_sampling and self._seeded(chosen.thinking_sampling, repeat)
-                jobs.append(Job(policy, tokens, label, self._seeded(chosen.sampling, repeat), thinking, keep))
+                jobs.append(Job(policy, prompt.tokens, label, self._seeded(chosen.sampling, repeat), thinking, keep))
         return jobs
+
+    def _policies(self) -> Policies:
+        why_none = self.detection().why if self._detection else ""
+        off_by = self.prompts.template.off_by
+        return Policies(self.tokenizer, self.eos_ids, self.engine.context_window, off_by, why_none)
 
     def _seeded(self, sampling: tuple[tuple[str, Any], ...], repeat: int) -> tuple[tuple[str, Any], ...]:
         values = dict(sampling)

@@ -52,7 +52,7 @@ class _HarnessLog(logging.Handler):
 
 @functools.cache
 def _log_as_the_harness_does() -> None:
-    for name in ("s1", "s1_models", "s1_tasks"):
+    for name in ("s1", "s1_contract", "s1_models", "s1_tasks"):
         ours = logging.getLogger(name)
         ours.addHandler(_HarnessLog())
         if ours.level == logging.NOTSET:
@@ -112,6 +112,39 @@ def _log_override() -> None:
     logger.info(
         "s1: aime24 and aime25 are the s1 versions (data, prompt, checker); S1_BRIDGE=yield keeps lm_eval's own"
     )
+
+
+def keep_parts_apart() -> None:
+    """Makes lm_eval's prompts without a chat template say which part is an instruction, and which begins the answer.
+
+    lm_eval glues them to the question; a model of ours that applies the template itself needs them as turns.
+    """
+    from lm_eval.api.task import Task
+
+    for kind in (Task, *_subclasses(Task)):
+        if "fewshot_context" in vars(kind) and not hasattr(kind.fewshot_context, "s1"):
+            kind.fewshot_context = _apart(kind.fewshot_context)
+
+
+def _subclasses(kind: type) -> list[Any]:
+    direct: list[Any] = list(kind.__subclasses__())
+    return direct + [further for one in direct for further in _subclasses(one)]
+
+
+def _apart(original: Any) -> Any:
+    @functools.wraps(original)
+    def with_parts(self: Any, *positional: Any, **named: Any) -> Any:
+        text = original(self, *positional, **named)
+        system, prefix = named.get("system_instruction"), named.get("gen_prefix")
+        if not isinstance(text, str) or named.get("apply_chat_template") or not (system or prefix):
+            return text
+        from s1_models.harness.asked import take_apart
+
+        delimiter = getattr(self.config, "target_delimiter", " ")
+        return take_apart(text, str(system or ""), str(prefix or ""), str(delimiter or ""))
+
+    with_parts.s1 = True  # type: ignore[attr-defined]
+    return with_parts
 
 
 def write_traces_beside_samples() -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from s1_contract.options import MAX_ANSWER_TOKENS, THINKING_FORMAT
-from s1_models.formats import NO_THINKING, Format
+from s1_models.formats import NO_THINKING, Format, as_option
 from s1_models.memo.store import MemoError
 from s1_models.options import Settings, memo_path
 
@@ -60,9 +60,11 @@ def run_facts(lm: Any) -> dict[str, Any]:
     """Facts of a `BudgetForcingLM` that has run: what a record is made of, and with a memo what a replay needs.
 
     special_tokens: whether the host adds any to a prompt. contamination_report: hash of the report on what the model
-    was fine-tuned on, where its checkpoint names one.
+    was fine-tuned on, where its checkpoint names one. template_dates: the dates that the chat template wrote into the
+    prompts. detected_format: by thinking_format=auto.
     """
     report = contamination_report(getattr(lm, "_given", {}).get("pretrained") or lm.tokenizer.name_or_path)
+    dates = list(lm.prompts.template.dates())
     budget = dict(lm.budget_defaults)
     path = memo_path(budget)
     try:
@@ -80,6 +82,7 @@ def run_facts(lm: Any) -> dict[str, Any]:
         "default_seed": lm.default_seed,
         "tasks": {name: facts.told() for name, facts in getattr(lm, "task_facts", {}).items()},
         **({"contamination_report": report} if report else {}),
+        **({"template_dates": dates} if dates else {}),
     }
     return facts if facts["memo"] is None else {**facts, **_for_replay(lm)}
 
@@ -93,6 +96,8 @@ def _for_replay(lm: Any) -> dict[str, Any]:
         "special_tokens": list(lm.tok_encode(probe)) != lm.tokenizer.encode(probe, add_special_tokens=False),
         "chat_template_args": dict(getattr(lm, "chat_template_args", None) or {}),
         "template_thinks": lm.template_thinks,
+        "add_bos_token": getattr(lm, "add_bos_token", None),
+        **({"detected_format": as_option(lm.detected)} if lm.detected else {}),
     }
 
 

@@ -10,6 +10,7 @@ from lm_eval.api.model import TemplateLM
 
 from s1_models.driver import EngineError
 from s1_models.forcing import Reply, Request, Tokens
+from s1_models.formats import NO_THINKING, S1, Detection, detect, parse_format
 from s1_models.harness.lm import BudgetForcingLM
 from s1_models.options import OptionError
 
@@ -41,7 +42,6 @@ class TokenizerHost(TemplateLM):  # type: ignore[misc]
 
     def __init__(self, facts: Mapping[str, Any], tokenizer: Any) -> None:
         super().__init__()
-        self.enable_thinking: bool | None = None
         self.facts = facts
         self.tokenizer = tokenizer
 
@@ -49,16 +49,6 @@ class TokenizerHost(TemplateLM):  # type: ignore[misc]
         special = self.facts["special_tokens"] if add_special_tokens is None else add_special_tokens
         begun = bool(self.tokenizer.bos_token) and string.startswith(self.tokenizer.bos_token)
         return self.tokenizer.encode(string, add_special_tokens=special and not begun)  # type: ignore[no-any-return]
-
-    def apply_chat_template(self, chat_history: list[dict[str, str]], add_generation_prompt: bool = True) -> str:
-        text: str = self.tokenizer.apply_chat_template(
-            chat_history,
-            tokenize=False,
-            add_generation_prompt=add_generation_prompt,
-            continue_final_message=not add_generation_prompt,
-            **{"enable_thinking": self.enable_thinking, **self.facts["chat_template_args"]},  # the mixin sets the first
-        )
-        return text
 
     @property
     def tokenizer_name(self) -> str:
@@ -88,6 +78,15 @@ class StoredLM(BudgetForcingLM, TokenizerHost):
         self.template_thinks = bool(facts["template_thinks"])
         self.budget_defaults = {**facts["budget"], "memo": str(memo)}
         self.sampling_names = frozenset(facts["sampling_names"])
+        self.chat_template_args = dict(facts.get("chat_template_args") or {})
+        self.add_bos_token = facts.get("add_bos_token")
+        # Version 0.1.0 did not say what it detected: every ChatML model was s1 then, and its memo says so.
+        if (form := parse_format(facts.get("detected_format"))) is not None:
+            self._detection = Detection(form, "the run says so")
+        else:
+            found = detect(tokenizer)
+            formerly = next((one for one in found.candidates if one is S1), found.form)
+            self._detection = Detection(formerly if found.form == NO_THINKING else found.form, "as in version 0.1.0")
 
     def model_identity(self) -> dict[str, str]:
         """The run's, not one worked out anew."""

@@ -6,8 +6,19 @@ import logging
 from dataclasses import dataclass, field, replace
 
 from s1_contract.options import MAX_THINKING_TOKENS, MIN_THINKING_TOKENS, NUM_WAITS, REJECTION_TRIES
-from s1_models.forcing import BudgetForcing, Policy
-from s1_models.formats import NO_THINKING, Format, Opening, Tokenizer, encode, mark, opening_of, stop_ids, stop_texts
+from s1_models.forcing import Budget, BudgetForcing, Marks, Policy
+from s1_models.formats import (
+    NO_THINKING,
+    Format,
+    Opening,
+    Tokenizer,
+    encode,
+    how_to_force,
+    mark,
+    stop_ids,
+    stop_texts,
+    with_answer_prefix,
+)
 from s1_models.options import OptionError, Settings
 from s1_models.policies.plain import PlainAnswer
 from s1_models.policies.rejection import RejectionSampling
@@ -20,37 +31,72 @@ logger = logging.getLogger(__name__)
 class Policies:
     """The policies of one model: made when first needed, then shared by all questions with the same settings.
 
-    eos_ids: the model's end-of-text ids. context_window: tokens.
+    eos_ids: the model's end-of-text ids. context_window: tokens. off_by: the setting that switches thinking off in the
+    chat template. why_none: why no thinking was found, where none was.
     """
 
     tokenizer: Tokenizer
     eos_ids: frozenset[int]
     context_window: int
+    off_by: str = "enable_thinking=False"
+    why_none: str = ""
     _made: dict[object, Policy] = field(init=False, default_factory=dict, repr=False)
+    _marked: dict[tuple[Budget, Format], Marks] = field(init=False, default_factory=dict, repr=False)
 
-    def policy(self, settings: Settings, form: Format, prompt: str) -> Policy:
-        """The policy for a question. form: the settings' own, or the detected one. prompt: text as it is sent.
+    def policy(self, settings: Settings, form: Format, opening: Opening, answer_prefix: str = "") -> Policy:
+        """The policy for a question. form: the settings' own, or the detected one. opening: by its prompt.
 
-        Raises OptionError where a budget is asked for and there is no thinking to control.
+        answer_prefix: what the answer begins with. Raises OptionError where a budget is asked for and there is no
+        thinking to control.
         """
-        opening = opening_of(form, prompt)
-        key = (settings.budget, settings.rejection, settings.plain_answer_tokens, form, opening)
+        key = (settings.budget, settings.rejection, settings.plain_answer_tokens, form, opening, answer_prefix)
         if key not in self._made:
-            self._made[key] = self._make(settings, form, opening)
+            self._made[key] = self._make(settings, form, opening, answer_prefix)
         return self._made[key]
 
-    def _make(self, settings: Settings, form: Format, opening: Opening) -> Policy:
+    def _make(self, settings: Settings, form: Format, opening: Opening, answer_prefix: str) -> Policy:
         if form == NO_THINKING or opening is Opening.CLOSED:
-            _refuse_budgets(settings, opening)
+            self._refuse_budgets(settings, opening)
             ends = stop_ids(self.tokenizer, form.answer_stops) | self.eos_ids
             return self._watch(PlainAnswer(settings.plain_answer_tokens, ends, self.context_window), form, settings)
-        marks = mark(self.tokenizer, form, settings.budget, self.eos_ids)
+        marks = self._marks(settings.budget, form)
+        if answer_prefix:
+            marks = with_answer_prefix(self.tokenizer, marks, form, answer_prefix)
         if opening is Opening.OPENED:
             marks = replace(marks, open=())
         forcing = BudgetForcing(settings.budget, marks, self.context_window)
         return self._watch(
             RejectionSampling(forcing, settings.rejection) if settings.rejection else forcing, form, settings
         )
+
+    def _marks(self, budget: Budget, form: Format) -> Marks:
+        """Made once for all questions: a vocabulary is looked through for them."""
+        if (budget, form) not in self._marked:
+            self._marked[budget, form] = mark(self.tokenizer, form, budget, self.eos_ids)
+        return self._marked[budget, form]
+
+    def _refuse_budgets(self, settings: Settings, opening: Opening) -> None:
+        """Raises OptionError for a budget that could have no effect: its numbers would be labelled wrongly."""
+        budget = settings.budget
+        asked = {
+            NUM_WAITS: budget.num_waits,
+            MIN_THINKING_TOKENS: budget.min_thinking_tokens,
+            MAX_THINKING_TOKENS: budget.max_thinking_tokens,
+            REJECTION_TRIES: settings.rejection and settings.rejection.tries,
+        }
+        name, value = next(((name, value) for name, value in asked.items() if value), ("", 0))
+        if not name:
+            return
+        if opening is Opening.CLOSED:
+            why = f"the chat template has closed the thinking already ({self.off_by}?); drop the one or the other"
+        elif settings.form is None and self.why_none:
+            why = (
+                f"no sign was found that this model thinks ({self.why_none}): leave {name} out, or force a format with "
+                f"thinking_format= one of {how_to_force()}"
+            )
+        else:
+            why = "with thinking_format=none nothing is thinking; drop the one or the other"
+        raise OptionError(f"{name}={value} can have no effect: {why}")
 
     def _watch(self, policy: Policy, form: Format, settings: Settings) -> Policy:
         """The policy with the format's stops that only show in the text."""
@@ -75,22 +121,3 @@ class Policies:
             return self.tokenizer.decode(list(tokens), skip_special_tokens=False)
 
         return StopAtTexts(policy, thinking, answer, decode, lambda text: encode(self.tokenizer, text))
-
-
-def _refuse_budgets(settings: Settings, opening: Opening) -> None:
-    """Raises OptionError for a budget that could have no effect: its numbers would be labelled wrongly."""
-    budget = settings.budget
-    asked = {
-        NUM_WAITS: budget.num_waits,
-        MIN_THINKING_TOKENS: budget.min_thinking_tokens,
-        MAX_THINKING_TOKENS: budget.max_thinking_tokens,
-        REJECTION_TRIES: settings.rejection and settings.rejection.tries,
-    }
-    for name, value in asked.items():
-        if value:
-            why = (
-                "the chat template has closed the thinking already (enable_thinking=False?)"
-                if opening is Opening.CLOSED
-                else "with thinking_format=none nothing is thinking"
-            )
-            raise OptionError(f"{name}={value} can have no effect: {why}; drop the one or the other")

@@ -7,7 +7,7 @@ from lm_eval.api.instance import Instance
 from lm_eval.api.model import LM
 
 from s1_models.forcing import Tokens
-from s1_models.formats import Format
+from s1_models.formats import Format, encode
 from s1_models.harness.lm import BudgetForcingLM, default_options
 from s1_models.options import split_options, take_thinking_switch
 from tests.scripted_engine import NextToken, ScriptedEngine
@@ -35,7 +35,7 @@ def thinker(tokenizer: Any, form: Format, thought: str = THOUGHT, answer: str = 
 def next_token(tokenizer: Any, text: str, plan: str) -> int:
     """The token with which a model goes on that has written as much of its plan as the text ends in."""
     said = next(count for count in range(len(plan) - 1, -1, -1) if text.endswith(plan[:count]))
-    return tokenizer.encode(plan[said:], add_special_tokens=False)[0]  # type: ignore[no-any-return]
+    return encode(tokenizer, plan[said:])[0]
 
 
 class _ChatHost(LM):

@@ -9,7 +9,8 @@ import pytest
 from s1_models.driver import Engine
 from s1_models.engines.openai.completions import Dialect
 from s1_models.engines.openai.connection import Connection
-from s1_models.engines.openai.lm import OpenAIEngine, S1OpenAI
+from s1_models.engines.openai.engine import OpenAIEngine
+from s1_models.engines.openai.lm import S1OpenAI
 from s1_models.engines.ray import RayEngine
 from s1_models.forcing import Finish, Phase, Reply, Request
 from s1_models.memo.memo import Memo
@@ -59,7 +60,7 @@ def openai_engine() -> Iterator[OpenAIEngine]:
     connection = Connection(server.url)
     connection.start(connection.look(None)).result()
     dialect = Dialect("scripted", True, True, lambda _: (), lambda _: "", known_ids=50)
-    yield OpenAIEngine(connection, dialect, server.context_window, 64)
+    yield OpenAIEngine(connection, dialect, server.context_window)
     connection.close()
     server.close()
 

@@ -290,7 +290,8 @@ def test_an_lm_eval_of_another_python_on_the_path_is_found(tmp_path: Path, monke
 
 
 def save(folder: Path, special: list[str], eos: str, template: str | None, positions: int = 4096) -> str:
-    tokenizer = make_tokenizer(special, eos, template)
+    declared = {"thinking_format": "s1"} if "<|im_start|>" in special else {}
+    tokenizer = make_tokenizer(special, eos, template, **declared)
     tokenizer.save_pretrained(folder)
     (folder / "config.json").write_text(json.dumps({"model_type": "llama", "max_position_embeddings": positions}))
     return str(folder)
@@ -303,7 +304,7 @@ def check_model(pretrained: str, **model_args: Any) -> list[Finding]:
 def test_a_model_that_thinks_and_stops_is_fine(tmp_path: Path) -> None:
     found = check_model(save(tmp_path, ["<|im_start|>", "<|im_end|>"], "<|im_end|>", CHATML))
     assert [finding.status for finding in found] == [Status.OK] * 3
-    assert "thinking format s1 (detected)" in found[1].message
+    assert "thinking format s1 (tokenizer_config.json says so)" in found[1].message
     assert "context of 4,096 tokens: auto leaves 2,5" in found[2].message
 
 
@@ -323,11 +324,14 @@ def test_a_chat_template_that_fails_is_found(tmp_path: Path, template: str, what
     assert f"pretrained={tmp_path},chat_template=never" in finding.fix[0]
 
 
-def test_a_model_without_delimiters_gets_a_command_with_a_place_for_them(tmp_path: Path) -> None:
+def test_a_model_without_delimiters_is_said_not_to_think(tmp_path: Path) -> None:
     found = check_model(save(tmp_path, ["<eos>"], "<eos>", "{{ messages[0].content }}"))
     (finding,) = wrong(found)
-    assert "thinking_format=auto" in finding.message
-    assert "thinking_format=START...END" in finding.fix[0]
+    assert finding.status is Status.WARN
+    assert "thinking format none" in finding.message
+    assert "thinking_format= one of s1" in finding.message
+    (_, budget) = wrong(check_model(str(tmp_path), num_waits=2))
+    assert "num_waits=2 can have no effect" in budget.message
 
 
 LLAMA = (

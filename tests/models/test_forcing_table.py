@@ -1,5 +1,7 @@
 """The transition table in `forcing.__doc__` is the code: every row is parsed and driven."""
 
+from dataclasses import replace
+
 import pytest
 
 from s1_models import forcing
@@ -15,7 +17,7 @@ from s1_models.forcing import (
     Span,
 )
 
-OPEN, CLOSE, FINAL, WAIT, NEWLINE, END, EOS = 101, 102, 103, 104, 110, 120, 121
+OPEN, CLOSE, FINAL, WAIT, BLANK, NEWLINE, END, EOS = 101, 102, 103, 104, 109, 110, 120, 121
 MARKS = Marks(
     open=(OPEN,),
     close=(CLOSE,),
@@ -25,12 +27,16 @@ MARKS = Marks(
     ends=frozenset({END, EOS}),
     answer_ends=frozenset({EOS}),
     line_ends=frozenset({NEWLINE}),
+    ask=(FINAL,),
+    blank=frozenset({NEWLINE, BLANK}),
 )
+NOT_ASKED = replace(MARKS, ask=())  # final_answer_text=""
 FORCED = {
     "wait": (WAIT,),
     "close": (CLOSE,),
     "cut_off": (CLOSE, FINAL),
     "newline + cut_off": (NEWLINE, CLOSE, FINAL),
+    "ask": (FINAL,),
     "nothing": (),
 }
 
@@ -48,7 +54,7 @@ def answering(of: BudgetForcing) -> Session:
     return of.advance(of.begin((1, 2)), Reply((5,), Finish.STOP))
 
 
-# For each row's "when": policies in whose first thinking reply it holds, and that reply's tokens.
+# For each phase and row's "when": policies in whose first thinking reply it holds, and that reply's tokens.
 WHEN = {
     "(waits left or below the minimum) and room and progress": [
         (policy(num_waits=1), (5,)),
@@ -56,7 +62,7 @@ WHEN = {
         (policy(min_thinking_tokens=5), (5,)),
         (policy(num_waits=1, max_thinking_tokens=3), (5,)),
     ],
-    "otherwise": [
+    "THINKING otherwise": [
         (policy(), (5,)),
         (policy(min_thinking_tokens=2), (5, 6)),
         (policy(num_waits=1, max_thinking_tokens=2), (5,)),
@@ -67,6 +73,12 @@ WHEN = {
             (),
         ),
     ],
+    "the answer is empty and was not asked for": [
+        (policy(), ()),
+        (policy(), (NEWLINE, BLANK)),
+        (policy(num_waits=0), (BLANK,)),
+    ],
+    "ANSWERING otherwise": [(policy(), (5,)), (policy(), (NEWLINE, 5)), (BudgetForcing(Budget(), NOT_ASKED, 2000), ())],
     "thinking does not end a line": [(policy(max_thinking_tokens=2), (5, 6))],
     "thinking ends a line": [(policy(max_thinking_tokens=2), (5, NEWLINE))],
     "always": [(policy(), (5,)), (policy(), ())],
@@ -76,6 +88,7 @@ WHEN = {
 @pytest.mark.parametrize("row", table_rows(), ids=lambda row: " ".join(row[:3]))
 def test_every_row_of_the_table_is_what_the_code_does(row: list[str]) -> None:
     phase, finish, when, append, following = row
+    when = f"{phase} {when}" if when == "otherwise" else when
     assert WHEN[when], "a row nobody drives proves nothing"
     for machine, tokens in WHEN[when]:
         before = machine.begin((1, 2)) if Phase[phase] is Phase.THINKING else answering(machine)
@@ -88,11 +101,30 @@ def test_every_row_of_the_table_is_what_the_code_does(row: list[str]) -> None:
         assert after.phase is Phase[following]
         assert after.waits_used == before.waits_used + (append == "wait")
         assert after.cut_off == ("cut_off" in append)
+        assert after.answer_asked == (append == "ask")
 
 
 def test_the_table_has_a_row_for_every_phase_and_finish() -> None:
     covered = {(row[0], row[1]) for row in table_rows()}
     assert covered == {(phase, finish) for phase in ("THINKING", "ANSWERING") for finish in ("STOP", "LENGTH")}
+
+
+def test_an_answer_is_asked_for_once_and_within_its_limit() -> None:
+    machine = policy()
+    asked = machine.advance(answering(machine), Reply((NEWLINE, BLANK), Finish.STOP))
+    request = machine.request(asked)
+    assert request is not None
+    assert request.prefix[-3:] == (NEWLINE, BLANK, FINAL)
+    assert request.max_tokens == 10 - 2
+    assert machine.advance(asked, Reply((), Finish.STOP)).phase is Phase.DONE
+    answered = machine.advance(asked, Reply((7,), Finish.STOP))
+    assert (answered.phase, answered.answer_asked, answered.answer_tokens) == (Phase.DONE, True, 3)
+
+
+def test_an_answer_that_a_cut_asked_for_is_not_asked_for_again() -> None:
+    machine = policy(max_thinking_tokens=2)
+    cut = machine.advance(machine.begin((1, 2)), Reply((5, 6), Finish.LENGTH))
+    assert machine.advance(cut, Reply((), Finish.STOP)).phase is Phase.DONE
 
 
 def test_accounting_counts_sampled_thinking_and_waits_but_no_delimiter() -> None:
@@ -172,6 +204,6 @@ def test_a_minimum_above_the_maximum_is_an_error() -> None:
 
 def test_a_finished_session_takes_no_reply() -> None:
     machine = policy()
-    done = machine.advance(answering(machine), Reply((), Finish.STOP))
+    done = machine.advance(answering(machine), Reply((5,), Finish.STOP))
     with pytest.raises(ValueError, match="DONE takes no reply"):
         machine.advance(done, Reply((), Finish.STOP))

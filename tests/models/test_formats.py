@@ -3,7 +3,18 @@
 import pytest
 
 from s1_models.forcing import Budget
-from s1_models.formats import S1, THINK, Format, FormatError, detect_format, mark, parse_format
+from s1_models.formats import (
+    NO_THINKING,
+    S1,
+    THINK,
+    Format,
+    FormatError,
+    detect,
+    detect_format,
+    mark,
+    parse_format,
+    writable_format,
+)
 from tests.models.tokenizers_made_here import chatml, make_tokenizer, plain, think_tags
 
 
@@ -41,9 +52,11 @@ def test_the_format_is_detected_from_the_vocabulary() -> None:
     assert detect_format(think_tags()) is THINK, "think tags come first where a vocabulary has both"
 
 
-def test_a_vocabulary_without_delimiters_is_an_error_that_says_what_to_do() -> None:
+def test_a_vocabulary_without_delimiters_does_not_think_and_cannot_be_trained_to_as_it_is() -> None:
+    found = detect(plain())
+    assert (found.form, found.candidates) == (NO_THINKING, ())
     with pytest.raises(FormatError, match=r"found no way of thinking.*thinking_format= one of s1 .*START\.\.\.END"):
-        detect_format(plain())
+        writable_format(plain())
 
 
 def test_delimiters_of_several_tokens_are_forced_whole_and_are_no_stop_ids() -> None:
@@ -69,8 +82,8 @@ def test_a_token_for_everything_unknown_is_no_delimiter() -> None:
     core = Tokenizer(models.WordLevel({"<unk>": 0, "word": 1, "<eos>": 2}, unk_token="<unk>"))
     core.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=core, unk_token="<unk>", eos_token="<eos>")
-    with pytest.raises(FormatError, match="found no way of thinking"):
-        detect_format(tokenizer)
+    assert detect(tokenizer).candidates == ()
+    assert detect_format(tokenizer) == NO_THINKING
 
 
 def test_an_s1_answer_ends_with_its_turn_also_where_that_is_not_the_end_of_text() -> None:

@@ -6,11 +6,13 @@ from typing import Any
 import pytest
 
 from s1_models.engines.openai.lm import S1OpenAI
-from s1_models.formats import HARMONY, NO_THINKING, PROMPTED, S1, THINK, Format, FormatError, detect_format
+from s1_models.forcing import Tokens
+from s1_models.formats import HARMONY, NO_THINKING, PROMPTED, S1, THINK, Format, FormatError, detect, detect_format
 from s1_models.options import OptionError
 from s1_tasks.answers import judge
 from tests.models import tokenizers_made_here as made
-from tests.models.scripted_lm import ANSWER, THOUGHT, ScriptedLM, forced, thinker
+from tests.models.scripted_lm import ANSWER, THOUGHT, ScriptedLM, forced, next_token, thinker
+from tests.scripted_engine import NextToken
 
 # family: tokenizer, its format, what the prompt ends with, and the delimiter that is forced before the thinking.
 FAMILIES: dict[str, tuple[Callable[[], Any], Format, str, list[str]]] = {
@@ -131,10 +133,69 @@ def test_the_instruction_also_stands_in_a_prompt_without_a_template() -> None:
     assert lm.tokenizer.decode(lm.engine.history[0].prefix) == f"Why?\n\n{PROMPTED.instruction}<thinking>"
 
 
-@pytest.mark.parametrize("make", [made.llama_instruct, made.plain, made.qwen3_instruct])
-def test_a_model_that_does_not_think_is_an_error_that_lists_the_formats(make: Callable[[], Any]) -> None:
-    with pytest.raises(FormatError, match=r"s1 \(<\|im_start\|>think .* harmony .* prompted .* none .* START\.\.\.END"):
-        detect_format(make())
+@pytest.mark.parametrize("make", [made.llama_instruct, made.plain, made.qwen3_instruct, made.qwen2_instruct])
+def test_a_model_of_which_nothing_says_that_it_thinks_just_answers(
+    make: Callable[[], Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    tokenizer = make()
+    lm = ScriptedLM(tokenizer, thinker(tokenizer, NO_THINKING))
+    with caplog.at_level("WARNING"):
+        (transcript,) = lm.ask(["?"])
+    assert forced(transcript) == []
+    assert judge(transcript, "42").correct
+    (said,) = [record.message for record in caplog.records if "thinking format none" in record.message]
+    assert "thinking_format= one of s1 (<|im_start|>think ... <|im_start|>answer)" in said
+
+
+@pytest.mark.parametrize("make", [made.llama_instruct, made.qwen2_instruct])
+def test_a_budget_for_a_model_that_does_not_think_is_an_error_that_says_how_to_force(make: Callable[[], Any]) -> None:
+    tokenizer = make()
+    lm = ScriptedLM(tokenizer, thinker(tokenizer, NO_THINKING))
+    with pytest.raises(OptionError, match=r"num_waits=2 can have no effect: no sign was .*thinking_format= one of s1"):
+        lm.ask(["?"], num_waits=2)
+    (transcript,) = lm.ask(["?"], num_waits=2, thinking_format="prompted")
+    assert forced(transcript)[0] == "<thinking>"
+
+
+def begins_with(tokenizer: Any, opening: str) -> NextToken:
+    """A model that opens its own thinking with a text, and then thinks as s1 does."""
+    inner = thinker(tokenizer, S1)
+
+    def write(prefix: Tokens) -> int:
+        text = tokenizer.decode(list(prefix), skip_special_tokens=False)
+        turn = text.rpartition("assistant\n")[2]
+        if not turn.startswith(opening) and opening.startswith(turn):
+            return next_token(tokenizer, text, opening)
+        return inner(prefix)
+
+    return write
+
+
+@pytest.mark.parametrize(("opening", "form"), [("<|im_start|>think\n", S1), ("<|im_start|>thinker", NO_THINKING)])
+def test_a_chatml_model_is_asked_once_whether_it_thinks(opening: str, form: Format) -> None:
+    tokenizer = made.qwen2_instruct()
+    lm = ScriptedLM(tokenizer, begins_with(tokenizer, opening))
+    lm.ask(["?", "??"])
+    lm.ask(["?"])
+    assert lm.detected_format() == form
+    asked = [request for request in lm.engine.history if "17 times 3" in tokenizer.decode(list(request.prefix))]
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "form"),
+    [
+        ("simplescaling/s1-32B", S1),
+        ("simplescaling/s1.1-32B", S1),
+        ("/data/s1.1-1.5B-AWQ", S1),
+        ("~/.cache/huggingface/hub/models--simplescaling--s1-32B/snapshots/0f", S1),
+        ("Qwen/Qwen2.5-32B-Instruct", NO_THINKING),
+        ("HuggingFaceTB/SmolLM2-1.7B-Instruct", NO_THINKING),
+        ("some/models1-7B", NO_THINKING),
+    ],
+)
+def test_s1_s_own_models_are_known_by_name(name: str, form: Format) -> None:
+    assert detect(made.qwen2_instruct(), name).form == form
 
 
 def test_a_checkpoint_can_say_how_it_thinks() -> None:

@@ -42,6 +42,7 @@ def test_a_transcript_is_the_whole_text_with_its_accounting() -> None:
         "waits_used": 1,
         "cut_off": 1,
         "answer_cut_off": 0,
+        "answer_asked": 0,
         "thinking_limit": 99,
         "dropped_tokens": 0,
     }

@@ -60,6 +60,12 @@ def make_tokenizer(
 
 
 def chatml() -> Any:
+    """What training on s1's data leaves: ChatML, and a tokenizer config that says how the model thinks."""
+    return make_tokenizer(["<|im_start|>", "<|im_end|>"], "<|im_end|>", thinking_format="s1")
+
+
+def qwen2_instruct() -> Any:
+    """ChatML and nothing that says that the model thinks (Qwen2.5-Instruct, SmolLM2-Instruct, ...)."""
     return make_tokenizer(["<|im_start|>", "<|im_end|>"], "<|im_end|>")
 
 

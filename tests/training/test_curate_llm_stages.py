@@ -90,13 +90,38 @@ def test_faults_of_the_network_are_retried_and_only_that_row_fails_in_the_end(tm
 
     asked = rows("busy", "down", "garbled", "empty", "fine")
     with serving(script) as server:
-        result = write_traces(asked, endpoint(server), tmp_path / "j.jsonl", nano_tokenizer)
+        patient = endpoint(server, max_downtime_seconds=1.0)
+        result = write_traces(asked, patient, tmp_path / "j.jsonl", nano_tokenizer)
     errors = {row["question"]: row["trace_error"] for row in result.rows}
     assert errors["busy"] is errors["fine"] is None
     assert errors["down"].startswith("InternalServerError")
     assert "JSON" in errors["garbled"]
     assert "no choices" in errors["empty"]
-    assert server.seen["busy"] == server.seen["down"] == 3
+    assert server.seen["busy"] == 3
+    assert server.seen["down"] >= 3
+
+
+def test_an_endpoint_that_is_busy_for_longer_than_a_few_tries_loses_no_question(tmp_path: Path) -> None:
+    until = time.monotonic() + 4.0
+    questions = {str(number): [{"role": "user", "content": str(number)}] for number in range(60)}
+
+    def script(*_: object) -> Reply:
+        return Reply(status=429) if time.monotonic() < until else THOUGHT
+
+    with serving(script) as server:
+        chat = endpoint(server, concurrency=16, attempts=1, network_retries=0)
+        outcomes, usage = ask_all(chat, questions, read_trace, tmp_path / "j.jsonl", "x")
+    assert [outcome.error for outcome in outcomes.values()] == [None] * 60
+    assert usage.requests == 60, "a no is no attempt"
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_an_endpoint_that_answers_nobody_stops_the_run_after_a_time(status: int, tmp_path: Path) -> None:
+    questions = {str(number): [{"role": "user", "content": str(number)}] for number in range(60)}
+    with serving(lambda *_: Reply(status=status)) as server:
+        chat = endpoint(server, max_downtime_seconds=1.0)
+        with pytest.raises(CurationError, match=r"no token came for \d s \(max_downtime=1\).*goes on from there"):
+            ask_all(chat, questions, read_trace, tmp_path / "j.jsonl", "x")
 
 
 def test_a_killed_run_asks_only_for_what_is_missing(tmp_path: Path, nano_tokenizer) -> None:

@@ -1,8 +1,9 @@
 """Many questions to a model behind an OpenAI-compatible chat endpoint, each answer kept as soon as it comes.
 
 Every outcome is one line of a journal, so a run that is killed goes on where it was: what succeeded is not asked again,
-what failed is. Network faults (rate limits, timeouts, 5xx) are retried by the `openai` package, which waits as the
-server says; a reply that cannot be used is asked for again, at most `attempts` times in all. An endpoint that refuses
+what failed is. Rate limits, timeouts and 5xx are waited out by all questions together for `max_downtime_seconds`
+(`s1_models.engines.openai.patience`); a reply that cannot be used is asked for again, at most `attempts` times in
+all. An endpoint that refuses
 the key or does not know the model, and one that fails many questions in a row, stop the run: that is not the
 questions' fault, and rejecting them all would look like a result.
 """
@@ -12,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -21,6 +23,15 @@ from typing import Any
 import openai
 from tqdm import tqdm
 
+from s1_models.engines.openai.patience import (
+    PASSING_STATUSES,
+    OutOfPatience,
+    Pace,
+    Patience,
+    Trouble,
+    pause_after,
+    retry_after,
+)
 from training.curate.stage import CurationError
 from training.curate.tables import canonical_hash
 
@@ -34,6 +45,8 @@ class Endpoint:
     """Where to ask, and how. Prices are US dollars per million tokens; api_key_env names the variable with the key.
 
     concurrency: questions in flight. attempts: replies asked for per question. extra: further fields of the request.
+    max_downtime_seconds: how long an endpoint may answer nothing. network_retries: failures of the network that a
+    question is granted in any case, while others are answered.
     """
 
     model: str
@@ -43,6 +56,7 @@ class Endpoint:
     attempts: int = 4
     timeout_seconds: float = 1800.0
     network_retries: int = 5
+    max_downtime_seconds: float = 600.0
     temperature: float | None = None
     max_tokens: int | None = None
     usd_per_million_input: float = 0.0
@@ -197,10 +211,11 @@ async def _ask_left(
     failures: list[str] = []
     hard = {key for key in questions if key in kept.outcomes}  # that failed in an earlier run
     left = iter(sorted(questions, key=lambda key: key in hard))
+    pace = Pace(endpoint.concurrency, Patience(max_downtime_seconds=endpoint.max_downtime_seconds), endpoint.base_url)
 
     async def work(client: openai.AsyncOpenAI) -> None:
         for key in left:  # shared by all workers: each takes the next one
-            outcome = await _ask_one(client, endpoint, questions[key], read)
+            outcome = await _ask_one(client, pace, endpoint, questions[key], read)
             kept.add(key, outcome)
             bar.update(1)
             if outcome.error is None:
@@ -218,7 +233,7 @@ async def _ask_left(
         base_url=endpoint.base_url,
         api_key=os.environ.get(endpoint.api_key_env) or "none",
         timeout=endpoint.timeout_seconds,
-        max_retries=endpoint.network_retries,
+        max_retries=0,  # `Pace` has the patience
     ) as client:
         workers = [asyncio.create_task(work(client)) for _ in range(endpoint.concurrency)]
         try:
@@ -231,6 +246,7 @@ async def _ask_left(
 
 async def _ask_one(
     client: openai.AsyncOpenAI,
+    pace: Pace,
     endpoint: Endpoint,
     messages: Sequence[Message],
     read: Reader,
@@ -239,7 +255,7 @@ async def _ask_one(
     conversation = [dict(message) for message in messages]
     for attempt in range(1, endpoint.attempts + 1):
         try:
-            answer, usage = await _complete(client, endpoint, conversation)
+            answer, usage = await _complete_patiently(client, pace, endpoint, conversation)
             asked, written = asked + usage[0], written + usage[1]
             return Outcome(read(answer), None, attempt, asked, written)
         except Unusable as unusable:
@@ -256,6 +272,51 @@ async def _ask_one(
             error = f"{type(failed).__name__}: {' '.join(str(failed).split())[:300]}"
             return Outcome(None, error, attempt, asked, written)
     return Outcome(None, error, endpoint.attempts, asked, written)
+
+
+async def _complete_patiently(
+    client: openai.AsyncOpenAI, pace: Pace, endpoint: Endpoint, messages: list[dict[str, str]]
+) -> tuple[Answer, tuple[int, int]]:
+    """`_complete`, as often as the endpoint is in trouble. Raises CurationError when nobody gets an answer."""
+    order, began, failures = pace.order(), time.monotonic(), 0
+    while True:
+        async with pace.turn(order) as epoch:
+            try:
+                completed = await _complete(client, endpoint, messages)
+            except openai.APIError as failed:
+                error, trouble = failed, _trouble(failed)
+                if trouble is None:
+                    raise
+            else:
+                pace.answered()
+                return completed
+        others_are_answered = pace.last_token > began
+        try:
+            pace.bear(trouble, epoch)
+        except OutOfPatience as ended:
+            if others_are_answered:
+                raise error from None
+            raise CurationError(
+                f"{endpoint.base_url}: {ended}. What was answered is kept; the same command goes on from there"
+            ) from error
+        if not trouble.busy:
+            failures += 1
+            lasted = time.monotonic() - began
+            if others_are_answered and failures > endpoint.network_retries and lasted > endpoint.max_downtime_seconds:
+                raise error
+            await asyncio.sleep(pause_after(failures))
+
+
+def _trouble(error: openai.APIError) -> Trouble | None:
+    """The error as trouble that may pass; None for one that asking again does not mend."""
+    said = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+    if isinstance(error, openai.APIConnectionError):  # a timeout is one, too
+        return Trouble(said)
+    if isinstance(error, openai.APIStatusError):
+        status = error.status_code
+        if status >= 500 or status in PASSING_STATUSES:
+            return Trouble(said, status=status, retry_after=retry_after(error.response.headers))
+    return None
 
 
 async def _complete(

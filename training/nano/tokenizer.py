@@ -13,6 +13,8 @@ from pathlib import Path
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
+from s1_contract.options import THINKING_FORMAT
+
 PAD, START, END = "<|endoftext|>", "<|im_start|>", "<|im_end|>"
 SPECIAL = (PAD, START, END)
 # "Hmm" is there to be a wait text that no training text contains; "user" to "answer" follow <|im_start|>.
@@ -67,6 +69,7 @@ def save(tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
     config = json.loads(path.read_text())
     config["tokenizer_class"] = "PreTrainedTokenizerFast"
     config.pop("backend", None)
+    config[THINKING_FORMAT] = "s1"  # what its traces are written in
     path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
 
 

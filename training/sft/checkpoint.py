@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from transformers import AutoModelForCausalLM, GenerationConfig
 
-from s1_models.formats import FORMATS, Format
+from s1_models.formats import Format, as_option
 from training.curate.decontaminate import summarize
 from training.nano.make import versions
 from training.sft import card
@@ -79,10 +79,7 @@ def write_tokenizer(tokenizer: Any, form: Format, out: Path) -> None:
     tokenizer.save_pretrained(out)
     path = out / "tokenizer_config.json"
     config = json.loads(path.read_text())
-    known = FORMATS.get(form.name) == form
-    config["thinking_format"] = (
-        form.name if known else {"start": form.start, "end": form.end, "stops": list(form.stops)}
-    )
+    config["thinking_format"] = as_option(form)
     if config.get("tokenizer_class") == "TokenizersBackend":  # the name of transformers 5 for what 4 calls:
         config["tokenizer_class"] = "PreTrainedTokenizerFast"
         config.pop("backend", None)

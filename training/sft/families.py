@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from s1_models.formats import Format, FormatError, detect_format, encode, parse_format
+from s1_models.formats import Format, FormatError, encode, parse_format, writable_format
 
 
 class FamilyError(ValueError):
@@ -73,7 +73,7 @@ def thinking_format(tokenizer: Any, wanted: str = "auto") -> Format:
     if tokenizer.eos_token_id is None:
         raise FamilyError("the tokenizer has no eos token, so a sequence cannot end: set tokenizer.eos_token")
     try:
-        form = parse_format(wanted) or detect_format(tokenizer)
+        form = parse_format(wanted) or writable_format(tokenizer)
     except FormatError as error:
         raise FamilyError(f"{error} (a base model without these tokens: add them to it first)") from error
     for stop in form.stops or (form.end,):

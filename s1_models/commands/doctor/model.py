@@ -14,7 +14,20 @@ from typing import Any
 from s1_contract.options import MAX_ANSWER_TOKENS, MAX_THINKING_TOKENS, MIN_THINKING_TOKENS
 from s1_models.commands.doctor.findings import Asked, Finding, Status, one_line
 from s1_models.forcing import Budget, BudgetError, S1Error
-from s1_models.formats import NO_THINKING, Format, FormatError, detect_format, encode, stop_ids, stop_texts
+from s1_models.formats import (
+    NO_THINKING,
+    Detection,
+    Format,
+    FormatError,
+    Opening,
+    detect,
+    encode,
+    how_to_force,
+    opening_of,
+    stop_ids,
+    stop_texts,
+)
+from s1_models.harness.templates import ChatTemplate
 from s1_models.options import OPTIONS, OptionError, Settings, resolve, split_options, take_thinking_switch
 from s1_models.policies.choose import Policies
 
@@ -41,8 +54,8 @@ def check(asked: Asked) -> Iterator[Finding]:
         yield loaded
         return
     tokenizer, length, eos_ids = loaded
-    text, found = _question(tokenizer, asked)
-    yield found
+    template = _template(tokenizer, asked)
+    yield _question(template, asked)
     if not eos_ids:
         yield Finding(
             "model",
@@ -53,13 +66,22 @@ def check(asked: Asked) -> Iterator[Finding]:
     try:
         ours, _ = split_options(asked.model_args)
         settings = resolve(ours, asked.gen_kwargs, set(asked.gen_kwargs) - set(OPTIONS))
-        form = settings.form or detect_format(tokenizer)
+        found = Detection(settings.form, "chosen") if settings.form else detect(tokenizer, str(name))
+        if template.text and settings.chat_template != "never":
+            template.check_switch(found.form)
     except S1Error as error:
         yield Finding("model", Status.FIX, str(error), _mend_options(asked, error))
         return
-    yield _thinking(tokenizer, form, eos_ids, chosen=settings.form is not None)
-    yield from _turn_end(str(name), tokenizer, form, eos_ids)
-    yield from _budget(asked, length, settings, Policies(tokenizer, eos_ids, _window(asked, length)), form, text)
+    yield _thinking(tokenizer, found, eos_ids)
+    yield from _turn_end(str(name), tokenizer, found.form, eos_ids)
+    yield from _budget(
+        asked,
+        length,
+        settings,
+        Policies(tokenizer, eos_ids, _window(asked, length), template.off_by, found.why),
+        found,
+        template,
+    )
 
 
 def _load(name: str, asked: Asked) -> tuple[Any, int, frozenset[int]] | Finding:
@@ -112,43 +134,48 @@ def _read_json(name: str, file: str, revision: str | None) -> dict[str, Any]:
     return dict(json.loads(Path(path).read_text(encoding="utf-8"))) if path else {}
 
 
-def _question(tokenizer: Any, asked: Asked) -> tuple[str, Finding]:
-    """A question as it would be sent, and what is to be said about the chat template."""
-    choice = asked.model_args.get("chat_template", "auto")
-    if not getattr(tokenizer, "chat_template", None):
-        return PROBE, Finding(
+def _template(tokenizer: Any, asked: Asked) -> ChatTemplate:
+    rest = dict(asked.model_args)
+    thinks = take_thinking_switch(rest)
+    return ChatTemplate(tokenizer, thinks=thinks, arguments=rest.get("chat_template_args"))
+
+
+def _question(template: ChatTemplate, asked: Asked) -> Finding:
+    """What is to be said about the chat template."""
+    if not template.text:
+        return Finding(
             "model",
             Status.WARN,
             "the tokenizer has no chat template: questions are sent as they are, as to a base model",
             ("# use the instruction-tuned model, or put its chat_template.jinja beside tokenizer_config.json",),
         )
-    rest = dict(asked.model_args)
-    options = {"enable_thinking": take_thinking_switch(rest)}
-    options = {**(rest.get("chat_template_args") or {}), **options}
+    if asked.model_args.get("chat_template") == "never":
+        return Finding("model", Status.OK, "there is a chat template, which chat_template=never leaves out")
     try:
-        turn = [{"role": "user", "content": PROBE}]
-        text = str(tokenizer.apply_chat_template(turn, tokenize=False, add_generation_prompt=True, **options))
-    except Exception as error:  # whatever a template's own code raises
-        text = PROBE
-        wrong = f"fails on a plain question: {one_line(error)}"
-    else:
-        wrong = "" if PROBE in text else f"loses the question; it writes {text[:120]!r}"
-    if choice == "never":
-        return PROBE, Finding("model", Status.OK, "there is a chat template, which chat_template=never leaves out")
-    if wrong:
+        text = template.ask(PROBE)
+    except OptionError as error:
         command = asked.command(chat_template="never") + "  # sends questions without it"
-        return PROBE, Finding("model", Status.FIX, f"the chat template {wrong}", (command,))
-    return text, Finding("model", Status.OK, f"chat template: a question ends in {text.partition(PROBE)[2][-60:]!r}")
+        return Finding("model", Status.FIX, str(error), (command,))
+    switch = f"; {template.switch.name} switches thinking" if template.switch else ""
+    return Finding("model", Status.OK, f"chat template: a question ends in {text.partition(PROBE)[2][-60:]!r}{switch}")
 
 
-def _thinking(tokenizer: Any, form: Format, eos_ids: frozenset[int], *, chosen: bool) -> Finding:
-    how = "chosen" if chosen else "detected"
+def _thinking(tokenizer: Any, found: Detection, eos_ids: frozenset[int]) -> Finding:
+    form = found.form
+    if form == NO_THINKING and found.why != "chosen":
+        asks = "; a run asks the model once" if found.candidates else ""
+        return Finding(
+            "model",
+            Status.WARN,
+            f"thinking format none, so answers only: {found.why}{asks}. If it thinks, say how with thinking_format= "
+            f"one of {how_to_force()}",
+        )
     if form == NO_THINKING:
-        return Finding("model", Status.OK, f"thinking format {form.name} ({how}): answers only, no budget applies")
+        return Finding("model", Status.OK, f"thinking format none ({found.why}): answers only, no budget applies")
     ids = stop_ids(tokenizer, form.stops) | eos_ids
     tokens = ", ".join(repr(tokenizer.decode([i], skip_special_tokens=False)) for i in sorted(ids))
     texts = ", ".join(map(repr, stop_texts(tokenizer, form.stops)))
-    said = f"thinking format {form.name} ({how}): {form.start!r} … {form.end!r}; thinking stops at {tokens}"
+    said = f"thinking format {form.name} ({found.why}): {form.start!r} … {form.end!r}; thinking stops at {tokens}"
     return Finding("model", Status.OK, said + (f" and, found in the text, {texts}" if texts else ""))
 
 
@@ -197,7 +224,7 @@ def _window(asked: Asked, model_length: int) -> int:
 
 
 def _budget(
-    asked: Asked, model_length: int, settings: Settings, policies: Policies, form: Format, text: str
+    asked: Asked, model_length: int, settings: Settings, policies: Policies, found: Detection, template: ChatTemplate
 ) -> Iterator[Finding]:
     """The budgets against the context window, by starting a session as a run would."""
     budget, window = settings.budget, policies.context_window
@@ -209,8 +236,9 @@ def _budget(
         yield Finding("model", Status.FIX, message, (asked.command(max_model_len=model_length),))
     prompt = (0,) * min(USUAL_PROMPT, window // 4)
     try:
-        limit = policies.policy(settings, form, text).begin(prompt).thinking_limit
-    except OptionError as error:
+        opening = _opening(template, found.form, settings)
+        limit = policies.policy(settings, found.form, opening).begin(prompt).thinking_limit
+    except (FormatError, OptionError) as error:
         yield Finding("model", Status.FIX, str(error), _mend_options(asked, error))
         return
     except BudgetError as error:
@@ -230,6 +258,14 @@ def _budget(
     thinking = f"auto leaves {limit:,}" if wanted is None else f"{limit:,}"
     said = f"{thinking} for thinking after a question of {len(prompt)}, {budget.max_answer_tokens:,} for the answer"
     yield Finding("model", Status.OK, f"{context}: {said}")
+
+
+def _opening(template: ChatTemplate, form: Format, settings: Settings) -> Opening:
+    """What a prompt of this run has done about thinking."""
+    if not template.text or settings.chat_template == "never":
+        return Opening.NONE
+    # A template that fails was reported; its frame is empty.
+    return Opening.CLOSED if template.switched_off() else opening_of(form, template.frame[1])
 
 
 def _smaller(budget: Budget, window: int) -> dict[str, Any]:

@@ -50,6 +50,12 @@ def index(metadata: Mapping[str, Any]) -> Any:
     return TaskManager(include_path=str(our_folder()), include_defaults=False, metadata=dict(metadata))
 
 
+def entries(manager: Any) -> Mapping[str, Any]:
+    """Name -> lm_eval's entry of a task, group or tag: `task_index` in 0.4, `_task_index` in 0.5."""
+    found: Mapping[str, Any] = getattr(manager, "task_index", None) or manager._task_index
+    return found
+
+
 def expand(names: Sequence[str], manager: Any) -> tuple[list[str], list[str]]:
     """Task names behind names, patterns, groups and tags; and the names that are not ours. No names: all of ours."""
     found: list[str] = []
@@ -59,7 +65,7 @@ def expand(names: Sequence[str], manager: Any) -> tuple[list[str], list[str]]:
         if not matching:
             foreign.append(name)
         for match in matching:
-            entry = manager.task_index[match]
+            entry = entries(manager)[match]
             members = (entry.cfg or {}).get("task")
             if match in manager.all_subtasks:
                 found.append(match)
@@ -73,7 +79,7 @@ def expand(names: Sequence[str], manager: Any) -> tuple[list[str], list[str]]:
 
 def source(manager: Any, task: str) -> dict[str, Any] | None:
     """Where a task's rows come from (its `s1_dataset`: file, hub, config, answer_kind), or None: it makes them."""
-    settings = (manager.task_index[task].cfg or {}).get("dataset_kwargs") or {}
+    settings = (entries(manager)[task].cfg or {}).get("dataset_kwargs") or {}
     chosen: dict[str, Any] | None = settings.get("s1_dataset")
     return chosen
 

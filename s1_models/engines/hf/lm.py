@@ -65,7 +65,6 @@ class S1HF(BudgetForcingLM, HFLM):  # type: ignore[misc]
     """
 
     sampling_names = SAMPLING_NAMES
-    chat_template_args: dict[str, Any]
 
     def __init__(
         self, pretrained: Any = None, seed: int = 1234, kv_cache_memory_bytes: int | None = None, **arguments: Any
@@ -82,7 +81,6 @@ class S1HF(BudgetForcingLM, HFLM):  # type: ignore[misc]
         with self.identified_while_loading(self._weights_place(), *(rest.get(name) for name in _ADDED)):
             # HFLM's own default is "cuda", also where there is none; "" is what there is.
             super().__init__(pretrained=pretrained, **{**rest, "device": rest.get("device") or ""})
-        self.chat_template_args = {**self.chat_template_args, "enable_thinking": self.template_thinks}
         self.eos_ids = end_ids(self.tokenizer, getattr(self.model.generation_config, "eos_token_id", None))
         self.max_in_flight = self._choose_rows()
         self.engine = HFEngine(

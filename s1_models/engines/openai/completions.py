@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any
 
+from s1_contract.printing import show
+from s1_contract.redaction import redact_text
+from s1_models.engines.openai.patience import Untrusted
 from s1_models.forcing import Finish, Reply, Request, Tokens
 
 # Sent with every request where the user says nothing: a server would otherwise sample with what the model's
@@ -25,10 +28,8 @@ SAMPLING_NAMES = STANDARD_SAMPLING | {*NEUTRAL_EXTENSIONS, "bad_words", "allowed
 # Tokens a streaming server may collect before it sends them: a smaller number costs both sides time, a larger one
 # makes what an interrupted run remembers older. (Servers that do not know the field send every token alone.)
 STREAM_INTERVAL = 32
-
-
-class Untrusted(Exception):
-    """A reply that cannot be right; the message says what is wrong with it."""
+# Characters of text that one token may stand for; the longest in use are rows of 128 blanks or dashes.
+_LONGEST_TOKEN = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,10 @@ class Dialect:
             fields["stop"] = [text for text in (self.decode((stop,)) for stop in sorted(request.stop)) if text]
         return fields | sampling
 
+    def longest_line(self, request: Request) -> int:
+        """Bytes that one line of a reply may have: the prompt's ids come back, and all of it may come at once."""
+        return 2**20 + 16 * len(request.prefix) + 64 * request.max_tokens
+
 
 class ReplyReader:
     """Puts a streamed reply together, chunk by chunk, and decides whether it can be taken."""
@@ -90,37 +95,53 @@ class ReplyReader:
         self._request = request
         self._ids: list[int] = []
         self._text: list[str] = []
+        self._characters = 0
         self._finish: str | None = None
         self._stopped_at: object = None
         self._usage: Mapping[str, Any] | None = None
         self.fingerprint: str | None = None  # what the server says about its own build and settings
 
-    def read(self, chunk: object) -> None:
-        """Takes one chunk (parsed JSON). Raises Untrusted."""
+    def read(self, chunk: object) -> bool:
+        """Takes one chunk (parsed JSON); says whether a token came with it. Raises Untrusted."""
         if not isinstance(chunk, Mapping) or not isinstance(choices := chunk.get("choices"), list):
-            raise Untrusted(f"a chunk without choices: {str(chunk)[:80]!r}")
+            raise Untrusted(f"a chunk without choices: {_beginning(chunk)}")
         if chunk.get("usage") is not None:
             self._usage = chunk["usage"]
         self.fingerprint = chunk.get("system_fingerprint") or self.fingerprint
-        for choice in choices:
-            if not isinstance(choice, Mapping) or choice.get("index", 0) != 0 or self._finish is not None:
-                raise Untrusted("more than one completion for one prompt")
-            prompt = choice.get("prompt_token_ids")
-            if self._dialect.token_ids and prompt is not None and prompt != list(self._request.prefix):
-                raise Untrusted("a reply to another prompt")
-            if not isinstance(text := choice.get("text") or "", str):
-                raise Untrusted(f"a text that is none: {str(text)[:80]!r}")
+        came = [self._read_choice(choice) for choice in choices]
+        return any(came)
+
+    def _read_choice(self, choice: object) -> bool:
+        if not isinstance(choice, Mapping) or choice.get("index", 0) != 0 or self._finish is not None:
+            raise Untrusted("more than one completion for one prompt")
+        prompt = choice.get("prompt_token_ids")
+        if self._dialect.token_ids and prompt is not None and prompt != list(self._request.prefix):
+            raise Untrusted("a reply to another prompt")
+        came = self._read_text(choice.get("text") or "") | self._read_ids(choice.get("token_ids"))
+        self._finish = choice.get("finish_reason")
+        # Whatever ended it: vLLM and SGLang have a name of their own for that.
+        self._stopped_at = choice.get("stop_reason", choice.get("matched_stop"))
+        return came or self._finish is not None
+
+    def _read_text(self, text: object) -> bool:
+        if not isinstance(text, str):
+            raise Untrusted(f"a text that is none: {_beginning(text)}")
+        self._characters += len(text)
+        if self._characters > _LONGEST_TOKEN * (self._request.max_tokens + 1):
+            raise Untrusted(f"a text far longer than the {self._request.max_tokens} tokens asked for")
+        if text and not self._dialect.token_ids:  # else the ids say it all
             self._text.append(text)
-            ids = choice.get("token_ids")
-            if self._dialect.token_ids and ids:
-                if not isinstance(ids, list) or not all(type(i) is int and i >= 0 for i in ids):
-                    raise Untrusted(f"token ids that are none: {str(ids)[:80]!r}")
-                self._ids += ids
-                if len(self._ids) > self._request.max_tokens:
-                    raise Untrusted(f"more than the {self._request.max_tokens} tokens asked for")
-            self._finish = choice.get("finish_reason")
-            # Whatever ended it: vLLM and SGLang have a name of their own for that.
-            self._stopped_at = choice.get("stop_reason", choice.get("matched_stop"))
+        return bool(text)
+
+    def _read_ids(self, ids: object) -> bool:
+        if not self._dialect.token_ids or not ids:
+            return False
+        if not isinstance(ids, list) or not all(type(i) is int and i >= 0 for i in ids):
+            raise Untrusted(f"token ids that are none: {_beginning(ids)}")
+        self._ids += ids
+        if len(self._ids) > self._request.max_tokens:
+            raise Untrusted(f"more than the {self._request.max_tokens} tokens asked for")
+        return True
 
     @property
     def partial(self) -> Tokens:
@@ -139,7 +160,7 @@ class ReplyReader:
             raise Untrusted(
                 "the stream ended early"
                 if self._finish is None
-                else f"finish_reason is {self._finish!r}, not stop or length"
+                else f"finish_reason is {_beginning(self._finish)}, not stop or length"
             )
         return self._reply_of_ids() if self._dialect.token_ids else self._reply_of_text()
 
@@ -152,16 +173,16 @@ class ReplyReader:
         elif stopped and isinstance(self._stopped_at, int) and self._stopped_at in request.stop:
             counted.append(len(sampled) + 1)  # a server that keeps the stop to itself may count it all the same
         elif stopped:
-            raise Untrusted(f"it stopped at {self._stopped_at!r}, which is none of the stops asked for")
+            raise Untrusted(f"it stopped at {_beginning(self._stopped_at)}, which is none of the stops asked for")
         elif len(sampled) != request.max_tokens:
             raise Untrusted(f"{len(sampled)} tokens are said to be the {request.max_tokens} allowed")
         if not request.stop.isdisjoint(sampled) or len(sampled) < request.min_tokens:
             raise Untrusted("a stop where none may be")
         usage = self._usage
         if not isinstance(usage, Mapping) or usage.get("prompt_tokens") != len(request.prefix):
-            raise Untrusted(f"a prompt of {len(request.prefix)} tokens is counted otherwise: {usage}")
+            raise Untrusted(f"a prompt of {len(request.prefix)} tokens is counted otherwise: {_beginning(usage)}")
         if usage.get("completion_tokens") not in counted:
-            raise Untrusted(f"{len(self._ids)} tokens came and are counted otherwise: {usage}")
+            raise Untrusted(f"{len(self._ids)} tokens came and are counted otherwise: {_beginning(usage)}")
         known = tuple(token for token in sampled if token < self._dialect.known_ids)
         return Reply(known, Finish.STOP if stopped else Finish.LENGTH, dropped=len(sampled) - len(known))
 
@@ -175,3 +196,8 @@ class ReplyReader:
         if stopped and len(before_stop) < request.max_tokens:
             return Reply(before_stop, Finish.STOP)
         return Reply(before_stop[: request.max_tokens], Finish.LENGTH)
+
+
+def _beginning(value: object) -> str:
+    """What a server sent, as it can be shown."""
+    return show(redact_text(repr(value)[:80]))

@@ -1,58 +1,60 @@
 """A connection to an OpenAI-compatible server: a request is sent again until its reply can be trusted
 
-aiohttp does HTTP, tenacity the retries, as in lm_eval's own class for such servers (the openai package took six times
-the processor time per request: docs/decisions/0008). A server may also be away for minutes, and a run may bear only so
-much of all this: `Patience`.
+How long failures are borne, and how many requests are there at a time, is decided in `patience`; what may come over
+the wire in `transport`. Here the two meet in one loop, `Connection.exchange`, which serves every kind of endpoint.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import ssl
 import threading
+import time
 import weakref
 from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar
 
+import aiohttp
+
+from s1_contract.printing import show
 from s1_models.driver import EngineError
-from s1_models.engines.openai.completions import Dialect, ReplyReader, Untrusted
+from s1_models.engines.openai import transport
+from s1_models.engines.openai.arguments import clean_header
+from s1_models.engines.openai.completions import Dialect, ReplyReader
+from s1_models.engines.openai.patience import OutOfPatience, Pace, Patience, Trouble, Untrusted, pause_after
+from s1_models.engines.openai.transport import Refused
 from s1_models.forcing import Reply, Request
-
-try:
-    import aiohttp
-    import tenacity
-except ImportError as missing:
-    raise EngineError(f'{missing.name} is not installed: pip install "lm-eval-s1[openai]"') from missing
 
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
-_CONNECT_SECONDS = 10.0
+PATIENCE = Patience()
+# One server decodes some hundred at a time; what it cannot take yet waits here.
+NUM_CONCURRENT = 128
 _PATIENCE_AT_THE_START_SECONDS = 2.0
-_BACKOFF = tenacity.wait_random_exponential(multiplier=0.5, max=30.0)
-_LONGEST_RETRY_AFTER_SECONDS = 120.0
-# Client errors (4xx) that may be gone the next time: timeout, conflict, too many requests.
-_PASSING = (408, 409, 429)
-# vLLM repeats the prompt's token ids in the first line of a reply.
-_LONGEST_LINE_BYTES = 2**24
+_LONGEST_PAUSE_FOR_ONE_SECONDS = 2.0
+_GOES_ON = "Look at its log; the same command takes up the run again"
+# Stalls of one request that are borne while the server has no token for anybody else either.
+_STALLS = 2
+_NO_LIST = (404, 405, 501)
 
 
-class _Failed(Exception):
-    """A try that failed and may be repeated. retry_after: seconds, where the server asks for that."""
+class Reader(Protocol[T_co]):
+    """Puts one reply together."""
 
-    def __init__(self, reason: str, status: int = 0, retry_after: float | None = None) -> None:
-        super().__init__(reason)
-        self.status = status
-        self.retry_after = retry_after
+    def read(self, event: Any) -> bool:
+        """Takes one event (parsed JSON); says whether a token came with it. Raises Untrusted."""
+        ...
 
-
-class Refused(EngineError):
-    """A request that the server does not take (4xx), or answers unusably however often it is asked."""
+    def reply(self) -> T_co:
+        """The whole reply, after the last event. Raises Untrusted."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,28 +66,27 @@ class Served:
     max_model_len: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """What is borne before a run ends with an error.
-
-    timeout_seconds: without a single byte of a reply. max_retries: per request. max_failures: replies that could not
-    be taken, over the whole life of the connection ("too many requests" is none). max_downtime_seconds: of a server
-    that does not answer at all.
-    """
-
-    timeout_seconds: float = 600.0
-    max_retries: int = 5
-    max_failures: int = 1000
-    max_downtime_seconds: float = 600.0
+class _Stalled(Untrusted):
+    """No token came for as long as `timeout` says."""
 
 
-PATIENCE = Patience()
+@dataclass
+class _Tries:
+    """What has become of one request so far. began, troubled_seconds: on the clock of the event loop's machine."""
+
+    began: float = field(default_factory=time.monotonic)
+    spoiled: int = 0
+    stalled: int = 0
+    troubled: int = 0
+    troubled_seconds: float = 0.0
 
 
 class Connection:
     """One server, its pooled HTTP connections, and the thread their event loop runs in.
 
-    base_url: with or without /completions. Every EngineError raised here begins with the server's address.
+    base_url: with or without /completions; user and password in it are sent as a header, and shown nowhere.
+    num_concurrent: requests at the server at a time, when it is well. Every EngineError raised here begins with the
+    server's address.
     """
 
     def __init__(
@@ -95,31 +96,41 @@ class Connection:
         patience: Patience = PATIENCE,
         headers: Mapping[str, str] | None = None,
         verify: bool | ssl.SSLContext = True,
+        num_concurrent: int = NUM_CONCURRENT,
     ) -> None:
-        self.base_url = base_url.rstrip("/").removesuffix("/completions")
+        address, basic = transport.split_address(base_url)
+        self.base_url = address.removesuffix("/completions")
         self.patience = patience
-        self.failures = 0
+        self.failures = 0  # replies that came and were wrong
+        self.headers = {**({"Authorization": basic} if basic else {}), **_authorization(api_key), **(headers or {})}
+        self.pace = Pace(num_concurrent, patience, self.base_url)
         self._served: Served | None = None
+        self._looked = 0.0
+        self._looking = asyncio.Lock()
         self._loop = asyncio.new_event_loop()
-        self._back = asyncio.Lock()  # one request at a time looks whether the server is back
         thread = threading.Thread(target=_run, args=(self._loop,), name="s1-connection", daemon=True)
         thread.start()
-        key = {"Authorization": f"Bearer {api_key}"} if api_key else {}
-        self._http = self.start(self._open({**key, **(headers or {})}, verify)).result()
+        self._http = self.start(self._open(verify)).result()
         self.close = weakref.finalize(self, _close, self._loop, thread, self._http)
 
     def start(self, work: Coroutine[Any, Any, T]) -> Future[T]:
         """Starts a coroutine in the connection's thread."""
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
-    async def look(self, model: str | None) -> Served:
-        """What is served under this name, or the only model there is."""
-        served = {card.model: card for card in await self._list_models(_PATIENCE_AT_THE_START_SECONDS)}
+    async def look(self, model: str | None, otherwise: Served | None = None) -> Served:
+        """What is served under this name, or the only model there is. otherwise: where the server has no list."""
+        try:
+            served = {card.model: card for card in await self._list_patiently()}
+        except EngineError as error:
+            if otherwise is not None and isinstance(error, Refused) and error.status:
+                return otherwise
+            raise
         if model is None and len(served) == 1:
             (model,) = served
         if model is None or model not in served:
             asked = "which one is meant?" if model is None else f"not {model}"
-            raise EngineError(f"{self.base_url} serves {', '.join(served) or 'nothing'}: give model=NAME ({asked})")
+            names = ", ".join(show(name) for name in list(served)[:20]) + (", ..." if len(served) > 20 else "")
+            raise EngineError(f"{self.base_url} serves {names or 'nothing'}: give model=NAME ({asked})")
         self._served = served[model]
         return self._served
 
@@ -132,134 +143,181 @@ class Connection:
             body = dialect.body(request)
         except ValueError as error:
             raise Refused(f"{self.base_url}: {error}") from error
-        tries = tenacity.AsyncRetrying(
-            retry=tenacity.retry_if_exception_type(_Failed),
-            stop=tenacity.stop_after_attempt(self.patience.max_retries + 1),
-            wait=_pause,
-            reraise=True,
-        )
 
-        async def ask_once() -> Reply:
+        def new_reader() -> ReplyReader:
             reader = ReplyReader(dialect, request)
             reading(reader)
-            try:
-                return await self._stream(body, reader)
-            except _Failed as failure:
-                self._count(failure)
-                await self._wait_until_back()
-                raise
+            return reader
 
+        return await self.exchange("/completions", body, new_reader, dialect.longest_line(request))
+
+    async def exchange(
+        self, path: str, body: Mapping[str, Any], new_reader: Callable[[], Reader[T]], longest: int
+    ) -> T:
+        """Sends a body to an endpoint until a reader takes the reply. longest: bytes of a line of it.
+
+        Raises Refused for what would be the same every time, EngineError when patience ends.
+        """
+        order, tries = self.pace.order(), _Tries()
+        while True:
+            failure: Untrusted | Trouble
+            async with self.pace.turn(order) as epoch:
+                began = time.monotonic()
+                try:
+                    reply = await self._try(f"{self.base_url}{path}", body, new_reader(), longest)
+                except (Untrusted, Trouble) as error:
+                    failure = error
+                else:
+                    self.pace.answered()
+                    return reply
+            logger.debug("%s: %s", self.base_url, failure)
+            if isinstance(failure, Untrusted):
+                pause = self._bear_spoiled(failure, tries)
+            else:
+                pause = self._bear_trouble(failure, epoch, tries, began)
+                if not failure.busy:
+                    await self._check_that_it_is_the_same(began)
+            await asyncio.sleep(pause)
+
+    async def _try(self, url: str, body: Mapping[str, Any], reader: Reader[T], longest: int) -> T:
+        """One try. Raises Untrusted, Trouble or Refused."""
+        seconds, now, came = self.patience.timeout_seconds, asyncio.get_running_loop().time, False
         try:
-            return await tries(ask_once)
-        except _Failed as failure:
-            kind = Refused if isinstance(failure.__cause__, Untrusted) else EngineError
-            raise kind(
-                f"{self.base_url} gave no usable reply in {self.patience.max_retries + 1} tries, at last: {failure}. "
-                f"Look at its log; the same command takes up the run again"
-            ) from failure
+            async with asyncio.timeout(seconds) as limit:
+                async with await transport.post(self._http, url, body) as response:
+                    await transport.check_status(response, url)
+                    async for event in transport.events(response, longest):
+                        if reader.read(event):
+                            came = True
+                            limit.reschedule(now() + seconds)
+                            self.pace.alive()
+                    await _finish(response)
+        except transport.NETWORK_ERRORS as error:
+            if cure := transport.of_certificates(error):
+                raise Refused(f"{url}: {cure} ({transport.reason(error)})") from error
+            if not limit.expired():
+                said = transport.reason(error)
+                raise (Untrusted(f"it broke off, {said}") if came else Trouble(said)) from error
+            with suppress(Untrusted):
+                return reader.reply()  # whole, on a connection that was never closed
+            raise _Stalled(f"no token came for {seconds:g} s (timeout)") from error
+        return reader.reply()
 
-    async def _stream(self, body: dict[str, Any], reader: ReplyReader) -> Reply:
-        """One try: server-sent events into the reader. Raises _Failed, and EngineError for what is refused."""
-        try:
-            async with self._http.post(f"{self.base_url}/completions", json=body) as response:
-                await self._check_status(response)
-                async for line in response.content:
-                    if line.startswith(b"data:") and (data := line[5:].strip()) != b"[DONE]":
-                        reader.read(json.loads(data))
-            return reader.reply()
-        except (
-            aiohttp.ClientError,
-            TimeoutError,
-            ValueError,
-            Untrusted,
-        ) as error:  # ValueError: neither JSON nor UTF-8
-            raise _Failed(_reason(error)) from error
-
-    async def _check_status(self, response: aiohttp.ClientResponse) -> None:
-        if response.status == 200:
-            return
-        said = (await response.text(errors="replace"))[:1000]
-        try:
-            said = json.loads(said)["error"]["message"]
-        except (ValueError, LookupError, TypeError):
-            said = " ".join(said.split())[:200]
-        reason = f"{response.status}, {said}"
-        if response.status < 500 and response.status not in _PASSING:
-            advice = "set OPENAI_API_KEY. " if response.status in (401, 403) else ""
-            raise Refused(f"{self.base_url} refused a request: {advice}{reason}")
-        after = response.headers.get("Retry-After", "")
-        raise _Failed(reason, response.status, float(after) if after.replace(".", "", 1).isdecimal() else None)
-
-    def _count(self, failure: _Failed) -> None:
-        """Counts a failed try. Raises EngineError for one too many."""
-        logger.debug("%s: %s", self.base_url, failure)
-        if failure.status == 429:
-            return
+    def _bear_spoiled(self, failure: Untrusted, tries: _Tries) -> float:
+        """Counts a reply that cannot be right; returns the seconds to wait. Raises EngineError for one too many."""
         self.failures += 1
-        if self.failures > self.patience.max_failures:
+        tries.spoiled += 1
+        most = self.patience.max_failures
+        if most is not None and self.failures > most:
             raise EngineError(
-                f"{self.base_url}: {self.failures} replies could not be taken (max_failures="
-                f"{self.patience.max_failures}), at last: {failure}. Look at its log; the same command takes up the "
-                f"run again"
+                f"{self.base_url}: {self.failures} replies could not be taken (max_failures={most}), at last: "
+                f"{failure}. {_GOES_ON}"
             ) from failure
+        tries.stalled += isinstance(failure, _Stalled)
+        silent = tries.stalled >= _STALLS and self.pace.last_token < tries.began
+        if silent or tries.spoiled > self.patience.max_retries:
+            kind = EngineError if isinstance(failure, _Stalled) else Refused
+            raise kind(
+                f"{self.base_url} gave no usable reply in {tries.spoiled} tries, at last: {failure}. {_GOES_ON}"
+            ) from failure
+        return min(pause_after(tries.spoiled), _LONGEST_PAUSE_FOR_ONE_SECONDS)
 
-    async def _wait_until_back(self) -> None:
-        """Returns once the server answers: a restart of minutes costs each request in flight one try, not all."""
-        async with self._back:
+    def _bear_trouble(self, failure: Trouble, epoch: int, tries: _Tries, began: float) -> float:
+        """Lets all wait; returns the seconds that this request waits by itself. Raises EngineError."""
+        try:
+            self.pace.bear(failure, epoch)
+        except OutOfPatience as error:
+            raise EngineError(f"{self.base_url}: {error}. {_GOES_ON}") from failure
+        if failure.busy:
+            return 0.0
+        tries.troubled += 1
+        pause = pause_after(tries.troubled)
+        # The server may be well, and this request what it cannot bear.
+        tries.troubled_seconds += time.monotonic() - began + pause
+        if tries.troubled_seconds > self.patience.max_downtime_seconds:
+            raise EngineError(
+                f"{self.base_url} failed on this request {tries.troubled} times in {tries.troubled_seconds:.0f} s "
+                f"(max_downtime={self.patience.max_downtime_seconds:g}), at last: {failure}. {_GOES_ON}"
+            ) from failure
+        return pause
+
+    async def _check_that_it_is_the_same(self, since: float) -> None:
+        """Raises EngineError when the server came back with another model. One look serves all that failed together."""
+        async with self._looking:
+            if self._served is None or self._looked > since:
+                return
             try:
-                served = await self._list_models(0.0)
-            except EngineError as error:
-                limit = self.patience.max_downtime_seconds
-                logger.warning("%s: waiting up to %.0f s for it to come back", error, limit)
-                served = await self._list_models(limit)
-                logger.warning("%s answers again", self.base_url)
-        if self._served is not None and self._served not in served:
+                served = await self._list_models()
+            except (EngineError, Trouble, Untrusted):
+                return  # it is not back yet
+            finally:
+                self._looked = time.monotonic()
+        if self._served not in served:
             raise EngineError(f"{self.base_url} served {self._served} and came back serving {served}: start a new run")
 
-    async def _list_models(self, patience_seconds: float) -> list[Served]:
-        tries = tenacity.AsyncRetrying(
-            retry=tenacity.retry_if_exception_type(_Failed),
-            stop=tenacity.stop_after_delay(patience_seconds),
-            wait=tenacity.wait_random_exponential(multiplier=0.5, max=5.0),
-            reraise=True,
-        )
-
-        async def list_once() -> list[Served]:
-            timeout = aiohttp.ClientTimeout(total=_CONNECT_SECONDS)
+    async def _list_patiently(self) -> list[Served]:
+        """What the server lists. A busy one is waited for, one that is not there only a moment. Raises EngineError."""
+        began, tries = time.monotonic(), 0
+        while True:
+            tries += 1
             try:
-                async with self._http.get(f"{self.base_url}/models", timeout=timeout) as response:
-                    await self._check_status(response)
-                    cards = (await response.json())["data"]
-                    return [Served(card["id"], card.get("root"), card.get("max_model_len")) for card in cards]
-            except (aiohttp.ClientError, TimeoutError, ValueError, LookupError, TypeError) as error:
-                raise _Failed(_reason(error)) from error
+                return await self._list_models()
+            except Refused as error:
+                raise _without_list(self.base_url, str(error), error.status) from error
+            except Untrusted as error:
+                raise _without_list(self.base_url, f"{self.base_url}/models: {error}", 200) from error
+            except Trouble as trouble:
+                most = self.patience.max_downtime_seconds if trouble.busy else _PATIENCE_AT_THE_START_SECONDS
+                if time.monotonic() - began > most:
+                    raise _without_list(self.base_url, str(trouble), trouble.status) from trouble
+                await asyncio.sleep(min(max(trouble.retry_after or 0.0, pause_after(tries)), most))
 
+    async def _list_models(self) -> list[Served]:
+        """One try. Raises Refused, Trouble or Untrusted."""
+        url = f"{self.base_url}/models"
         try:
-            return await tries(list_once)
-        except _Failed as failure:
-            raise EngineError(f"{self.base_url} does not say what it serves: {failure}") from failure
+            async with asyncio.timeout(transport.CONNECT_SECONDS):
+                async with await transport.get(self._http, url) as response:
+                    await transport.check_status(response, url)
+                    cards = (await transport.read_json(response, transport.LONGEST_LIST_BYTES))["data"]
+                    return [_card(card) for card in cards]
+        except (LookupError, TypeError, AttributeError) as error:
+            raise Untrusted("it lists no models as OpenAI's API does") from error
+        except transport.NETWORK_ERRORS as error:
+            if cure := transport.of_certificates(error):
+                raise Refused(f"{self.base_url}: {cure} ({transport.reason(error)})") from error
+            raise Trouble(transport.reason(error)) from error
 
-    async def _open(self, headers: Mapping[str, str], verify: bool | ssl.SSLContext) -> aiohttp.ClientSession:
-        patience = aiohttp.ClientTimeout(
-            total=None, sock_connect=_CONNECT_SECONDS, sock_read=self.patience.timeout_seconds
-        )
-        pool = aiohttp.TCPConnector(limit=0, ssl=verify)  # the engine bounds how many there are
-        return aiohttp.ClientSession(
-            connector=pool, headers=headers, timeout=patience, read_bufsize=_LONGEST_LINE_BYTES
-        )
-
-
-def _pause(state: tenacity.RetryCallState) -> float:
-    """Seconds before the next try: what the server asks for, otherwise longer from try to try."""
-    failure = state.outcome.exception() if state.outcome else None
-    if isinstance(failure, _Failed) and failure.retry_after is not None:
-        return min(failure.retry_after, _LONGEST_RETRY_AFTER_SECONDS)
-    return _BACKOFF(state)
+    async def _open(self, verify: bool | ssl.SSLContext) -> aiohttp.ClientSession:
+        return transport.open_session(self.headers, verify)
 
 
-def _reason(error: Exception) -> str:
-    """What went wrong, in a line: some of these errors have no text of their own."""
-    return f"{error}" if isinstance(error, Untrusted) else f"{type(error).__name__}: {error}".removesuffix(": ")
+def _authorization(api_key: str) -> dict[str, str]:
+    key = clean_header("OPENAI_API_KEY", api_key)
+    return {"Authorization": f"Bearer {key}"} if key else {}
+
+
+def _card(card: Mapping[str, Any]) -> Served:
+    root, length = card.get("root"), card.get("max_model_len")
+    return Served(str(card["id"]), root if isinstance(root, str) else None, length if isinstance(length, int) else None)
+
+
+def _without_list(base_url: str, said: str, status: int) -> EngineError:
+    """Why a server does not say what it serves, and what to do about it. status: of HTTP, 0 where none came."""
+    cure = ""
+    if status in _NO_LIST and not base_url.endswith("/v1"):
+        cure = f". Addresses of such servers end in /v1 mostly: give base_url={base_url}/v1/completions"
+    elif status:
+        cure = ". For a server without that list give model=NAME, max_length=TOKENS and tokenizer=NAME_OR_DIRECTORY"
+    return Refused(f"{base_url} does not say what it serves: {said}{cure}", status=status)
+
+
+async def _finish(response: aiohttp.ClientResponse) -> None:
+    """Reads the last bytes of a reply that is complete, so that its connection can be used again."""
+    with suppress(*transport.NETWORK_ERRORS):
+        async with asyncio.timeout(1.0):
+            while not response.content.at_eof():
+                await response.content.readany()
 
 
 def _run(loop: asyncio.AbstractEventLoop) -> None:

@@ -1,18 +1,16 @@
 """`s1_openai`: budget forcing against any OpenAI-compatible `/v1/completions` server (vLLM, SGLang, a router)
 
-One coroutine per request, in a thread of its own; a wait is one more request whose prefix the server still has in
-its prefix cache. What is written and read is in `completions`, how failures are borne in `connection`.
+A wait is one more request whose prefix the server still has in its prefix cache. What is written and read is in
+`completions`, how failures are borne in `connection`, the engine in `engine`.
 """
 
 from __future__ import annotations
 
 import asyncio
+import copy
 import inspect
 import logging
-import os
-import queue
-import ssl
-from collections.abc import Hashable, Sequence
+from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
@@ -20,10 +18,15 @@ from typing import Any
 
 from lm_eval.models.openai_completions import LocalCompletionsAPI, TemplateAPI
 
+from s1_contract.printing import show
 from s1_models.driver import EngineError
+from s1_models.engines.openai.arguments import read_headers, read_patience, read_template_arguments, verification
 from s1_models.engines.openai.completions import SAMPLING_NAMES, Dialect, ReplyReader
-from s1_models.engines.openai.connection import PATIENCE, Connection, Patience, Refused
-from s1_models.forcing import Phase, Reply, Request, Tokens
+from s1_models.engines.openai.connection import NUM_CONCURRENT, PATIENCE, Connection, Served
+from s1_models.engines.openai.engine import OpenAIEngine
+from s1_models.engines.openai.patience import Untrusted
+from s1_models.engines.openai.transport import Refused
+from s1_models.forcing import Phase, Request
 from s1_models.formats import encode
 from s1_models.harness.lm import BudgetForcingLM, default_options, end_ids
 from s1_models.memo.fingerprint import fingerprint_model
@@ -35,108 +38,39 @@ MODEL_ARGUMENTS = frozenset(
     {
         *inspect.signature(LocalCompletionsAPI.__init__).parameters,
         *inspect.signature(TemplateAPI.__init__).parameters,
-        *("max_failures", "max_downtime"),
+        *("max_failures", "max_downtime", "chat_template_args"),
         *("device", "max_batch_size"),  # the harness's CLI always passes them
     }
     - {"self", "kwargs"}
 )
-# One server decodes some hundred at a time; what it cannot take yet waits there.
-NUM_CONCURRENT = 128
 _PROBE = "One and one is"
+_NO_ENDPOINT = (404, 405, 501)  # HTTP's ways to say that there is nothing at this address to be asked
 
 
-class OpenAIEngine:
-    """The Engine protocol on a connection. num_concurrent: requests at the server at a time; more wait here.
+class _Whole:
+    """Reads a reply that is one JSON object."""
 
-    fingerprint: what the server says of its own build and settings, where every reply has to come from that one.
-    """
+    def __init__(self) -> None:
+        self._body: Any = None
 
-    def __init__(
-        self, connection: Connection, dialect: Dialect, context_window: int, num_concurrent: int, fingerprint: str = ""
-    ) -> None:
-        self.context_window = context_window
-        self._fingerprint = fingerprint
-        self.connection = connection
-        self.dialect = dialect
-        self._slots = asyncio.Semaphore(num_concurrent)
-        self._in_flight: dict[Hashable, _Asked] = {}
-        self._done: queue.SimpleQueue[_Asked] = queue.SimpleQueue()
-        self._failure: EngineError | None = None
+    def read(self, event: Any) -> bool:
+        if not isinstance(event, dict) or not isinstance(event.get("choices"), list):
+            raise Untrusted(f"a reply without choices: {show(repr(event)[:80])}")
+        self._body = event
+        return True
 
-    def submit(self, key: Hashable, request: Request) -> None:
-        asked = self._in_flight[key] = _Asked(key)
-        asked.future = self.connection.start(self._ask(asked, request))
-
-    def poll(self, timeout_seconds: float | None = None) -> Sequence[tuple[Hashable, Reply]]:
-        replies: list[tuple[Hashable, Reply]] = []
-        while self._in_flight and self._failure is None:
-            try:
-                asked = self._done.get_nowait() if replies else self._done.get(timeout=timeout_seconds)
-            except queue.Empty:
-                break
-            if self._in_flight.get(asked.key) is not asked:
-                continue  # cancelled while its reply was on the way
-            if isinstance(asked.outcome, Reply):
-                del self._in_flight[asked.key]
-                replies.append((asked.key, asked.outcome))
-            else:
-                self._failure = asked.outcome
-        if self._failure is not None and not replies:  # what came before the failure is told first
-            raise self._failure
-        return replies
-
-    def partial(self) -> Sequence[tuple[Hashable, Tokens]]:
-        """Starts again at nothing when a request is sent a second time."""
-        return [(key, asked.reader.partial) for key, asked in list(self._in_flight.items()) if asked.reader]
-
-    def cancel(self) -> None:
-        asked, self._in_flight, self._failure = list(self._in_flight.values()), {}, None
-        for one in asked:
-            if one.future is not None:
-                one.future.cancel()  # closes its connection, which tells the server to stop
-
-    async def _ask(self, asked: _Asked, request: Request) -> None:
-        try:
-            async with self._slots:
-                reply = await self.connection.ask(self.dialect, request, asked.read_by)
-            self._check_fingerprint(asked.reader)
-            asked.outcome = reply
-        except EngineError as error:
-            error.key = asked.key
-            asked.outcome = error
-        except Exception as error:  # a mistake of ours must end the poll that waits for this reply, not hang it
-            asked.outcome = EngineError(f"{type(error).__name__}: {error}", key=asked.key)
-            asked.outcome.__cause__ = error
-        self._done.put(asked)
-
-    def _check_fingerprint(self, reader: ReplyReader | None) -> None:
-        """Raises EngineError for a reply of another server than the one that was asked at the start."""
-        now = reader.fingerprint if reader else None
-        if self._fingerprint and now and now != self._fingerprint:
-            raise EngineError(
-                f"{self.connection.base_url} called itself {self._fingerprint} at the start and {now} now: it came "
-                f"back with another version or configuration, or stands for servers that differ, and the memo must "
-                f"not hold their tokens as one model's. Start the run again, with memo=off if they differ for good"
-            )
+    def reply(self) -> dict[str, Any]:
+        if self._body is None:
+            raise Untrusted("an empty reply")
+        return self._body  # type: ignore[no-any-return]
 
 
-class _Asked:
-    """A request on its way: its key, the reader of its latest try, and what became of it."""
-
-    def __init__(self, key: Hashable) -> None:
-        self.key = key
-        self.reader: ReplyReader | None = None
-        self.future: Future[None] | None = None
-        self.outcome: Reply | EngineError = EngineError("no reply yet")
-
-    def read_by(self, reader: ReplyReader) -> None:
-        self.reader = reader
-
-
-class _TemplateHost(LocalCompletionsAPI):  # type: ignore[misc]
-    """lm_eval's class, whose chat template does not hear whether to let the model think."""
+class _Host(LocalCompletionsAPI):  # type: ignore[misc]
+    """lm_eval's class, whose requests go through our connection: its own would follow a server to another host."""
 
     enable_thinking: bool | None = None
+    chat_template_args: Mapping[str, Any] = {}
+    connection: Connection
 
     def apply_chat_template(self, chat_history: list[dict[str, str]], add_generation_prompt: bool = True) -> str:
         return self.tokenizer.apply_chat_template(  # type: ignore[no-any-return]
@@ -144,11 +78,50 @@ class _TemplateHost(LocalCompletionsAPI):  # type: ignore[misc]
             tokenize=False,
             add_generation_prompt=add_generation_prompt,
             continue_final_message=not add_generation_prompt,
-            enable_thinking=self.enable_thinking,
+            **{"enable_thinking": self.enable_thinking, **self.chat_template_args},
         )
 
+    @property
+    def header(self) -> dict[str, str]:
+        return self.connection.headers
 
-class S1OpenAI(BudgetForcingLM, _TemplateHost):
+    def model_call(self, messages: Any, *, generate: bool = True, gen_kwargs: Any = None, **options: Any) -> Any:
+        return self._call(messages, generate, gen_kwargs, options).result()
+
+    async def amodel_call(
+        self,
+        session: Any,
+        sem: Any,
+        messages: Any,
+        *,
+        generate: bool = True,
+        cache_keys: Any = None,
+        ctxlens: Any = None,
+        gen_kwargs: Any = None,
+        **options: Any,
+    ) -> Any:
+        """What loglikelihood tasks ask for, several at a time; the session is lm_eval's, and is not used."""
+        outputs = await asyncio.wrap_future(self._call(messages, generate, gen_kwargs, options))
+        answers = self.parse_logprobs(outputs=outputs, tokens=messages, ctxlens=ctxlens)
+        for answer, key in zip(answers, cache_keys or (), strict=False):
+            self.cache_hook.add_partial("loglikelihood", key, answer)
+        return answers
+
+    def _call(self, messages: Any, generate: bool, gen_kwargs: Any, options: dict[str, Any]) -> Future[dict[str, Any]]:
+        body = self._create_payload(
+            self.create_message(messages),
+            generate=generate,
+            gen_kwargs=copy.deepcopy(gen_kwargs),
+            seed=self._seed,
+            eos=self.eos_string,
+            **options,
+        )
+        # Each token of a prompt comes back as text with its likelihood and the likeliest others.
+        longest = 2**20 + 2048 * sum(map(len, messages))
+        return self.connection.start(self.connection.exchange("/completions", body, _Whole, longest))
+
+
+class S1OpenAI(BudgetForcingLM, _Host):
     """lm_eval's local-completions with budget forcing (`--model s1_openai`).
 
     Takes what local-completions takes (base_url, model, tokenizer, num_concurrent, max_retries, timeout, max_length,
@@ -169,24 +142,32 @@ class S1OpenAI(BudgetForcingLM, _TemplateHost):
         num_concurrent: int = NUM_CONCURRENT,
         timeout: float = PATIENCE.timeout_seconds,
         max_retries: int = PATIENCE.max_retries,
-        max_failures: int = PATIENCE.max_failures,
+        max_failures: int | None = PATIENCE.max_failures,
         max_downtime: float = PATIENCE.max_downtime_seconds,
         **arguments: Any,
     ) -> None:
         ours, rest = split_model_arguments(arguments, SAMPLING_NAMES, MODEL_ARGUMENTS)
+        rest["chat_template_args"] = read_template_arguments(rest.get("chat_template_args"))
         self.template_thinks = take_thinking_switch(rest)
-        if not base_url:
-            raise OptionError("s1_openai needs a server: base_url=http://HOST:8000/v1/completions")
+        self.chat_template_args = rest.pop("chat_template_args")
+        _check_address(base_url)
         if rest.pop("tokenizer_backend", "huggingface") not in ("auto", "huggingface"):
             raise OptionError("tokenizer_backend: s1_openai works on token ids and needs a tokenizer from transformers")
         self.budget_defaults = default_options(ours, self.sampling_names)
         num_concurrent = at_least_one("num_concurrent", num_concurrent)
-        patience = Patience(float(timeout), int(max_retries), int(max_failures), float(max_downtime))
-        self.connection = Connection(base_url, self.api_key, patience, rest.get("header"), _verify(rest))
-        self.served = self.connection.start(self.connection.look(model or pretrained)).result()
+        patience = read_patience(timeout, max_retries, max_failures, max_downtime)
+        headers = read_headers(rest.pop("header", None))
+        self.connection = Connection(
+            base_url, self.api_key, patience, headers, verification(rest), num_concurrent=num_concurrent
+        )
+        asked = model or pretrained
+        known = Served(asked, None, int(max_length)) if asked and max_length and tokenizer else None
+        self.served = self.connection.start(self.connection.look(asked, known)).result()
         self.context_window = int(max_length or self.served.max_model_len or 0)
         if not self.context_window:
-            raise OptionError(f"{base_url} does not say how long its context is: give max_length=TOKENS")
+            raise OptionError(
+                f"{self.connection.base_url} does not say how long its context is: give max_length=TOKENS"
+            )
         name = tokenizer or self.served.root or self.served.model
         self.tokenizer_source = name
         self.revision = rest.get("revision")
@@ -200,8 +181,8 @@ class S1OpenAI(BudgetForcingLM, _TemplateHost):
                     tokenized_requests=True,  # of the host: its chat template needs it, see create_message
                     max_length=self.context_window,
                     num_concurrent=num_concurrent,
-                    timeout=round(float(timeout)),
-                    max_retries=int(max_retries),
+                    timeout=round(patience.timeout_seconds),
+                    max_retries=1,  # of the host: the connection has the patience
                     **rest,
                 )
             except (OSError, ValueError) as error:
@@ -210,7 +191,7 @@ class S1OpenAI(BudgetForcingLM, _TemplateHost):
         self.default_seed = int(self._seed)
         self.eos_ids = end_ids(self.tokenizer, _configured_ends(name))
         only = self.fingerprint if memo_path(self.budget_defaults) else ""
-        self.engine = OpenAIEngine(self.connection, self.dialect, self.context_window, num_concurrent, only)
+        self.engine = OpenAIEngine(self.connection, self.dialect, self.context_window, only)
         self.max_in_flight = num_concurrent
         logger.info(
             "%s serves %s, %d tokens of context; prompts and replies are %s",
@@ -258,6 +239,8 @@ class S1OpenAI(BudgetForcingLM, _TemplateHost):
             try:
                 return self.connection.start(self._ask_for_one_token(manner)).result()
             except Refused as error:
+                if error.status in _NO_ENDPOINT:
+                    raise _no_completions(self.connection.base_url, error) from error
                 refusals.append(str(error))
             except EngineError as error:  # it fails: that says nothing about what it can be asked
                 hint = f"{error}. Or, if it is token ids that it fails on: tokenized_requests=false"
@@ -285,8 +268,21 @@ def _configured_ends(name: str) -> int | list[int] | None:
     return ends
 
 
-def _verify(arguments: dict[str, Any]) -> bool | ssl.SSLContext:
-    certificates = arguments.get("ca_cert_path")
-    if certificates:
-        return ssl.create_default_context(cafile=os.fspath(certificates))
-    return str(arguments.get("verify_certificate", True)).lower() != "false"
+def _check_address(base_url: str) -> None:
+    if not base_url:
+        raise OptionError("s1_openai needs a server: base_url=http://HOST:8000/v1/completions")
+    if base_url.rstrip("/").endswith("/chat/completions"):
+        raise OptionError(
+            "base_url ends in /chat/completions, where thinking cannot be continued: s1_openai needs a completions "
+            "endpoint, base_url=http://HOST:PORT/v1/completions; for a server that has chat only use --model s1_chat"
+        )
+
+
+def _no_completions(base_url: str, error: Refused) -> EngineError:
+    """Said of a server that has nothing at /completions."""
+    v1 = "" if base_url.endswith("/v1") else f"; if its address ends in /v1, give base_url={base_url}/v1/completions"
+    return Refused(
+        f"POST {base_url}/completions was answered with {error.status}: s1_openai needs a completions endpoint, as "
+        f"`vllm serve` and SGLang have one{v1}; for a server that has chat completions only use --model s1_chat",
+        status=error.status,
+    )
