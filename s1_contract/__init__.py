@@ -3,3 +3,6 @@
 The models write it, the tasks score it, the report reads it, training renders it. This package imports the standard
 library only, and everybody may import it.
 """
+
+__version__ = "0.2.0"
+"""The release; the only place where it stands."""
