@@ -164,6 +164,8 @@ def test_a_half_removed_install_stops_neither_python_nor_lm_eval(lost: str, whee
 def test_the_wheel_holds_four_packages_their_tasks_and_the_bridge(wheel: Path) -> None:
     from zipfile import ZipFile
 
+    from s1_contract import __version__
+
     names = ZipFile(wheel).namelist()
     assert {name.split("/")[0] for name in names} == {
         "s1_contract",
@@ -171,9 +173,12 @@ def test_the_wheel_holds_four_packages_their_tasks_and_the_bridge(wheel: Path) -
         "s1_report",
         "s1_tasks",
         "lm_eval_s1_bridge.pth",
-        "lm_eval_s1-0.1.0.dist-info",
+        f"lm_eval_s1-{__version__}.dist-info",
     }
     packed = {name for name in names if name.endswith("yaml")}
+    model = [name for name in names if name.startswith("s1_models/nano/")]
+    assert {"s1_models/nano/model.safetensors", "s1_models/nano/tokenizer.json"} <= set(model)
+    assert sum(ZipFile(wheel).getinfo(name).compress_size for name in model) < 2_000_000
     assert packed == {str(path.relative_to(ROOT)) for path in (ROOT / "s1_tasks").rglob("*yaml")}
 
 
