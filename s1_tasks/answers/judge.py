@@ -1,7 +1,7 @@
 """The public functions: judge, judge_many, equivalent, check_reference, vote_key."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 
@@ -21,6 +21,10 @@ from s1_tasks.answers.workers.pool import shared_pool
 DEFAULT_TIMEOUT_SECONDS = 0.8
 """CPU time that one comparison may take in its worker process: what is decided at all takes a fifth of it, because CPU
 time itself doubles when the cores are shared."""
+
+
+_Pair = tuple[str | None, str]
+"""The part of a text that holds its answer, and the reference."""
 
 
 def judge(
@@ -69,15 +73,24 @@ def judge_many(
     listed = [(final_part(text), reference) for text, reference in pairs]
     unique = list(dict.fromkeys(listed))
 
-    def verdict(pair: tuple[str | None, str]) -> Verdict:
+    def verdict(pair: _Pair) -> Verdict:
         return _judge_part(*pair, kind=kind, timeout_seconds=timeout_seconds)
 
-    if len(unique) == 1:  # the usual call, one question of a run: threads would cost more than the verdict
-        by_pair = {unique[0]: verdict(unique[0])}
-    else:
-        with ThreadPoolExecutor(max_workers=workers) as threads:
-            by_pair = dict(zip(unique, threads.map(verdict, unique), strict=True))
+    # one pair is the usual call, one question of a run: threads would cost more than the verdict
+    verdicts = _on_threads(verdict, unique, workers) if len(unique) > 1 else None
+    by_pair = dict(zip(unique, verdicts or map(verdict, unique), strict=True))
     return [by_pair[pair] for pair in listed]
+
+
+def _on_threads(verdict: Callable[[_Pair], Verdict], pairs: list[_Pair], workers: int) -> list[Verdict] | None:
+    """The verdicts in the order of the pairs; None where no thread can be started (the limit of processes)."""
+    with ThreadPoolExecutor(max_workers=workers) as threads:
+        try:
+            asked = [threads.submit(verdict, pair) for pair in pairs]
+        except RuntimeError:
+            threads.shutdown(cancel_futures=True)
+            return None
+        return [future.result() for future in asked]
 
 
 def equivalent(prediction: str, reference: str) -> bool:

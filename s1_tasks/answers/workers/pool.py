@@ -4,6 +4,9 @@ A worker is a fresh interpreter (never a fork of this one), so it is safe beside
 method. It forks a child for each comparison, which limits its own CPU time and memory, so one that exceeds them costs
 nothing but itself; this side adds a generous wall-clock limit for a machine that stalls, so load does not turn right
 into wrong. Workers end when this process ends, however it ends: their input closes.
+
+The surroundings may be odd: more than 1,023 open files here (so `poll` and not `select`), signals that this process
+ignores or blocks (a worker sets its own), no process left to start (then a running worker is waited for).
 """
 
 from __future__ import annotations
@@ -26,6 +29,10 @@ _START = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from s1_tasks.answers.workers.worker import main; main()"
 )
 _START_SECONDS = 120.0
+_PATIENCE_SECONDS = 20.0
+"""How long a comparison waits for a worker while no process can be started."""
+_KEPT_SETTINGS = ("PYTHONHOME", "PYTHONPATH", "PYTHONNOUSERSITE")
+"""Of Python's environment variables: others, such as PYTHONWARNINGS=error, are meant for this process."""
 _WALL_SECONDS = 30.0
 """Wall-clock limit of one comparison beyond twenty times its CPU limit: only a stalled machine reaches it."""
 
@@ -35,7 +42,9 @@ class Worker:
 
     def __init__(self) -> None:
         environment = {
-            name: value for name, value in os.environ.items() if not name.startswith(("COV_", "PYTHONSTARTUP"))
+            name: value
+            for name, value in os.environ.items()
+            if name in _KEPT_SETTINGS or not name.startswith(("COV_", "PYTHON"))
         }
         self._process = subprocess.Popen(
             [sys.executable, "-c", _START, json.dumps(sys.path)],
@@ -78,8 +87,10 @@ class Worker:
     @staticmethod
     def _line(descriptor: int, deadline: float) -> bytes | None:
         received = b""
+        poll = select.poll()
+        poll.register(descriptor, select.POLLIN)
         while not received.endswith(b"\n"):
-            ready, _, _ = select.select([descriptor], [], [], max(0.0, deadline - time.monotonic()))
+            ready = poll.poll(1e3 * max(0.0, deadline - time.monotonic()))
             chunk = os.read(descriptor, 65536) if ready else b""
             if not chunk:
                 return None
@@ -93,6 +104,17 @@ class Worker:
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
                 pipe.close()
+
+
+class NoWorker(Exception):
+    """No process could be started; the message says why."""
+
+
+def _new_worker() -> Worker | None:
+    """A worker for later comparisons; None when it cannot be started now."""
+    with contextlib.suppress(OSError):
+        return Worker()
+    return None
 
 
 class Pool:
@@ -118,16 +140,34 @@ class Pool:
             self._free.append(worker)
             self._freed.notify()
 
+    def _worker(self) -> Worker:
+        """A free worker, or a new one; raises NoWorker when none comes free and none can be started for a while."""
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while True:
+            worker = self._take()
+            if worker is not None:
+                return worker
+            try:
+                return Worker()
+            except OSError as failure:  # the limit of processes or of open files is reached
+                self._put(None)
+                if time.monotonic() > deadline:
+                    raise NoWorker(str(failure)) from failure
+                time.sleep(0.1)
+
     def start(self) -> None:
         """Let the workers begin to start, without waiting for them."""
         with self._freed:
-            self._free = [worker or Worker() for worker in self._free]
+            self._free = [worker or _new_worker() for worker in self._free]
 
     def compare(self, answer: str, reference: str, cpu_seconds: float, *, symmetric: bool) -> tuple[Outcome, str]:
         """The outcome and its reason; TIMED_OUT when the worker exceeded a limit."""
-        worker = self._take()
+        worker: Worker | None
         try:
-            worker = worker or Worker()
+            worker = self._worker()
+        except NoWorker as failure:
+            return Outcome.TIMED_OUT, f"no process could be started for the comparison ({failure}): raise the limit"
+        try:
             request = {"answer": answer, "reference": reference, "cpu_seconds": cpu_seconds, "symmetric": symmetric}
             try:
                 reply = worker.ask(request, _WALL_SECONDS + 20 * cpu_seconds)
@@ -138,7 +178,7 @@ class Pool:
                 raise
             if reply is None:
                 worker.close()
-                worker = None if self._closed else Worker()
+                worker = None if self._closed else _new_worker()
                 return Outcome.TIMED_OUT, f"the comparison exceeded {cpu_seconds:g} s of CPU time or its memory"
             return Outcome[reply[0]], reply[1]
         finally:

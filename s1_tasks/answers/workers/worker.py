@@ -12,7 +12,6 @@ import select
 import signal
 import sys
 from functools import cache
-from typing import NoReturn
 
 from s1_tasks.answers.read.reading import needs_calculus, readings
 
@@ -33,15 +32,14 @@ def main() -> None:
     """Serve until standard input closes."""
     replies = os.dup(1)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # nothing that sympy prints may reach the protocol
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGPROF, signal.SIG_DFL)
+    _own_signals()
     sys.setrecursionlimit(3_000)
     import s1_tasks.answers.algebra.computer_algebra  # noqa: F401 (an import that no comparison should pay for)
 
     os.write(replies, b"ready\n")
     to_warm = list(WARM_UP)
     while True:
-        while to_warm and not select.select([sys.stdin], [], [], 0)[0]:
+        while to_warm and not _asked():
             compare(*to_warm.pop(0), symmetric=False)
         line = sys.stdin.readline()
         if not line:
@@ -49,12 +47,32 @@ def main() -> None:
         request = json.loads(line)
         if needs_calculus(request["answer"]) or needs_calculus(request["reference"]):
             _load_calculus_parser()
-        child = os.fork()
+        try:
+            child = os.fork()
+        except OSError:  # no process is left: a comparison that exceeds its limits now ends this worker
+            _send(replies, _limited(request))
+            continue
         if child == 0:
-            _answer(request, replies)
+            _send(replies, _limited(request))
+            os._exit(0)  # no clean-up of what belongs to the worker
         _, status = os.waitpid(child, 0)
         if status:
             _send(replies, ("TIMED_OUT", "the comparison exceeded its CPU time or its memory"))
+
+
+def _own_signals() -> None:
+    """Whatever the parent ignores or blocks: children are waited for here, and the limit on CPU time ends them."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in (signal.SIGPROF, signal.SIGVTALRM, signal.SIGCHLD, signal.SIGXCPU):
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+
+def _asked() -> bool:
+    """Whether a request is waiting."""
+    poll = select.poll()
+    poll.register(sys.stdin, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 @cache
@@ -65,13 +83,15 @@ def _load_calculus_parser() -> None:
     latex2sympy(r"\int_0^1 \frac{x}{2} dx + \sum_{k=1}^{2} k")
 
 
-def _answer(request: dict[str, object], replies: int) -> NoReturn:
-    """In the child: compare under the limits, send the reply, end.
+def _limited(request: dict[str, object]) -> tuple[str, str]:
+    """The reply to a request, made under the limits.
 
     Exceeding the CPU limit ends the process (the default action of SIGPROF), which no `except` in the algebra system
     can stop.
     """
-    resource.setrlimit(resource.RLIMIT_DATA, (MEMORY_BYTES, MEMORY_BYTES))
+    hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
+    allowed = MEMORY_BYTES if hard == resource.RLIM_INFINITY else min(MEMORY_BYTES, hard)
+    resource.setrlimit(resource.RLIMIT_DATA, (allowed, hard))
     signal.setitimer(signal.ITIMER_PROF, float(str(request["cpu_seconds"])))
     try:
         reply = compare(str(request["answer"]), str(request["reference"]), symmetric=bool(request["symmetric"]))
@@ -81,8 +101,8 @@ def _answer(request: dict[str, object], replies: int) -> NoReturn:
         # sympy and mpmath fail in many ways; none of them shows that the answers are equal
         reply = ("INCORRECT", f"not shown to be equal ({type(failure).__name__} in the algebra system)")
     signal.setitimer(signal.ITIMER_PROF, 0)
-    _send(replies, reply)
-    os._exit(0)  # no clean-up of what belongs to the worker
+    resource.setrlimit(resource.RLIMIT_DATA, (hard, hard))
+    return reply
 
 
 def _send(replies: int, reply: tuple[str, str]) -> None:
