@@ -29,6 +29,10 @@ FIELDS = {
 """What has to be equal, by the name `--allow` takes."""
 
 
+Outcomes = Sequence[tuple[float, ...]]
+"""Per question the outcome of each repeat, 0 to 1; all of the same length."""
+
+
 class NotComparable(ReportError):
     """The runs differ in more than the model; the message says in what."""
 
@@ -37,10 +41,12 @@ class NotComparable(ReportError):
 class Comparison:
     """What changed from base to new; accuracies are 0 to 1, a drop is a negative change.
 
-    interval: of the change, for such questions; bootstrap: its percentile interval, for comparison only. p_drop: chance
-    of so large a drop if nothing changed (sign-flip test, one-sided); p_change: two-sided. lost, gained: questions, at
-    one repeat; None otherwise. detectable_drop: what this comparison finds with power 0.8. allowed: differences the
-    caller accepted.
+    interval: of the change, for such questions; bootstrap: its percentile interval, for comparison only. lowest: the
+    lowest change that is not ruled out, one-sided, whatever the losses look like (`paired.lowest_change`). p_drop:
+    chance of so large a drop if nothing changed (sign-flip test, one-sided); p_change: two-sided. lost, gained:
+    questions, at one repeat; None otherwise. detectable_drop: what this comparison finds with power 0.8. identical:
+    whether both runs gave the same answers, with the same number of tokens where that is known. differences: per
+    question. allowed: differences the caller accepted.
     """
 
     base: RunRecord
@@ -51,27 +57,21 @@ class Comparison:
     new_accuracy: float
     change: float
     interval: Interval
+    lowest: float
     bootstrap: Interval
     p_drop: float
     p_change: float
     lost: int | None
     gained: int | None
     detectable_drop: float
-    spread: paired.Spread
+    identical: bool
+    differences: tuple[float, ...]
     allowed: tuple[str, ...]
 
 
 def compare(base: RunRecord, new: RunRecord, allow: Collection[str] = (), level: float = 0.95) -> Comparison:
     """Pairs the questions of two runs. Raises NotComparable unless they agree in all FIELDS outside `allow`."""
-    check_allowed(allow)
-    found = disagreements(base, new)
-    refused = [sentence for name, sentence in found if name not in allow]
-    if refused:
-        names = ", ".join(f"--allow {name}" for name, _ in found if name not in allow)
-        raise NotComparable(
-            f"{base.label()} and {new.label()} are not comparable: {'; '.join(refused)}. "
-            f"Run both the same way, or accept the difference with {names}"
-        )
+    allowed = check_comparable(base, new, allow)
     pairs = _pairs(base, new)
     if not pairs:
         raise NotComparable(f"{base.label()} and {new.label()} have no question in common: nothing can be paired")
@@ -83,26 +83,58 @@ def compare(base: RunRecord, new: RunRecord, allow: Collection[str] = (), level:
     change = sum(differences) / len(differences)
     error = float(paired.standard_error(differences, repeats)[0])
     half = float(paired.margin_of_error(differences, repeats, level)[0])
-    binary = repeats == 1 and all(values[0] in (0, 1) for values in (*before, *after))
-    flips = paired.mcnemar([a[0] for a in before], [b[0] for b in after]) if binary else None
+    lost, gained = _flips(before, after)
     return Comparison(
         base=base,
         new=new,
         questions=len(pairs),
         repeats=repeats,
-        base_accuracy=sum(map(sum, before)) / repeats / len(pairs),
-        new_accuracy=sum(map(sum, after)) / repeats / len(pairs),
+        base_accuracy=_mean(before),
+        new_accuracy=_mean(after),
         change=change,
         interval=Interval(max(-1.0, change - half), min(1.0, change + half)),
+        lowest=paired.lowest_change(differences, level),
         bootstrap=bootstrap_interval(differences, level),
         p_drop=float(paired.sign_flip(differences, repeats)[0]),
         p_change=paired.sign_flip_two_sided(differences, repeats),
-        lost=flips.lost if flips else None,
-        gained=flips.gained if flips else None,
-        detectable_drop=paired.detectable(error, level),
-        spread=paired.spread(before, after),
-        allowed=tuple(sentence for name, sentence in found if name in allow),
+        lost=lost,
+        gained=gained,
+        detectable_drop=min(1.0, paired.detectable(error, len(pairs), level)),
+        identical=all(_same_answers(old, now) for old, now in pairs),
+        differences=tuple(differences),
+        allowed=allowed,
     )
+
+
+def _flips(before: Outcomes, after: Outcomes) -> tuple[int, int] | tuple[None, None]:
+    """(lost, gained) questions at one repeat; nothing when there are several, or scores between 0 and 1."""
+    if any(len(values) > 1 or values[0] not in (0, 1) for values in (*before, *after)):
+        return None, None
+    lost, gained, _ = paired.mcnemar([values[0] for values in before], [values[0] for values in after])
+    return lost, gained
+
+
+def _mean(outcomes: Outcomes) -> float:
+    return sum(map(sum, outcomes)) / len(outcomes[0]) / len(outcomes)
+
+
+def _same_answers(old: Question, now: Question) -> bool:
+    given = ("correct", "outcomes", "answers", "thinking_tokens", "answer_tokens")
+    return bool(old.answers) and all(getattr(old, name) == getattr(now, name) for name in given)
+
+
+def check_comparable(base: RunRecord, new: RunRecord, allow: Collection[str] = ()) -> tuple[str, ...]:
+    """The differences that the caller accepts, in words. Raises NotComparable for any other, with what to allow."""
+    check_allowed(allow)
+    found = disagreements(base, new)
+    refused = [sentence for name, sentence in found if name not in allow]
+    if refused:
+        names = ", ".join(f"--allow {name}" for name, _ in found if name not in allow)
+        raise NotComparable(
+            f"{base.label()} and {new.label()} are not comparable: {'; '.join(refused)}. "
+            f"Run both the same way, or accept the difference with {names}"
+        )
+    return tuple(sentence for name, sentence in found if name in allow)
 
 
 def check_allowed(allow: Collection[str]) -> None:
@@ -174,26 +206,41 @@ def _pairs(base: RunRecord, new: RunRecord) -> list[tuple[Question, Question]]:
 def match(base: Sequence[RunRecord], new: Sequence[RunRecord]) -> list[tuple[RunRecord, RunRecord]]:
     """Which record is compared with which: the same task and budget, else the only candidate of that task.
 
-    One record on each side are always a pair. Raises ReportError when a base record has no or several candidates.
+    One record on each side are always a pair. Records without a counterpart are in no pair. Raises NotComparable when
+    a base record has several candidates, or when nothing at all can be paired.
     """
     if len(base) == len(new) == 1:
         return [(base[0], new[0])]
-    pairs = []
-    for old in base:
-        same_task = [record for record in new if record.task == old.task and record.filter in (old.filter, "")] or [
-            record for record in new if record.task == old.task
-        ]
-        same_budget = [record for record in same_task if _plain(dict(record.budget)) == _plain(dict(old.budget))]
-        candidates = same_budget or same_task
-        if not candidates:
-            raise NotComparable(
-                f"{old.label()}: no new run of this task (there are: {', '.join(sorted({r.task for r in new}))}): "
-                "run it, or remove it from the baseline"
-            )
-        if len(candidates) > 1:
-            raise NotComparable(
-                f"{old.label()}: {len(candidates)} new runs fit, namely "
-                f"{'; '.join(record.label() for record in candidates)}: name one folder or record file"
-            )
-        pairs.append((old, candidates[0]))
+    pairs = [(old, record) for old in base for record in _candidates(old, base, new)]
+    if not pairs:
+        tasks = [", ".join(sorted({record.task for record in records})) for records in (base, new)]
+        raise NotComparable(
+            f"no new run of this task: the base has {tasks[0]}, the new run {tasks[1]}: run one of those"
+        )
     return pairs
+
+
+def _candidates(old: RunRecord, base: Sequence[RunRecord], new: Sequence[RunRecord]) -> list[RunRecord]:
+    """The one new record to compare with, or none. Raises NotComparable when there are several."""
+    found = [record for record in new if _setting(record) == _setting(old)]
+    if not found:
+        # A new run whose setting another base record has is left for that one.
+        settings = {_setting(record) for record in base}
+        found = [record for record in new if record.task == old.task and _setting(record) not in settings]
+    found = [record for record in found if record.filter in (old.filter, "")] or found
+    if len(found) > 1:
+        labels = "; ".join(record.label() for record in found)
+        raise NotComparable(
+            f"{old.label()}: {len(found)} new runs fit, namely {labels}: name one folder or record file"
+        )
+    return found
+
+
+def left_out(records: Sequence[RunRecord], pairs: Sequence[tuple[RunRecord, RunRecord]]) -> list[RunRecord]:
+    """The records that are in no pair."""
+    used = {id(record) for pair in pairs for record in pair}
+    return [record for record in records if id(record) not in used]
+
+
+def _setting(record: RunRecord) -> tuple[str, str]:
+    return record.task, _plain(dict(record.budget))

@@ -1,7 +1,7 @@
-"""Two runs of the same questions: tests, intervals and planning of the difference in accuracy.
+"""Two runs of the same questions: tests, intervals and bounds of the difference in accuracy.
 
 `differences` are per question, new minus base, each the difference of two means over the repeats (-1 to 1); a drop is
-negative. One question is one observation, however often it was repeated.
+negative. One question is one observation, however often it was repeated. benchmarks/bench_gate.py simulates all of it.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 LARGEST_EXACT_SUM = 1 << 18
 """Sum of whole-numbered differences up to which the sign-flip distribution is computed instead of drawn."""
-FLOOR = 1.5
-"""Over the repeats, added to the sum of squares of the differences: as if 1.5 more answers had changed."""
-POWER = 0.8
-"""What "detectable" and "needed" mean unless the caller says otherwise."""
+FLOOR = 0.75
+"""Over the repeats, added to the sum of squares of the differences: as if 0.75 more answers had changed."""
+MOST_VALUES = 2048
+"""Distinct differences that `chance_of_loss` tells apart; more are rounded down to multiples of 1/1024."""
 
 
 class McNemar(NamedTuple):
@@ -120,6 +120,7 @@ def standard_error(differences: ArrayLike, repeats: int) -> NDArray[np.float64]:
     The paired standard error (Miller 2024, arXiv 2411.00640, section 4.2) with a floor: FLOOR / repeats is added to the
     sum of squares, so that two runs without any difference still leave room for one. The thought is Agresti and Min's
     (2005, Statistics in Medicine 24), who add pairs that disagree; the size is chosen by simulation (docs/decisions).
+    It does not allow for losses that are confined to a few questions and show in none: `lowest_change` does.
     """
     rows = _rows(differences)
     count = rows.shape[1]
@@ -135,6 +136,69 @@ def margin_of_error(differences: ArrayLike, repeats: int, level: float = 0.95) -
     return np.asarray(stdtrit(max(count - 1, 1), 0.5 + level / 2) * standard_error(differences, repeats))
 
 
+def chance_of_loss(differences: ArrayLike, loss: float) -> NDArray[np.float64]:
+    """One-sided p of a mean change of -`loss` or worse: small when so large a loss is ruled out. [runs]
+
+    Gaffke's bound (2005, "Three test statistics for a nonparametric one-sided hypothesis on the mean of a nonnegative
+    variable"; Learned-Miller and Thomas 2019, arXiv 1905.06208, recommend it). One more question that lost everything
+    (-1) is added and the questions are weighted at random, uniformly over all weights that sum to 1; p is the chance
+    that the weighted mean is -`loss` or lower. It assumes nothing about the questions but that they are a sample. When
+    questions are only kept or lost it is the exact binomial test of Clopper and Pearson: 30 questions without any loss
+    give (1 - loss)^30. That p is never too small is a conjecture; no simulation, ours included, has refuted it.
+
+    Weighted means are compared through a sum of exponential variables, whose distribution comes from its
+    characteristic function (Gil-Pelaez 1951), integrated over the logarithm of the frequency.
+    """
+    values, counts = _counts(_rows(differences))
+    step = min(0.05, 0.5 / math.sqrt(counts[0].sum()))
+    logs = np.arange(-18.0, 10.0, step)
+    p = np.zeros(len(counts))
+    for start in range(0, len(logs), 128):
+        angles = np.outer(values + loss, np.exp(logs[start : start + 128]))
+        sizes, turns = counts @ (-0.5 * np.log1p(angles * angles)), counts @ np.arctan(angles)
+        p += (np.exp(sizes) * np.sin(turns)).sum(axis=1)
+        if sizes[:, -1].max() < -30:  # higher frequencies add nothing
+            break
+    return np.clip(0.5 - p * step / math.pi, 0.0, 1.0)
+
+
+def _counts(rows: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(values, [runs, values]): how often each row has each value, the question that lost everything included."""
+    rows = np.asarray(np.round(np.pad(rows, ((0, 0), (0, 1)), constant_values=-1.0), 9), dtype=np.float64)
+    values, places = np.unique(rows, return_inverse=True)
+    if len(values) > MOST_VALUES:
+        values, places = np.unique(np.floor(rows * 1024) / 1024, return_inverse=True)
+    places = places.reshape(rows.shape) + len(values) * np.arange(len(rows))[:, None]
+    counts = np.bincount(places.ravel(), minlength=len(values) * len(rows)).reshape(len(rows), len(values))
+    return values, counts.astype(float)
+
+
+def lowest_change(differences: ArrayLike, level: float = 0.95) -> float:
+    """The lowest mean change (-1 to 1) that one row of differences does not rule out at one-sided confidence `level`.
+
+    The inverse of `chance_of_loss`: every loss larger than this has a p below 1 - level.
+    """
+    from scipy.optimize import brentq
+
+    row = _rows(differences)
+
+    def excess(loss: float) -> float:
+        return float(chance_of_loss(row, loss)[0]) - (1 - level)
+
+    best = float(row.mean())
+    if excess(1.0) >= 0:  # everything was lost
+        return -1.0
+    return -float(brentq(excess, -best, 1.0, xtol=1e-6)) if excess(-best) > 0 else best
+
+
+def fewest_questions(loss: float, level: float = 0.95) -> int:
+    """Questions below which no data rule out a loss (0 to 1): so many may all be spared by chance, (1 - loss)^n.
+
+    Holds for every number of repeats, because a loss that is confined to a few questions may show in none of them.
+    """
+    return math.ceil(math.log(1 - level) / math.log1p(-loss) - 1e-9)
+
+
 def holm(p_values: Sequence[float]) -> list[float]:
     """Adjusted p values that keep the chance of any false alarm over all of them (Holm 1979), in the given order."""
     order = sorted(range(len(p_values)), key=lambda index: p_values[index])
@@ -145,55 +209,32 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def detectable(error: float, level: float = 0.95, power: float = POWER) -> float:
-    """The true drop that a comparison with this standard error finds with such probability (Miller 2024, section 5)."""
-    return _quantiles(level, power) * error
+def detectable(error: float, questions: int, level: float = 0.95, power: float = 0.8) -> float:
+    """The true drop that the sign-flip test finds with such probability; error: standard error of the mean difference.
+
+    Student's t stands in for the sign-flip test, whose threshold on t is 1 / sqrt(1 / z^2 - 1 / n), up to (n - 1) / n.
+    """
+    from scipy.optimize import brentq
+
+    def excess(drop: float) -> float:
+        return chance_to_find(drop, error, questions, level) - power
+
+    highest = 2 * error
+    while excess(highest) < 0 and highest < 1e3 * error:
+        highest *= 2
+    return float(brentq(excess, 0.0, highest, xtol=1e-6)) if excess(highest) >= 0 else math.inf
 
 
-def _quantiles(level: float, power: float) -> float:
+def chance_to_find(drop: float, error: float, questions: int, level: float = 0.95) -> float:
+    """Probability that the sign-flip test calls a true drop significant; error: standard error of the mean difference.
+
+    The flipped sums are normal with variance sum d^2, so z = t / sqrt((n - 1 + t^2) / n), and t is noncentral.
+    """
     from scipy.special import ndtri
+    from scipy.stats import nct
 
-    return float(ndtri(0.5 + level / 2) + ndtri(power))
-
-
-class Spread(NamedTuple):
-    """Variance of one question's difference = between + within * 2 / repeats.
-
-    between: how differently the two models rank the questions. within: p(1-p) of one answer, averaged.
-    """
-
-    between: float
-    within: float
-
-    def error(self, questions: int, repeats: int) -> float:
-        """Standard error of the mean difference with so many questions and repeats, FLOOR included."""
-        variance = self.between + 2 * self.within / repeats
-        return math.sqrt((variance + FLOOR / repeats / questions) / questions)
-
-
-def spread(base: Sequence[Sequence[float]], new: Sequence[Sequence[float]]) -> Spread:
-    """Splits the variance of the differences of two runs ([questions][repeats] each, same number of repeats).
-
-    At one repeat nothing tells the parts apart: all of it is taken for within (the same model run again).
-    """
-    repeats = len(base[0])
-    differences = [sum(b) / len(b) - sum(a) / len(a) for a, b in zip(base, new, strict=True)]
-    variance = float(np.var(differences, ddof=1)) if len(differences) > 1 else 0.0
-    if repeats == 1:
-        return Spread(0.0, variance / 2)
-    within = float(np.mean([np.var(answers, ddof=1) for answers in (*base, *new)]))
-    return Spread(max(0.0, variance - 2 * within / repeats), within)
-
-
-def repeats_needed(
-    parts: Spread, questions: int, margin: float, level: float = 0.95, power: float = POWER
-) -> int | None:
-    """Smallest number of repeats at which a drop of `margin` is found, and none of it ruled out, with that power.
-
-    None when the questions are too few for any number of repeats: their own spread is above the margin.
-    """
-    wanted = (margin / _quantiles(level, power)) ** 2 * questions - parts.between
-    if wanted <= 0:
-        return None
-    repeats = max(1, math.ceil((2 * parts.within + FLOOR / questions) / wanted))
-    return repeats if repeats <= 1_000_000 else None
+    z = float(ndtri(0.5 + level / 2))
+    if questions <= z * z + 1:
+        return 0.0
+    threshold = z * math.sqrt((questions - 1) / (questions - z * z))
+    return float(nct.sf(threshold, questions - 1, drop / error))

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from s1_contract.files import read_text, write_whole
-from s1_report.collect import collect
+from s1_report.collect import Run, collect
 from s1_report.record import ReportError, RunRecord, from_json, load, to_json
 
 COLLECTOR = ("commit", "dirty", "collected_by")
@@ -25,12 +25,7 @@ def load_runs(
     Raises ReportError when anything there cannot be read, or when nothing is left."""
     found = []
     for place in places:
-        records = records_under(place)
-        if not records:
-            collected = collect(place, metric=metric, filter_name=filter_name)
-            if collected.problems:
-                raise ReportError("\n".join(collected.problems))
-            records = collected.records
+        records = records_under(place) or [run.record for run in logged_runs(place, metric, filter_name)]
         chosen = [record for record in records if record.questions or not measured]
         if not chosen:
             raise ReportError(
@@ -39,6 +34,14 @@ def load_runs(
             )
         found.extend(chosen)
     return found
+
+
+def logged_runs(place: Path, metric: str | None = None, filter_name: str | None = None) -> list[Run]:
+    """All runs of an lm_eval output folder, with their samples. Raises ReportError when one cannot be read."""
+    collected = collect(place, metric=metric, filter_name=filter_name)
+    if collected.problems:
+        raise ReportError("\n".join(collected.problems))
+    return collected.runs
 
 
 def records_under(place: Path) -> list[RunRecord]:

@@ -90,3 +90,13 @@ def refuse_above(records: Sequence[RunRecord], most: float | None) -> None:
                 f"{record.label()}: {100 * found.share:.1f} % of the responses were cut off, more than --max-cut "
                 f"{100 * most:g} allows: raise max_thinking_tokens or max_answer_tokens, or the limit"
             )
+
+
+def sentence(record: RunRecord) -> str | None:
+    """The facts in words, in percent; None when nothing was cut off or nothing is known."""
+    found = truncation(record)
+    if found is None or found.share == 0:
+        return None
+    share, finished, bounds = cells(record)
+    others = "" if found.finished is None else f", {finished} of those that finished"
+    return f"{share} % of the answers were cut off: accuracy {100 * found.score:.1f}{others}, bounds {bounds}"

@@ -1,6 +1,7 @@
 """Comparing two runs and gating one on the other."""
 
 import json
+import re
 from xml.etree import ElementTree
 
 import numpy as np
@@ -9,8 +10,8 @@ import pytest
 from s1_report import paired
 from s1_report.cli import main
 from s1_report.collect import collect
-from s1_report.compare import NotComparable, compare, match
-from s1_report.gate import Verdict, decide, gate
+from s1_report.compare import NotComparable, compare, left_out, match
+from s1_report.gate import Verdict, decide, gate, points
 from s1_report.record import ReportError
 
 
@@ -94,8 +95,18 @@ def test_runs_are_matched_by_task_and_budget(run_folder):
     tasks = {"aime24": [[1], [0]], "math500": [[1], [1]]}
     old, new = (collect(run_folder(name, tasks)).records for name in ("old", "new"))
     assert [(a.task, b.task) for a, b in match(old, new)] == [("aime24", "aime24"), ("math500", "math500")]
-    with pytest.raises(NotComparable, match="no new run of this task"):
-        match(old, new[:1])
+    pairs = match(old, new[:1])
+    assert [[record.task for record in pair] for pair in pairs] == [["aime24", "aime24"]]
+    assert [record.task for record in left_out(old, pairs)] == ["math500"]
+    with pytest.raises(NotComparable, match="no new run of this task: the base has aime24, the new run math500"):
+        match(old[:1], new[1:] * 2)
+
+
+def test_a_run_that_another_setting_of_the_base_claims_is_no_candidate(run_folder):
+    old = [record(run_folder(f"old{waits}", runs(10), waits={"math500": waits})) for waits in (0, 4)]
+    new = record(run_folder("new", runs(10), waits={"math500": 4}))
+    (pair,) = match(old, [new])
+    assert pair == (old[1], new)
 
 
 def test_the_table_of_the_gate_is_what_it_decides():
@@ -104,13 +115,66 @@ def test_the_table_of_the_gate_is_what_it_decides():
     assert decide(low=-0.05, p_drop=0.026, margin=0.05, level=0.95) is Verdict.INCONCLUSIVE
 
 
-def test_the_same_answers_pass_with_enough_questions_and_are_inconclusive_with_few(base, run_folder):
-    (many,) = gate([compare(record(base), record(base))], {}, 0.05)
-    few_questions = record(run_folder("few", {"aime24": [[1]] * 15 + [[0]] * 15}))
-    (few,) = gate([compare(few_questions, few_questions)], {}, 0.05)
-    assert (many.verdict, few.verdict) == (Verdict.PASS, Verdict.INCONCLUSIVE)
-    assert few.repeats_needed > 1
-    assert f"{few.repeats_needed} repeats" in few.reason
+def greedy(outcomes):
+    return {"aime24": [[int(right)] for right in outcomes]}
+
+
+def check_of(old, new=None, margin=0.05):
+    (check,) = gate([compare(old, new or old)], {}, margin)
+    return check
+
+
+def test_the_same_answers_pass_with_enough_questions_and_are_inconclusive_with_few(run_folder):
+    few, enough = (check_of(record(run_folder(str(n), greedy([1] * n)))) for n in (58, 59))
+    assert (few.verdict, enough.verdict) == (Verdict.INCONCLUSIVE, Verdict.PASS)
+    assert enough.reason.startswith("the runs are identical, answer by answer; a loss above 4.95 points is ruled out")
+    assert "nothing changed on these 58 questions" in few.reason
+    assert "of models that lose 5 % of such questions, 5 % lose none of 58" in few.reason
+
+
+def test_identical_greedy_runs_of_few_questions_are_never_told_to_repeat(run_folder):
+    check = check_of(record(run_folder("few", greedy([1, 0] * 15))))
+    assert check.advice == (
+        "about 60 such questions (now 30)",
+        "a margin of 9.6 points, if so much may be lost",
+    )
+
+
+def test_greedy_runs_that_differ_are_told_to_sample_with_repeats(run_folder):
+    old, new = (record(run_folder(name, greedy(right))) for name, right in (
+        ("old", [1] * 60 + [0] * 60), ("new", [0] * 9 + [1] * 60 + [0] * 51)))  # fmt: skip
+    check = check_of(old, new)
+    assert check.verdict is Verdict.INCONCLUSIVE
+    assert check.advice[0].startswith("sampling (a temperature above 0) with about ")
+    assert "identical" not in check.reason
+
+
+def test_sampled_runs_are_told_how_many_repeats_and_these_are_about_enough(run_folder):
+    generator = np.random.default_rng(5)
+    chances = generator.beta(0.4, 0.4, 100)
+
+    def sampled(name, repeats):
+        rows = (generator.random((100, repeats)) < chances[:, None]).astype(int).tolist()
+        return record(run_folder(name, {"aime24": rows}, generation={"temperature": 0.6}))
+
+    check = check_of(sampled("a", 2), sampled("b", 2))
+    assert check.verdict is Verdict.INCONCLUSIVE
+    repeats = int(re.search(r"about (\d+) repeats per question in both runs \(now 2\)", check.advice[0])[1])
+    rows = [generator.binomial(repeats, chances, (300, 100)) / repeats for _ in range(2)]
+    assert 0.7 <= (paired.chance_of_loss(rows[1] - rows[0], 0.05) <= 0.05).mean() <= 0.95
+
+
+def test_sampled_runs_of_too_few_questions_are_not_told_to_repeat(run_folder):
+    rows = {"aime24": [[1, 0, 1, 0]] * 30}
+    check = check_of(record(run_folder("a", rows, generation={"temperature": 0.6})))
+    assert not any("repeats" in clause for clause in check.advice)
+
+
+def test_a_bound_that_rounds_to_the_margin_is_written_with_more_digits():
+    assert points(0.0498, 0.05) == "4.98"
+    assert points(0.04996, 0.05) == "4.996"
+    assert points(0.0432, 0.05) == "4.3"
+    assert points(0.05, 0.05) == "5.0"
 
 
 def test_the_margin_of_a_task_is_its_own(base):
@@ -149,6 +213,52 @@ def test_the_command_exits_with_0_1_or_2_and_writes_all_formats(base, run_folder
     assert ElementTree.parse(files["gate.xml"]).getroot().get("errors") == "1"
     code, _, _ = call(capsys, monkeypatch, "gate", base, unsure, "--margin", "2", "--inconclusive-passes")
     assert code == 0
+
+
+def test_every_format_names_the_model_and_the_setting_of_both_runs(base, run_folder, tmp_path, capsys, monkeypatch):
+    new = run_folder("new", runs(120), model="other-model")
+    files = {name: tmp_path / name for name in ("gate.md", "gate.xml", "gate.json")}
+    _, out, _ = call(capsys, monkeypatch, "gate", base, new, "--markdown", files["gate.md"], "--junit",
+                     files["gate.xml"], "--json", files["gate.json"])  # fmt: skip
+    for text in (out, *(path.read_text() for path in files.values())):
+        assert "nano on math500 (num_waits=0)" in text
+        assert "other-model on math500 (num_waits=0)" in text
+
+
+def test_a_task_that_the_new_run_lacks_keeps_the_gate_from_passing(run_folder, tmp_path, capsys, monkeypatch):
+    both = run_folder("both", {**runs(150), "aime24": [[1]] * 70})
+    one = run_folder("one", runs(150))
+    code, out, err = call(capsys, monkeypatch, "gate", both, one, "--junit", tmp_path / "gate.xml")
+    assert (code, "PASS         math500" in out, "gate: INCONCLUSIVE" in out) == (2, True, True), err
+    assert "nano on aime24 (num_waits=0): in the base, but there is no new run of it" in out
+    suite = ElementTree.parse(tmp_path / "gate.xml").getroot()
+    assert (suite.get("tests"), suite.get("errors")) == ("2", "1")
+    code, out, _ = call(capsys, monkeypatch, "gate", both, one, "--task", "math500")
+    assert (code, "aime24" in out) == (0, False)
+    code, _, err = call(capsys, monkeypatch, "gate", both, one, "--task", "aime25")
+    assert (code, "--task aime25: not in" in err, "aime24, math500" in err) == (2, True, True)
+
+
+def test_compare_takes_the_common_tasks_and_says_what_it_leaves_out(run_folder, capsys, monkeypatch):
+    both = run_folder("both", {**runs(150), "aime24": [[1]] * 70})
+    one = run_folder("one", runs(150))
+    code, out, err = call(capsys, monkeypatch, "compare", both, one)
+    assert (code, "math500" in out, "aime24" in out) == (0, True, False)
+    assert "has no run of nano on aime24 (num_waits=0), so it is left out" in err
+    code, out, err = call(capsys, monkeypatch, "compare", one, both)
+    assert (code, "aime24" in out, "aime24 is not in the baseline" in err) == (0, False, True)
+
+
+def test_a_run_with_more_cut_off_answers_than_stated_is_refused(base, run_folder, capsys, monkeypatch):
+    path = next(base.glob("samples_*"))
+    lines = path.read_text().splitlines()
+    cut = [line.replace('"cut_off": 0.0', '"cut_off": 1.0') if i % 10 == 0 else line for i, line in enumerate(lines)]
+    path.write_text("\n".join(cut))
+    (base / "traces.jsonl").unlink()
+    code, out, _ = call(capsys, monkeypatch, "gate", base, base, "--max-cut", "10")
+    assert (code, "base: 10.0 % of the answers were cut off: accuracy 75.0" in out) == (0, True)
+    code, _, err = call(capsys, monkeypatch, "gate", base, base, "--max-cut", "9")
+    assert (code, "10.0 % of the responses were cut off, more than --max-cut 9" in err) == (2, True)
 
 
 def test_bad_gate_options_and_incomparable_runs_exit_with_2(base, run_folder, capsys, monkeypatch):

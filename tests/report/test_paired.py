@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from scipy.stats import binomtest, permutation_test
+from scipy.stats import binom, binomtest, permutation_test
 
 from s1_report import paired
 
@@ -57,18 +57,46 @@ def test_holm_adjusts_in_order_and_never_lowers():
     assert paired.holm([0.9, 0.8]) == [1.0, 1.0]
 
 
-def test_repeats_needed_are_the_fewest_that_detect_the_margin():
-    parts = paired.Spread(between=0.001, within=0.11)
-    needed = paired.repeats_needed(parts, 30, 0.05)
-    assert paired.detectable(parts.error(30, needed)) <= 0.05 < paired.detectable(parts.error(30, needed - 1))
-    assert paired.repeats_needed(paired.Spread(0.2, 0.1), 30, 0.05) is None
+def test_when_questions_are_only_kept_or_lost_the_bound_is_clopper_and_pearsons():
+    for lost, questions, loss in ((0, 30, 0.05), (2, 90, 0.05), (16, 500, 0.05), (4, 15, 0.5), (15, 15, 0.9)):
+        differences = [-1.0] * lost + [0.0] * (questions - lost)
+        assert paired.chance_of_loss(differences, loss)[0] == pytest.approx(binom.cdf(lost, questions, loss), abs=1e-5)
+    exact = binomtest(3, 60).proportion_ci(0.9, method="exact").high
+    assert paired.lowest_change([-1.0] * 3 + [0.0] * 57, 0.95) == pytest.approx(-exact, abs=1e-4)
 
 
-def test_the_spread_of_two_runs_is_split_into_questions_and_repeats():
+def test_the_bound_is_the_quantile_of_means_weighted_at_random():
     generator = np.random.default_rng(0)
-    chances = generator.beta(0.4, 0.4, 2000)
-    shifted = np.clip(chances + generator.choice([-0.1, 0.1], 2000), 0, 1)
-    base, new = ((generator.random((2000, 16)) < p[:, None]).astype(float).tolist() for p in (chances, shifted))
-    parts = paired.spread(base, new)
-    assert parts.within == pytest.approx((chances * (1 - chances)).mean(), abs=0.02)
-    assert parts.between == pytest.approx(np.var(shifted - chances), abs=0.003)
+    for repeats, questions, loss in ((4, 30, 0.05), (64, 90, 0.02), (1, 198, 0.03), (7, 5, 0.3)):
+        row = generator.integers(-repeats, repeats + 1, questions) / repeats * generator.integers(0, 2, questions)
+        weights = generator.exponential(size=(100_000, questions + 1))
+        drawn = (weights @ np.append(row, -1.0) / weights.sum(axis=1) <= -loss).mean()
+        assert paired.chance_of_loss(row, loss)[0] == pytest.approx(drawn, abs=0.006)
+
+
+def test_the_bound_of_many_distinct_differences_is_never_better_than_exact():
+    row = np.random.default_rng(0).normal(0, 0.2, paired.MOST_VALUES + 500).clip(-1, 1)
+    normal = row.mean() - 1.645 * row.std() / len(row) ** 0.5
+    assert normal - 0.003 < paired.lowest_change(row) < normal
+
+
+def test_bounds_at_the_ends_of_the_scale():
+    assert paired.lowest_change([-1.0, -1.0]) == -1.0
+    assert paired.lowest_change([1.0] * 3) == pytest.approx(2 * 0.05 ** (1 / 3) - 1, abs=1e-4)
+    assert paired.chance_of_loss([[0.0] * 30, [-1.0] * 30], 1.0)[0] == pytest.approx(0.0, abs=1e-4)
+
+
+def test_fewer_questions_than_the_fewest_rule_nothing_out_however_often_they_are_repeated():
+    for loss, fewest in ((0.05, 59), (0.03, 99), (0.02, 149)):
+        assert paired.fewest_questions(loss) == fewest
+        assert paired.lowest_change([0.0] * fewest) > -loss >= paired.lowest_change([0.0] * (fewest - 1))
+
+
+def test_the_detectable_drop_is_found_with_the_promised_power():
+    generator = np.random.default_rng(1)
+    for questions in (15, 30, 198):
+        error = 0.2 / questions**0.5
+        drop = paired.detectable(error, questions)
+        rows = np.rint(generator.normal(-drop, 0.2, (3000, questions)) * 100) / 100
+        assert (paired.sign_flip(rows, 100) <= 0.025).mean() == pytest.approx(0.8, abs=0.025)
+    assert paired.detectable(0.1, 3) == np.inf
