@@ -46,7 +46,7 @@ def test_every_command_has_help(command):
 
 def test_the_commands_are_the_documented_ones():
     reading = {"collect", "curve", "flips", "lengths", "stats"}
-    assert set(COMMANDS) == reading | {"compare", "gate", "plan", "export", "readme", "audit", "rescore"}
+    assert set(COMMANDS) == reading | {"compare", "diverge", "gate", "plan", "export", "readme", "audit", "rescore"}
 
 
 def test_tables_break_headers_and_never_cells_and_show_no_control_characters():
