@@ -56,8 +56,12 @@ def prompt_ids(tokenizer: Any, question: str) -> list[int]:
     return list(encode(tokenizer, _prompt(tokenizer, question)))
 
 
-def _prompt(tokenizer: Any, question: str) -> str:
-    messages = [{"role": "user", "content": question}]
+Question = str | Sequence[Mapping[str, str]]
+"""The user's turn, bare, or all messages up to the model's turn."""
+
+
+def _prompt(tokenizer: Any, question: Question) -> str:
+    messages = [{"role": "user", "content": question}] if isinstance(question, str) else [dict(one) for one in question]
     text: str = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
     return text
 
@@ -71,7 +75,7 @@ def _opening(prompt: str, form: Format) -> tuple[str, str]:
 
 def render(
     tokenizer: Any,
-    question: str,
+    question: Question,
     thinking: str | Sequence[Piece],
     answer: str,
     *,
@@ -82,7 +86,7 @@ def render(
 
     Args:
         tokenizer: a transformers tokenizer with a chat template.
-        question: the user's turn, bare.
+        question: the user's turn, bare, or all messages up to the model's turn.
         thinking: what is thought, without the newline after the start delimiter. Natural thinking ends with a
             newline (it is added when missing); cut-off thinking may end anywhere.
         answer: what follows the end delimiter and a newline, for example ``Final Answer: 604``. With ``cut_off``,

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from s1_contract.errors import DataError
 from s1_models.harness.run_facts import contamination_report
 from s1_report.collect import collect
 from tests.conftest import NANO, ROOT
@@ -28,13 +29,13 @@ def check(tmp_path: Path, questions: list[str], *options: str) -> tuple[str, Pat
     rows.write_text("".join(json.dumps({"question": question}) + "\n" for question in questions))
     where = ("--questions", str(BENCHMARKS), "--benchmark", "math500", "--report", str(report))
     shown = CliRunner().invoke(curate, ["check", str(rows), *where, *options], env={"COLUMNS": "160"})
-    assert shown.exit_code == 0, shown.output
+    assert shown.exit_code == 1, shown.output
     return shown.output, report
 
 
 def test_near_duplicates_are_in_the_written_report_and_in_its_hash(tmp_path: Path) -> None:
-    plain, _ = check(tmp_path, [HIT, NEAR])
-    output, report = check(tmp_path, [HIT, NEAR], "--near", "0.5")
+    plain, _ = check(tmp_path, [HIT, NEAR], "--rule", "s1")
+    output, report = check(tmp_path, [HIT, NEAR], "--rule", "s1", "--near", "0.5")
     assert "2 of 2 rows rejected" in output
     content = json.loads(report.read_text())
     assert content["rows_rejected"] == 1
@@ -52,7 +53,7 @@ def test_a_report_given_to_fine_tuning_has_the_hash_that_the_check_printed(tmp_p
     assert found["rows_rejected"] == 1
     assert "tulips" not in json.dumps(found)
     report.write_text("rows: 3")
-    with pytest.raises(data.DataError, match=r"report.json is no contamination report .*curate check DATA --report"):
+    with pytest.raises(DataError, match=r"report.json is no contamination report .*curate check DATA --report"):
         checkpoint.contamination(report, {})
 
 
@@ -88,7 +89,9 @@ def test_the_hash_goes_from_the_check_through_the_checkpoint_into_the_record(tmp
     arguments += ["--model-args", "num_waits=1,dtype=float32,max_length=1024"]
     done = CliRunner().invoke(sft, [*arguments, "--out", str(tmp_path / "compared")], catch_exceptions=False)
     assert done.exit_code == 0, done.output
-    (base,), (tuned,) = (collect(tmp_path / "compared" / name).records for name in ("base", "tuned"))
+    names = ("base", "tuned", "tuned_waits")
+    (base,), (tuned,), (waits,) = (collect(tmp_path / "compared" / name).records for name in names)
+    assert waits.environment["contamination_report"] == digest
     assert tuned.environment["contamination_report"] == digest
     assert "contamination_report" not in base.environment
     assert (len(base.questions), len(tuned.questions)) == (4, 4)

@@ -337,11 +337,16 @@ def test_the_example_shows_every_key_with_its_default() -> None:
     [
         ("seed: 1", "out is missing"),
         ("out: x\nsede: 1", "unknown key 'sede'; did you mean seed?"),
-        ("out: x\nseed: one", "seed is 'one'; expected int"),
+        ("out: x\nseed: one", "seed is 'one'; expected a valid integer"),
         ("out: x\nselect: {how: best}", "select: best is no selection"),
-        ("out: x\ncollect: {names: MATH}", "collect: names is 'MATH'; expected a list"),
+        ("out: x\ncollect: {names: MATH}", "collect: names is 'MATH'; expected a valid list"),
         ("out: x\ndifficulty: {llm_grading: always}", "but there is no grader"),
         ("out: x\ntraces: {teacher: {}}", "traces: teacher: model is missing"),
+        ("out: x\nseed: '3'", "seed is '3'; expected a valid integer"),
+        ("out: x\nselect: {count: true}", "select: count is True; expected a valid integer"),
+        ("out: x\nselect: {cuont: 3}", "select: unknown key 'cuont'; did you mean count?"),
+        ("out: x\ndifficulty: {references: [{nam: a}]}", "difficulty: references: 0: "),
+        ("- out", r"got \['out'\]; expected"),
         ("out: [", "is not YAML"),
     ],
 )
@@ -424,17 +429,28 @@ def test_anybodys_data_can_be_checked(tmp_path: Path) -> None:
         *("check", str(tmp_path / "mine.jsonl"), "--questions", str(FIXTURES / "benchmarks")),
         *("--benchmark", "math500", "--report", str(tmp_path / "report.json")),
     )
-    assert shown.exit_code == 0, shown.output
-    assert "math500 made-up-1: 'a gardener plants tulips in 7 rows of'" in shown.output
+    assert shown.exit_code == 1, shown.output
+    assert "math500 made-up-1, run: 'a gardener plants tulips in 7 rows of'" in shown.output
     assert "1 of 2 rows rejected" in shown.output
     assert json.loads((tmp_path / "report.json").read_text())["rows_rejected"] == 1
+    write_json_lines(tmp_path / "mine.jsonl", rows[1:])
+    where = ("check", str(tmp_path / "mine.jsonl"), "--questions", str(FIXTURES / "benchmarks"))
+    clean = invoke(*where, "--benchmark", "math500")
+    assert clean.exit_code == 0, clean.output
+    # By default every benchmark is looked for, and one that cannot be read is no clean one.
+    partly = invoke(*where)
+    assert partly.exit_code == 2
+    assert "not checked: hmmt_feb_2025: " in partly.output
+    assert "nothing found, but" in partly.output
 
 
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        (("--near", "80"), "near_duplicates is 80; expected a Jaccard index above 0 and at most 1"),
-        (("--near", "0"), "near_duplicates is 0; expected"),
+        (("--rule", "s1", "--near", "80"), "near_duplicates is 80; expected a Jaccard index above 0 and at most 1"),
+        (("--rule", "s1", "--near", "0"), "near_duplicates is 0; expected"),
+        (("--near", "0"), "near is 0; expected a share above 0"),
+        (("--rule", "loose"), "--rule loose: expected strict or s1"),
     ],
 )
 def test_a_check_that_cannot_be_meant_is_a_sentence(tmp_path: Path, options: tuple[str, ...], says: str) -> None:

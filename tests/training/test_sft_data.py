@@ -1,5 +1,6 @@
 """Training data in all its shapes, over-long rows, recipes and families: what is accepted, what a refusal says."""
 
+import copy
 import json
 import random
 from dataclasses import replace
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 from transformers import GPT2Config, Qwen2Config
 
+from s1_contract.errors import DataError
 from s1_tasks.nano_problems import training_problems
 from training.nano import ablation, traces
 from training.sft import data, train
@@ -40,6 +42,91 @@ def test_the_published_shapes_give_the_same_tokens(nano_tokenizer: Any, row: dic
     assert nano_tokenizer.decode(trained).rstrip().endswith("<|im_end|>")
     prompt = encoded.input_ids[: encoded.loss_mask.argmax()].tolist()
     assert nano_tokenizer.decode(prompt).endswith("<|im_start|>assistant\n")
+
+
+CHATS = {
+    "reasoning_content": {
+        "messages": [
+            {"role": "user", "content": "016 59"},
+            {"role": "assistant", "reasoning_content": "085 9\n434", "content": "It is 434."},
+        ]
+    },
+    "tags": {
+        "messages": [
+            {"role": "user", "content": "016 59"},
+            {"role": "assistant", "content": "<think>\n085 9\n434\n</think>\n\nIt is 434."},
+        ]
+    },
+    "end only": {"prompt": "016 59", "completion": "085 9\n434\n</think>\n\nIt is 434."},
+    "completion messages": {
+        "prompt": [{"role": "user", "content": "016 59"}],
+        "completion": [{"role": "assistant", "content": "<thinking>085 9\n434</thinking>It is 434."}],
+    },
+    "sharegpt": {
+        "conversations": [
+            {"from": "human", "value": "016 59"},
+            {
+                "from": "gpt",
+                "value": "<|begin_of_thought|>\n085 9\n434\n<|end_of_thought|>\n\n"
+                "<|begin_of_solution|>\nIt is 434.\n<|end_of_solution|>",
+            },
+        ]
+    },
+    "columns with tags": {"question": "016 59", "thinking": "<think>\n085 9\n434\n</think>", "answer": "It is 434."},
+}
+
+
+@pytest.mark.parametrize("name", CHATS)
+def test_chats_are_trained_as_the_same_row_with_columns(nano_tokenizer: Any, name: str) -> None:
+    built = data.build([CHATS[name], PLAIN], nano_tokenizer, NANO)
+    chat, plain = built.sequences
+    assert chat.input_ids.tolist() == plain.input_ids.tolist()
+    assert chat.loss_mask.tolist() == plain.loss_mask.tolist()
+    assert built.untagged == (name != "reasoning_content")
+    assert ("tags around the thinking of 1 rows removed" in str(built)) == (name != "reasoning_content")
+
+
+def test_what_was_said_before_is_read_and_not_trained(nano_tokenizer: Any) -> None:
+    before = [
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": "016 5"},
+        {"role": "assistant", "content": "<think>85</think>085"},
+    ]
+    encoded = data.encode_row(nano_tokenizer, {"messages": before + CHATS["tags"]["messages"]})
+    whole = nano_tokenizer.decode(encoded.input_ids.tolist())
+    trained = nano_tokenizer.decode(encoded.input_ids[encoded.loss_mask == 1].tolist())
+    assert whole.startswith("<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\n016 5")
+    assert "<think>" not in whole
+    assert trained == "<|im_start|>think\n085 9\n434\n<|im_start|>answer\nAnswer: It is 434.<|im_end|>"
+
+
+@pytest.mark.parametrize(
+    ("row", "says"),
+    [
+        ({**PLAIN, "thinking": "085 9 </think> 434"}, r"1 of 2 rows of mine hold a delimiter .*row 1: '</think>'"),
+        ({**PLAIN, "answer": "<|im_start|>answer 434"}, r"1 of 2 rows of mine hold a delimiter"),
+        ({"messages": [{"role": "user", "content": "016 59"}]}, "row 1: it holds no question with an answer after it"),
+        ({"prompt": "016 59", "completion": "434"}, "row 1: the assistant's last turn holds no thinking"),
+        ({"messages": [{"role": "tool", "content": "x"}]}, "row 1: a message is .*expected a role of user"),
+    ],
+)
+def test_a_chat_that_cannot_be_trained_is_refused_with_its_row(
+    nano_tokenizer: Any, row: dict[str, Any], says: str
+) -> None:
+    with pytest.raises(DataError, match=says):
+        data.build([PLAIN, row], nano_tokenizer, NANO, source="mine")
+
+
+def test_a_template_that_opens_no_turn_of_its_own_takes_whole_texts(nano_tokenizer: Any) -> None:
+    mistral = copy.deepcopy(nano_tokenizer)
+    mistral.chat_template = (
+        "{% for m in messages %}{% if m.role == 'user' %}[INST] {{ m.content }} [/INST]"
+        "{% else %} {{ m.content }}{{ eos_token }}{% endif %}{% endfor %}"
+    )
+    text = "[INST] 016 59 [/INST] <|im_start|>think\n085 9\n434\n<|im_start|>answer\n434<|im_end|>"
+    encoded = data.encode_row(mistral, {"text": text})
+    trained = nano_tokenizer.decode(encoded.input_ids[encoded.loss_mask == 1].tolist())
+    assert trained == text.partition("[/INST]")[2]
 
 
 def test_a_published_text_goes_before_the_columns_beside_it(nano_tokenizer: Any) -> None:
@@ -83,7 +170,7 @@ def test_pieces_that_are_forced_at_inference_are_not_trained(nano_tokenizer: Any
     ],
 )
 def test_a_row_that_cannot_be_read_is_named(nano_tokenizer: Any, row: dict[str, Any], says: str) -> None:
-    with pytest.raises(data.DataError, match=r"my\.jsonl, row 1: .*") as caught:
+    with pytest.raises(DataError, match=r"my\.jsonl, row 1: .*") as caught:
         data.build([PLAIN, row], nano_tokenizer, NANO, source="my.jsonl")
     assert says in str(caught.value)
 
@@ -102,9 +189,9 @@ def test_over_long_rows_are_counted_with_the_share_that_is_lost(nano_tokenizer: 
 
 def test_over_long_rows_can_be_an_error_that_says_what_to_choose(nano_tokenizer: Any) -> None:
     recipe = replace(NANO, block_size=20, over_long="error")
-    with pytest.raises(data.DataError, match=r"1 of 1 rows are longer than block_size=20 .*--over-long drop"):
+    with pytest.raises(DataError, match=r"1 of 1 rows are longer than block_size=20 .*--over-long drop"):
         data.build([PLAIN], nano_tokenizer, recipe)
-    with pytest.raises(data.DataError, match="no row is left"):
+    with pytest.raises(DataError, match="no row is left"):
         data.build([PLAIN], nano_tokenizer, replace(recipe, over_long="drop"))
 
 
@@ -122,9 +209,9 @@ def test_files_are_read_by_their_ending_and_the_hash_is_that_of_the_tokens(tmp_p
     first, second = (data.build(found, nano_tokenizer, NANO) for found in (rows, again))
     assert first.sha256 == second.sha256
     assert first.sha256 != data.build(rows[:1], nano_tokenizer, NANO).sha256
-    with pytest.raises(data.DataError, match="no data file"):
+    with pytest.raises(DataError, match="no data file"):
         data.load_rows(str(tmp_path / "absent.jsonl"))
-    with pytest.raises(data.DataError, match="neither a file here nor a data set"):
+    with pytest.raises(DataError, match="neither a file here nor a data set"):
         data.load_rows(str(tmp_path / "absent"))
 
 
@@ -186,7 +273,7 @@ def test_the_command_line_says_what_is_wrong_in_one_sentence(
         (["--recipe", "nano", "--model", str(tmp_path)], f"the model '{tmp_path}' cannot be loaded"),
         (["--recipe", "nano", "--data", "absent.jsonl"], "no data file absent.jsonl"),
         (["--recipe", "nano", "--data", str(torn)], f"{torn}, line 2: not JSON (Unterminated string"),
-        (["--recipe", "nano", "--data", str(lists)], f"{lists}, line 1: expected an object with columns, got '[1]"),
+        (["--recipe", "nano", "--data", str(lists)], f"{lists}, line 1: a JSON list; expected an object"),
         (["--recipe", "nano", "--data", str(parquet)], f"{parquet} cannot be read ("),
         (["--recipe", "nano", "--report-to", "foo"], "--report-to foo: expected one of none, trackio, wandb"),
         (["--recipe", "nano", "--report-to", "trackio"], "--report-to trackio: it is not installed: pip install"),

@@ -167,14 +167,26 @@ def test_an_adapter_is_trained_alone_and_merged_into_the_checkpoint(rows: Path, 
     assert (tmp_path / "lora" / "adapter" / "adapter_config.json").exists()
 
 
-def test_the_comparison_is_three_commands_of_the_installed_tools(tmp_path: Path) -> None:
-    base, tuned, compare = commands("BASE", "TUNED", "s1_nano", tmp_path, "num_waits=2")
+def test_the_base_answers_plainly_and_the_tuned_model_without_and_with_waits(tmp_path: Path) -> None:
+    base, tuned, waits, table, *compared = commands("BASE", "TUNED", "s1_nano", tmp_path, "num_waits=4,dtype=float32")
     assert base[1:] == [
-        *("--model", "s1_vllm", "--model_args", "pretrained=BASE,num_waits=2", "--tasks", "s1_nano"),
-        *("--log_samples", "--output_path", str(tmp_path / "base")),
+        *("--model", "s1_vllm", "--model_args", "pretrained=BASE,dtype=float32,thinking_format=none"),
+        *("--tasks", "s1_nano", "--log_samples", "--output_path", str(tmp_path / "base")),
     ]
-    assert "pretrained=TUNED,num_waits=2" in tuned
-    assert compare[1:] == ["compare", str(tmp_path / "base"), str(tmp_path / "tuned")]
+    assert "pretrained=TUNED,dtype=float32,num_waits=0" in tuned
+    assert "pretrained=TUNED,dtype=float32,num_waits=4" in waits
+    assert table[1:] == ["stats", str(tmp_path)]
+    allowed = ["--allow", "budget", "--allow", "prompt"]
+    assert [one[1:] for one in compared] == [
+        ["compare", str(tmp_path / "base"), str(tmp_path / "tuned"), *allowed],
+        ["compare", str(tmp_path / "base"), str(tmp_path / "tuned_waits"), *allowed],
+        ["compare", str(tmp_path / "tuned"), str(tmp_path / "tuned_waits"), *allowed[:2]],
+    ]
+    base, _, table, _ = commands(
+        "BASE", "TUNED", "s1_nano", tmp_path, "num_waits=0,max_thinking_tokens=9", base_model_args="temperature=0.7"
+    )
+    assert "pretrained=BASE,temperature=0.7" in base
+    assert table[1] == "stats"
     (tmp_path / "base").mkdir()
     with pytest.raises(EvaluationError, match="two runs must not be mixed"):
         evaluate("BASE", "TUNED", "s1_nano", tmp_path)

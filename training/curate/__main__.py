@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -15,6 +15,10 @@ from rich.table import Table
 
 from s1_models.forcing import S1Error
 from training.curate.stage import CurationError
+
+if TYPE_CHECKING:
+    from training.curate.benchmark_questions import BenchmarkQuestion
+    from training.curate.stage import Result, Row
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -126,27 +130,34 @@ def view(
 def check(
     rows: Rows,
     questions: Annotated[str | None, typer.Option(help="Directory with their questions (default: Hub).")] = None,
-    benchmark: Annotated[list[str] | None, typer.Option(help="Repeat it: math500, gpqa_diamond, aime24 ...")] = None,
+    benchmark: Annotated[
+        list[str] | None, typer.Option(help="Repeat it: math500, aime24 ... (default: every benchmark of s1_tasks).")
+    ] = None,
     report: Annotated[Path | None, typer.Option(help="Where to write the whole report, as JSON.")] = None,
-    near: Annotated[float | None, typer.Option(help="Near-duplicates as well: a Jaccard index such as 0.8.")] = None,
+    rule: Annotated[str, typer.Option(help="strict, or s1: eight words in a row as they are written.")] = "strict",
+    near: Annotated[
+        float | None,
+        typer.Option(
+            help="strict: share of a question's runs of three (0.6). s1: near-duplicates of this Jaccard index."
+        ),
+    ] = None,
 ) -> None:
-    """Is anybody's data contaminated? Eight words in a row with a benchmark question, and which.
+    """Is anybody's data contaminated? Which rows hold a benchmark question, and what of it.
+
+    Exit code 0: nothing found. 1: contaminated rows. 2: an error, or a benchmark that could not be read.
 
     [dim]python -m training.curate check my_data.jsonl --questions /data/benchmarks --benchmark math500[/]
     """
-    from training.curate.benchmark_questions import DEFAULT_BENCHMARKS, load_questions
-    from training.curate.decontaminate import decontaminate
+    from training.curate.benchmark_questions import load_questions, readable_questions
     from training.curate.intake import take_rows
     from training.curate.tables import read_rows, write_json
 
     with _sentences():
         taken = take_rows(read_rows(rows), str(rows)).rows
-        asked = load_questions(tuple(benchmark or DEFAULT_BENCHMARKS), questions)
-        result = decontaminate(taken, asked)
-        if near is not None:
-            from training.curate.duplicates import without_near_duplicates
-
-            result = without_near_duplicates(result, asked, near)
+        asked, unread = (
+            (load_questions(tuple(benchmark), questions), {}) if benchmark else readable_questions(questions)
+        )
+        result = _looked_at(rule, taken, asked, near)
         rejected = result.rejected
         for one in rejected[:20]:
             console.print(f"{one.id}  {one.detail}", highlight=False, soft_wrap=True, markup=False)
@@ -154,8 +165,35 @@ def check(
             console.print(f"... and {len(rejected) - 20} more")
         digest = result.figures["contamination"]["report_sha256"]
         console.print(f"{len(rejected):,} of {len(taken):,} rows rejected; report {digest[:16]}", highlight=False)
+        if rule == "strict":
+            console.print(
+                "paraphrases in other words and translations are not seen: docs/decisions/0032", highlight=False
+            )
+        for name, why in unread.items():
+            console.print(f"not checked: {name}: {why}", highlight=False, soft_wrap=True, markup=False)
         if report is not None:
             write_json(report, result.figures["report"])
+        if rejected:
+            raise typer.Exit(1)
+        if unread:
+            raise CurationError(
+                f"nothing found, but {len(unread)} benchmarks could not be read: give --questions DIR with their "
+                "questions, or name those that matter with --benchmark"
+            )
+
+
+def _looked_at(rule: str, rows: list[Row], asked: list[BenchmarkQuestion], near: float | None) -> Result:
+    """What a rule leaves and rejects of the rows."""
+    from training.curate.decontaminate import decontaminate
+    from training.curate.duplicates import without_near_duplicates
+    from training.curate.strict import NEAR, check_strictly
+
+    if rule == "strict":
+        return check_strictly(rows, asked, NEAR if near is None else near)
+    if rule != "s1":
+        raise CurationError(f"--rule {rule}: expected strict or s1")
+    result = decontaminate(rows, asked)
+    return result if near is None else without_near_duplicates(result, asked, near)
 
 
 if __name__ == "__main__":

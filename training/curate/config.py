@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import types
+import json
 import typing
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import pydantic
 import yaml
+from pydantic.dataclasses import dataclass
 
 from training.curate.benchmark_questions import DEFAULT_BENCHMARKS
 from training.curate.chat import Endpoint
@@ -25,18 +26,21 @@ from training.curate.references import DEFAULT_REFERENCES, Reference
 from training.curate.sources import LAST_AIME_YEAR
 from training.curate.stage import CurationError
 
+_EXACT = pydantic.ConfigDict(extra="forbid")
+Place = Annotated[Path, pydantic.AfterValidator(Path.expanduser)]
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, config=_EXACT)
 class Collect:
     """source: "hub" or "local:DIR". names: some of the 16 sources (none: all). rows: a file of rows of one's own."""
 
     source: str = "hub"
     names: tuple[str, ...] = ()
     aime_until: int = LAST_AIME_YEAR
-    rows: Path | None = None
+    rows: Place | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=_EXACT)
 class Decontaminate:
     """questions: a directory with the benchmarks' questions (None: the Hub). near_duplicates: a Jaccard index."""
 
@@ -46,21 +50,21 @@ class Decontaminate:
     near_duplicates: float | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=_EXACT)
 class Traces:
     """teacher: who writes thinking and answer; without one only rows that bring a trace go on."""
 
     teacher: Endpoint | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=_EXACT)
 class Domain:
     """model: who names the subjects; without one only rows that bring a domain go on."""
 
     model: Endpoint | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=_EXACT)
 class Difficulty:
     """references: the models that must fail. memo: remember their tokens. llm_grading: when `grader` judges."""
 
@@ -70,7 +74,7 @@ class Difficulty:
     llm_grading: When = "never"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=_EXACT)
 class Select:
     """how: see diversity.py. baselines: further selections, from the rows before the difficulty stage."""
 
@@ -79,7 +83,7 @@ class Select:
     baselines: tuple[str, ...] = ("random", "longest", "diverse")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=_EXACT)
 class Render:
     """tokenizer: a Hub name or directory; lengths are counted with it as well. format: how thinking is written."""
 
@@ -87,11 +91,11 @@ class Render:
     format: str = "s1"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=_EXACT)
 class Config:
     """Everything a run depends on. out: where everything goes. seed: of the selections."""
 
-    out: Path
+    out: Place
     seed: int = 0
     collect: Collect = field(default_factory=Collect)
     decontaminate: Decontaminate = field(default_factory=Decontaminate)
@@ -110,7 +114,11 @@ def load_config(path: Path) -> Config:
         raise CurationError(f"{path} cannot be read: {error.strerror}") from error
     except yaml.YAMLError as error:
         raise CurationError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
-    config: Config = build(Config, content or {}, str(path))
+    try:
+        # As JSON and strictly: a list is a list and a text a path, but no text is a number.
+        config = pydantic.TypeAdapter(Config).validate_json(json.dumps(content or {}, default=str), strict=True)
+    except pydantic.ValidationError as error:
+        raise CurationError(_sentence(error, str(path))) from None
     return check(config)
 
 
@@ -128,48 +136,29 @@ def check(config: Config) -> Config:
     return config
 
 
-def build(kind: Any, value: Any, where: str) -> Any:
-    """`value` from YAML as an instance of a dataclass, checked key by key. Raises CurationError."""
-    if not isinstance(value, Mapping):
-        raise CurationError(f"{where}: expected keys and values, got {value!r}")
-    hints = typing.get_type_hints(kind)
-    known = {one.name: one for one in dataclasses.fields(kind)}
-    for name in value:
-        if name not in known:
-            near = difflib.get_close_matches(str(name), known, n=1)
-            meant = f"; did you mean {near[0]}?" if near else f"; expected some of {', '.join(known)}"
-            raise CurationError(f"{where}: unknown key {name!r}{meant}")
-    required = (dataclasses.MISSING, dataclasses.MISSING)
-    lacking = [name for name, one in known.items() if (one.default, one.default_factory) == required]
-    for name in lacking:
-        if name not in value:
-            raise CurationError(f"{where}: {name} is missing")
-    return kind(**{name: _value(hints[name], given, f"{where}: {name}") for name, given in value.items()})
+def _sentence(error: pydantic.ValidationError, place: str) -> str:
+    """The first thing that is wrong, with its place: key, value, and what was expected."""
+    first = error.errors(include_url=False)[0]
+    *above, key = (str(one) for one in first["loc"]) if first["loc"] else ("",)
+    where = ": ".join([place, *above])
+    if first["type"] == "unexpected_keyword_argument":
+        known = _keys(above)
+        near = difflib.get_close_matches(key, known, n=1)
+        return f"{where}: unknown key {key!r}; " + (
+            f"did you mean {near[0]}?" if near else f"expected {', '.join(known)}"
+        )
+    if first["type"] == "missing":
+        return f"{where}: {key} is missing"
+    what = first["msg"].replace("Input should be", "expected").replace("array", "list").replace("object", "set of keys")
+    return f"{where}: {key} is {first['input']!r}; {what}" if key else f"{place}: got {first['input']!r}; {what}"
 
 
-def _value(hint: Any, given: Any, where: str) -> Any:
-    """A value of a YAML file as what a field is annotated with."""
-    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if origin in (types.UnionType, typing.Union):
-        if given is None and type(None) in arguments:
-            return None
-        return _value(next(one for one in arguments if one is not type(None)), given, where)
-    if origin is typing.Literal:
-        return given
-    if dataclasses.is_dataclass(hint):
-        return build(hint, given, where)
-    if origin is tuple:
-        if isinstance(given, str) or not hasattr(given, "__iter__"):
-            raise CurationError(f"{where} is {given!r}; expected a list")
-        return tuple(_value(arguments[0], one, f"{where}[{number}]") for number, one in enumerate(given))
-    if origin is not None and issubclass(origin, Mapping):
-        if not isinstance(given, Mapping):
-            raise CurationError(f"{where} is {given!r}; expected keys and values")
-        return dict(given)
-    if hint is Path:
-        return Path(str(given)).expanduser()
-    if hint is float and isinstance(given, int) and not isinstance(given, bool):
-        return float(given)
-    if not isinstance(given, hint) or (isinstance(given, bool) and hint is not bool):
-        raise CurationError(f"{where} is {given!r}; expected {hint.__name__}")
-    return given
+def _keys(path: list[str]) -> list[str]:
+    """The keys that are known at a place of the configuration; none where it is inside of a list."""
+    kind: Any = Config
+    for name in path:
+        hints = typing.get_type_hints(kind) if dataclasses.is_dataclass(kind) else {}
+        kind = next(
+            (one for one in (hints.get(name), *typing.get_args(hints.get(name))) if dataclasses.is_dataclass(one)), None
+        )
+    return [one.name for one in dataclasses.fields(kind)] if dataclasses.is_dataclass(kind) else []

@@ -20,10 +20,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from s1_contract.errors import DataError
+
 Row = dict[str, Any]
 
 
-class CurationError(ValueError):
+class CurationError(DataError):
     """Something the user can mend; the message says what came, what was expected and what to do."""
 
 

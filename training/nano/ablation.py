@@ -30,6 +30,7 @@ from training.nano.curve import paired
 from training.nano.measure import Setting, start, write
 from training.nano.measure import ask as ask_settings
 from training.nano.tokenizer import build
+from training.render import FINAL_ANSWER
 
 POOL = 5000
 EPOCHS = 3  # of every set, so that `full` trains five times as long, as the paper's 59K did
@@ -54,7 +55,7 @@ def pool_rows(count: int = POOL, seed: int = 0) -> list[dict[str, Any]]:
         rows[problem.text] = {
             "question": problem.text,
             "thinking": [asdict(piece) for piece in trace.thinking],
-            "answer": answer if trace.cut_off else f"{traces.FINAL_ANSWER} {answer}",
+            "answer": answer if trace.cut_off else f"{FINAL_ANSWER} {answer}",
             CUT_OFF: trace.cut_off,
             "domain": f"{len(problem.digits)} digits",
             "length": len(words.encode("".join(piece.text for piece in trace.thinking), add_special_tokens=False)),

@@ -34,7 +34,7 @@ from training.nano.traces import Trace
 from training.nano.train import Batch, Recipe, bucketed
 from training.render import Piece, prompt_ids
 
-TOKENS = 1_500_000  # of the second pretraining; its learning rates are the first one's
+TOKENS = 2_500_000  # of the second pretraining; its learning rates are the first one's
 STOP_AFTER_FIRST = 0.6  # share of the fine-tuning traces that leave it at the first attempt
 _HURRIED = re.compile(r"(\d{3})\n")
 

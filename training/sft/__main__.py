@@ -11,9 +11,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from s1_contract.errors import S1Error
 from training.sft import plan as planning
 from training.sft.plan import Shape
-from training.sft.recipes import RECIPES, Recipe, RecipeError, recipe_named
+from training.sft.recipes import RECIPES, Recipe, recipe_named
 
 app = typer.Typer(
     help="Fine-tune a model to think as s1 does: plan, run, evaluate.",
@@ -69,12 +70,17 @@ def run(
     changes: SetOption = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in OUT.")] = False,
     max_steps: Annotated[int | None, typer.Option(help="A shorter run; the schedule ends there as well.")] = None,
-    save_every: Annotated[int | None, typer.Option(help="Steps between checkpoints (default: once an epoch).")] = None,
+    save_every: Annotated[
+        int | None, typer.Option(help="Steps between checkpoints (default: once an epoch; 0: never).")
+    ] = None,
     thinking_format: Annotated[str, typer.Option(help="auto, s1, think or START...END.")] = "auto",
     contamination_report: Annotated[
         Path | None, typer.Option(help="Its hash goes into the card (default: the manifest beside the data).")
     ] = None,
     report_to: Annotated[str, typer.Option(help="none, trackio or wandb.")] = "none",
+    push_to: Annotated[
+        str | None, typer.Option(help="Upload the finished checkpoint to this Hub name, private.")
+    ] = None,
 ) -> None:
     """Fine-tune. Ctrl-C saves a checkpoint and ends; --resume goes on with the same loss curve.
 
@@ -87,7 +93,7 @@ def run(
     from training.sft.train import Job
     from training.sft.train import run as train
 
-    job = Job(chosen, out, resume, max_steps, save_every, thinking_format, contamination_report, report_to)
+    job = Job(chosen, out, resume, max_steps, save_every, thinking_format, contamination_report, report_to, push_to)
     if not train(job).finished:
         raise typer.Exit(130)
 
@@ -153,14 +159,19 @@ def evaluate(
     tuned: Annotated[str, typer.Argument(help="The model after.")],
     tasks: Annotated[str, typer.Option(help="As for lm_eval.")],
     out: Annotated[Path, typer.Option(help="Folder for what both runs write.")],
-    model_args: Annotated[str, typer.Option(help="For both models, as for lm_eval: num_waits=2,dtype=float32")] = "",
+    model_args: Annotated[
+        str, typer.Option(help="For both models, as for lm_eval: num_waits=2,dtype=float32 (waits: the tuned one's).")
+    ] = "",
+    base_model_args: Annotated[
+        str | None, typer.Option(help="For the base alone (default: thinking_format=none, a plain answer).")
+    ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Questions per task.")] = None,
     engine: Annotated[str, typer.Option(help="s1_vllm, or s1_hf where there is no vLLM.")] = "s1_vllm",
 ) -> None:
-    """lm_eval --model s1_vllm on both, then s1-report compare."""
+    """Base with a plain answer, tuned without and with waits; then s1-report compares them question by question."""
     from training.sft.evaluate import evaluate as compare
 
-    compare(base, tuned, tasks, out, model_args, ["--limit", str(limit)] if limit else [], engine)
+    compare(base, tuned, tasks, out, model_args, ["--limit", str(limit)] if limit else [], engine, base_model_args)
 
 
 def _chosen(name: str, model: str | None, data: str | None, changes: list[str] | None) -> Recipe:
@@ -194,17 +205,12 @@ def _count(recipe: Recipe) -> tuple[int, int, str]:
 
 def main() -> int:
     """The command line with errors as one sentence."""
-    from training.sft.data import DataError
-    from training.sft.evaluate import EvaluationError
-    from training.sft.families import FamilyError
-    from training.sft.recipes import LossError
-
     try:
         app()
     except KeyboardInterrupt:
         print("\nBroken off. If a checkpoint was saved, --resume goes on from the last one.", file=sys.stderr)
         return 130
-    except (RecipeError, DataError, FamilyError, EvaluationError, LossError) as error:
+    except S1Error as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0

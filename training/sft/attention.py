@@ -36,9 +36,10 @@ def attend(
     seq; without it this is transformers' own attention. Returns [1, seq, heads, head_dim].
     """
     if sequence_lengths is None:
-        return sdpa_attention_forward(
+        whole: Tensor = sdpa_attention_forward(
             module, query, key, value, attention_mask, dropout=dropout, scaling=scaling, **options
-        )
+        )[0]
+        return whole, None
     pieces = zip(*(one.split(sequence_lengths, dim=2) for one in (query, key, value)), strict=True)
     grouped = query.shape[1] != key.shape[1]
     attended = [

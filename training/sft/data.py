@@ -1,15 +1,19 @@
-"""Training data -> token ids and loss masks, from the Hub or a file, in any of the shapes that s1's data comes in.
+"""Training data -> token ids and loss masks, from the Hub or a file, in any of the shapes that it comes in.
 
 | columns of a row | what it is |
 | --- | --- |
 | `question`, `thinking_trajectories`, `attempt` | simplescaling/s1K, and what `training.curate` writes |
 | `question`, `deepseek_thinking_trajectory`, `deepseek_attempt` | simplescaling/s1K-1.1 |
 | `question`, `thinking`, `answer` | anybody's; `thinking` may be a list of texts and {"text", "forced"} pieces |
+| `messages`; `conversations`; `prompt`, `completion` | chats (`training.sft.conversations`) |
 | `text` | the `_tokenized` forms: the whole chat as one text |
 
 Texts are tokenized again for the model that is trained; ids and masks that a file may hold belong to another one.
 The `_tokenized` sets hold `text` beside the columns it was made from; it is what s1 trained on, so it is taken, unless
 it is another family's chat. Rows with a `loss_mask` are ours, whose columns say more than their `text`.
+
+Thinking that brings its own tags would be trained with two pairs of them. A pair around all of it is removed, and the
+count is said; a tag in the middle is an error that names the row.
 """
 
 from __future__ import annotations
@@ -23,8 +27,11 @@ from typing import Any
 
 import numpy as np
 
+from s1_contract.errors import DataError
+from s1_contract.files import read_json_lines
 from s1_models.formats import S1, Format, encode
-from training.render import Piece, Rendered, render, render_row
+from training.render import Piece, Rendered, render, render_row, texts_of
+from training.sft import conversations
 from training.sft.batches import Encoded
 from training.sft.recipes import Recipe
 
@@ -33,13 +40,10 @@ SHAPES = (
     ("question", "thinking_trajectories", "attempt"),
     ("question", "deepseek_thinking_trajectory", "deepseek_attempt"),
     ("question", "thinking", "answer"),
+    *conversations.SHAPES,
     ("text",),
 )
 _READERS = {".jsonl": "json", ".json": "json", ".parquet": "parquet"}
-
-
-class DataError(ValueError):
-    """Data that cannot be trained on."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,8 @@ class TrainingSet:
     """The sequences of a run and what became of the rows.
 
     source: where they came from. sha256: of all ids and masks, in order. over_long: rows longer than the block.
-    lost_tokens: tokens of `all_tokens` that dropping or truncating them costs.
+    lost_tokens: tokens of `all_tokens` that dropping or truncating them costs. untagged: rows whose thinking came in
+    tags, which were removed.
     """
 
     sequences: list[Encoded]
@@ -58,6 +63,7 @@ class TrainingSet:
     lost_tokens: int = 0
     all_tokens: int = 0
     manifest: dict[str, Any] = field(default_factory=dict)
+    untagged: int = 0
 
     @property
     def trained_tokens(self) -> int:
@@ -67,6 +73,8 @@ class TrainingSet:
         kept = f"{len(self.sequences):,} of {self.rows:,} rows from {self.source}, "
         lengths = sorted(len(one) for one in self.sequences)
         kept += f"{sum(lengths):,} tokens ({self.trained_tokens:,} trained), median {lengths[len(lengths) // 2]:,}"
+        if self.untagged:
+            kept += f"; tags around the thinking of {self.untagged:,} rows removed"
         if not self.over_long:
             return kept
         share = f"{self.over_long} over-long rows ({self.over_long / self.rows:.1%}), "
@@ -87,7 +95,7 @@ def load_rows(source: str) -> tuple[list[Row], dict[str, Any]]:
         if not path.is_file():
             raise DataError(f"no data file {path}: expected a .jsonl, .json or .parquet file, or a Hub name")
         if path.suffix == ".jsonl":  # read by ourselves: columns may hold texts in one row and lists in another
-            rows = _json_lines(path)
+            rows: list[Row] = [row for _, row in read_json_lines(path)]
         else:
             try:
                 rows = list(datasets.load_dataset(_READERS[path.suffix], data_files=str(path), split="train"))
@@ -104,25 +112,6 @@ def load_rows(source: str) -> tuple[list[Row], dict[str, Any]]:
             f"{str(error).splitlines()[0] if str(error) else 'no message'}): give a path with --data, or the Hub name "
             "where the Hub can be reached"
         ) from error
-
-
-def _json_lines(path: Path) -> list[Row]:
-    """The rows of a .jsonl file. Raises DataError with the line that is none."""
-    rows = []
-    with path.open(encoding="utf-8") as lines:
-        try:
-            for number, line in enumerate(lines, start=1):
-                if line.strip():
-                    rows.append(json.loads(line))
-                    if not isinstance(rows[-1], dict):
-                        raise DataError(f"{path}, line {number}: expected an object with columns, got {line[:60]!r}")
-        except json.JSONDecodeError as error:
-            raise DataError(
-                f"{path}, line {number}: not JSON ({error}): was the file written to its end? Mend or remove the line"
-            ) from error
-        except UnicodeDecodeError as error:
-            raise DataError(f"{path}: byte {error.start} is not UTF-8: write the file as UTF-8") from error
-    return rows
 
 
 def _manifest(path: Path) -> dict[str, Any]:
@@ -145,20 +134,8 @@ def build(
     """Encode every row and deal with the over-long ones as the recipe says. Raises DataError naming the row."""
     if not rows:
         raise DataError(f"{source or 'the data'} has no rows")
-    sequences, over_long, lost, everything = [], [], 0, 0
-    for number, row in enumerate(progress(rows)):
-        try:
-            one = encode_row(tokenizer, row, form)
-        except ValueError as error:
-            raise DataError(f"{source or 'data'}, row {number}: {error}") from error
-        everything += len(one)
-        if len(one) > recipe.block_size:
-            over_long.append((number, len(one)))
-            lost += len(one) - (recipe.block_size if recipe.over_long == "truncate" else 0)
-            if recipe.over_long == "drop":
-                continue
-            one = Encoded(one.input_ids[: recipe.block_size], one.loss_mask[: recipe.block_size])
-        sequences.append(one)
+    encoded, untagged = _encoded(rows, tokenizer, form, source or "data", progress)
+    sequences, over_long, lost = _within(encoded, recipe)
     if over_long and recipe.over_long == "error":
         number, longest = max(over_long, key=lambda pair: pair[1])
         raise DataError(
@@ -170,8 +147,79 @@ def build(
     digest = hashlib.sha256()
     for one in sequences:
         digest.update(len(one).to_bytes(8, "little") + one.input_ids.tobytes() + one.loss_mask.tobytes())
-    sha256 = digest.hexdigest()
-    return TrainingSet(sequences, source, sha256, len(rows), len(over_long), lost, everything, dict(manifest or {}))
+    everything, about = sum(len(one) for one in encoded), dict(manifest or {})
+    return TrainingSet(
+        sequences, source, digest.hexdigest(), len(rows), len(over_long), lost, everything, about, untagged
+    )
+
+
+def _encoded(
+    rows: Sequence[Row],
+    tokenizer: Any,
+    form: Format,
+    source: str,
+    progress: Callable[[Iterable[Row]], Iterable[Row]],
+) -> tuple[list[Encoded], int]:
+    """Every row as a sequence, and how many came with tags around their thinking. Raises DataError."""
+    encoded, untagged, inside = [], 0, []
+    for number, row in enumerate(progress(rows)):
+        try:
+            bare, changed = untagged_row(tokenizer, row, form)
+            encoded.append(encode_row(tokenizer, bare, form))
+        except TagError as error:
+            inside.append((number, error))
+        except ValueError as error:
+            raise DataError(f"{source}, row {number}: {error}") from error
+        else:
+            untagged += changed
+    if inside:
+        number, first = inside[0]
+        raise DataError(
+            f"{len(inside)} of {len(rows)} rows of {source} hold a delimiter of thinking where none may be trained "
+            f"(row {number}: {first}): remove it from these rows, or the rows"
+        )
+    return encoded, untagged
+
+
+def _within(encoded: Sequence[Encoded], recipe: Recipe) -> tuple[list[Encoded], list[tuple[int, int]], int]:
+    """Sequences of at most a block, (row, length) of the over-long ones, and the tokens that they lose."""
+    sequences, over_long, lost = [], [], 0
+    for number, one in enumerate(encoded):
+        if len(one) > recipe.block_size:
+            over_long.append((number, len(one)))
+            lost += len(one) - (recipe.block_size if recipe.over_long == "truncate" else 0)
+            if recipe.over_long == "drop":
+                continue
+            one = Encoded(one.input_ids[: recipe.block_size], one.loss_mask[: recipe.block_size])
+        sequences.append(one)
+    return sequences, over_long, lost
+
+
+class TagError(ValueError):
+    """A row whose texts hold a delimiter of thinking."""
+
+
+def untagged_row(tokenizer: Any, row: Row, form: Format = S1) -> tuple[Row, bool]:
+    """A row without tags around its thinking, and whether there were any. Raises TagError for one in the middle."""
+    shape = _shape_of(tokenizer, row, form)
+    if shape is None or shape == ("text",):
+        return row, False
+    if shape in conversations.SHAPES:
+        turn = conversations.turn_of(row, shape)
+        found: Row = {"question": turn.before, "thinking": turn.thinking, "answer": turn.answer}
+        changed, texts = turn.untagged, [turn.thinking, turn.answer]
+    elif shape == ("question", "thinking", "answer") and not isinstance(row["thinking"], str):
+        pieces = [_piece(one).text for one in row["thinking"]]
+        found, changed, texts = row, False, [*pieces, row["answer"]]
+    else:
+        question, thinking, answer = texts_of({name: row[name] for name in shape})
+        bare, changed = conversations.without_tags(thinking)
+        texts = [bare, answer]
+        found = {"question": question, "thinking": bare, "answer": answer} if changed else row
+    tag = next(filter(None, map(conversations.tag_inside, texts)), None)
+    if tag is not None:
+        raise TagError(f"{tag!r} stands in its thinking or answer")
+    return found, changed
 
 
 def encode_row(tokenizer: Any, row: Row, form: Format = S1) -> Encoded:
@@ -182,6 +230,10 @@ def encode_row(tokenizer: Any, row: Row, form: Format = S1) -> Encoded:
         raise ValueError(f"its columns are {', '.join(sorted(row))}; expected one of: {expected}")
     if shape == ("text",):
         rendered = _whole_chat(tokenizer, row["text"])
+    elif shape in conversations.SHAPES:
+        rendered = _chat(tokenizer, conversations.turn_of(row, shape), form)
+    elif shape == ("question", "thinking", "answer") and not isinstance(row["question"], str):
+        rendered = _chat(tokenizer, conversations.Turn(row["question"], row["thinking"], row["answer"]), form)
     elif shape == ("question", "thinking", "answer") and not isinstance(row["thinking"], str):
         rendered = render(
             tokenizer,
@@ -194,6 +246,11 @@ def encode_row(tokenizer: Any, row: Row, form: Format = S1) -> Encoded:
     else:
         rendered = render_row(tokenizer, {name: row[name] for name in shape}, form=form)
     return Encoded(np.array(rendered.input_ids, dtype=np.int32), np.array(rendered.loss_mask, dtype=np.int32))
+
+
+def _chat(tokenizer: Any, turn: conversations.Turn, form: Format) -> Rendered:
+    """A chat's last turn, rendered as a row's question, thinking and answer are."""
+    return render_row(tokenizer, {"question": turn.before, "thinking": turn.thinking, "answer": turn.answer}, form=form)
 
 
 def _shape_of(tokenizer: Any, row: Row, form: Format) -> tuple[str, ...] | None:
@@ -230,8 +287,13 @@ def _whole_chat(tokenizer: Any, text: str) -> Rendered:
 
 
 def _assistant_opening(tokenizer: Any) -> str:
-    """What the chat template writes where the assistant's turn begins, for example ``<|im_start|>assistant\\n``."""
+    """What the chat template writes where the assistant's turn begins, for example ``<|im_start|>assistant\\n``.
+
+    Some templates (Mistral's) write nothing for it of their own: then it is what closes the user's turn.
+    """
     message = [{"role": "user", "content": "question"}]
     bare: str = tokenizer.apply_chat_template(message, tokenize=False, add_generation_prompt=False)
     asked: str = tokenizer.apply_chat_template(message, tokenize=False, add_generation_prompt=True)
-    return asked[len(bare) :]
+    if asked != bare:
+        return asked[len(bare) :]
+    return bare.rpartition("question")[2].strip()

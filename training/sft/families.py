@@ -9,10 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from s1_contract.errors import S1Error
 from s1_models.formats import Format, FormatError, encode, parse_format, writable_format
 
 
-class FamilyError(ValueError):
+class FamilyError(S1Error, ValueError):
     """A model that this code cannot fine-tune as it is."""
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from training.sft.recipes import Recipe
 
 GIB = 2**30
+USUAL_GPU_MEMORY = 79.0 * GIB  # what an 80 GB GPU has for a process
 PEAK_FLOPS = {"H100": 989e12, "H200": 989e12, "A100": 312e12}  # dense bf16, per second
 PUBLISHED_UTILISATION = 0.19
 S1K_ROWS, S1K_TOKENS = 1000, 4_700_000  # paper, 2.2: 4.7 M tokens in all
@@ -35,7 +36,7 @@ class Shape:
 
     @classmethod
     def of(cls, config: Any) -> Shape:
-        names = {name: getattr(config, name, None) for name in cls.__dataclass_fields__}
+        names: dict[str, Any] = {name: getattr(config, name, None) for name in cls.__dataclass_fields__}
         return cls(**names)
 
     @property
@@ -170,7 +171,7 @@ def estimate(
     recipe: Recipe,
     shape: Shape,
     gpus: int,
-    gpu_memory: float = 79 * GIB,
+    gpu_memory: float = USUAL_GPU_MEMORY,
     rows: int = S1K_ROWS,
     tokens: int = S1K_TOKENS,
     utilisation: float = PUBLISHED_UTILISATION,

@@ -21,7 +21,7 @@ from training.sft.recipes import LossError
 SECONDS_BETWEEN_LINES = 15  # without a terminal
 
 
-class Watch(TrainerCallback):
+class Watch(TrainerCallback):  # type: ignore[misc]  # transformers has no types
     """Loss, tokens per second, learning rate and time left: a live line on a terminal, now and then one elsewhere.
 
     The first Ctrl-C finishes the step, saves a checkpoint and ends the run (`stopped`); a second one breaks it off.

@@ -11,13 +11,19 @@ import math
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal
 
+from s1_contract.errors import S1Error
 
-class RecipeError(ValueError):
+
+class RecipeError(S1Error, ValueError):
     """A recipe, or a change to one, that cannot be run."""
 
 
-class LossError(RuntimeError):
+class LossError(S1Error, RuntimeError):
     """Training that went wrong: a loss that is not a number."""
+
+
+class ArtefactError(S1Error, RuntimeError):
+    """What a run restored or wrote is not what it trained."""
 
 
 @dataclass(frozen=True)
@@ -96,8 +102,21 @@ class Recipe:
 
 
 _CHOICES = {"over_long": ("error", "drop", "truncate"), "loss_average": ("sequence", "token")}
-_LORA = {"learning_rate": 1e-4, "adapter": Adapter(), "offload": False}
-_QLORA = {**_LORA, "adapter": Adapter(four_bit=True), "shard": False, "gpus": 1}
+
+
+def _lora(recipe: Recipe, name: str, *, gpus: int, shard: bool = False, four_bit: bool = False) -> Recipe:
+    """A recipe with an adapter, which takes a larger rate than full fine-tuning."""
+    return replace(
+        recipe,
+        name=name,
+        over_long="drop",
+        learning_rate=1e-4,
+        adapter=Adapter(four_bit=four_bit),
+        shard=shard,
+        offload=False,
+        gpus=gpus,
+    )
+
 
 # s1's two models: 16 H100, FSDP. They truncate, as s1 does. block 20000: s1.1 ran out of memory at 32768.
 S1_32B = Recipe(
@@ -123,11 +142,11 @@ S1_7B = Recipe(
 S1_1_5B = Recipe("s1_1_5b", "Qwen/Qwen2.5-1.5B-Instruct", "simplescaling/s1K-1.1")
 S1_0_5B = replace(S1_1_5B, name="s1_0_5b", model="Qwen/Qwen2.5-0.5B-Instruct")
 
-# Adapters take a larger rate than full fine-tuning. accelerate's FSDP keeps a sharded base in float32: four GPUs.
-S1_32B_LORA = replace(S1_32B, name="s1_32b_lora", over_long="drop", gpus=4, **_LORA)
-S1_32B_QLORA = replace(S1_32B, name="s1_32b_qlora", over_long="drop", block_size=20000, **_QLORA)
-S1_7B_LORA = replace(S1_7B, name="s1_7b_lora", **{**_LORA, "shard": False})
-S1_7B_QLORA = replace(S1_7B, name="s1_7b_qlora", **_QLORA)
+# The frozen base stays in bf16, also where FSDP shards it.
+S1_32B_LORA = _lora(S1_32B, "s1_32b_lora", gpus=2, shard=True)
+S1_32B_QLORA = replace(_lora(S1_32B, "s1_32b_qlora", gpus=1, four_bit=True), block_size=20000)
+S1_7B_LORA = _lora(S1_7B, "s1_7b_lora", gpus=1)
+S1_7B_QLORA = _lora(S1_7B, "s1_7b_qlora", gpus=1, four_bit=True)
 
 # The embedded model on a CPU: a larger rate for half a million weights, float32 (bf16 is slow there).
 NANO = Recipe(

@@ -11,7 +11,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -20,50 +20,39 @@ import datasets
 import torch
 from accelerate import PartialState
 from torch import Tensor
+from torch.distributed.fsdp import FSDPModule
 from tqdm import tqdm
-from transformers import AutoModelForCausalLM, AutoTokenizer, PrinterCallback, TrainerCallback, set_seed
-from transformers.trainer_utils import get_last_checkpoint
+from transformers import AutoTokenizer, PrinterCallback, TrainerCallback, set_seed
 from trl import SFTConfig, SFTTrainer
 
-from training.sft import attention, checkpoint, data
+from s1_contract.errors import DataError
+from s1_contract.files import write_whole
+from s1_models.formats import Format
+from training.sft import checkpoint, data, fingerprint, launch
 from training.sft.batches import Collator, Schedule, schedule
 from training.sft.families import Family, config_of, family_of, thinking_format
+from training.sft.job import Job, Outcome
+from training.sft.plan import USUAL_GPU_MEMORY, Shape
 from training.sft.progress import Watch, draw
 from training.sft.recipes import Recipe, RecipeError
 
+__all__ = ["Job", "Keeper", "Outcome", "PackedTrainer", "PartialState", "run"]
+
 RUN = "run.json"  # in the output folder from the first step on: what is trained on what, for a run that is resumed
+START = "start.json"  # in checkpoints/: the fingerprint of what is trained, before the first step
 
 REPORT_TO = ("none", "trackio", "wandb")
 
 
-@dataclass(frozen=True)
-class Job:
-    """A recipe with everything a run needs beside it. out: becomes the checkpoint's folder."""
-
-    recipe: Recipe
-    out: Path
-    resume: bool = False
-    max_steps: int | None = None
-    save_every: int | None = None  # steps; None is once an epoch
-    thinking_format: str = "auto"
-    contamination_report: Path | None = None
-    report_to: str = "none"
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """history: step, loss, learning_rate, grad_norm of every step. finished: False when Ctrl-C ended it early."""
-
-    finished: bool
-    history: list[dict[str, float]]
-    plan: Schedule
-    trained: data.TrainingSet
-
-
-class PackedTrainer(SFTTrainer):
+class PackedTrainer(SFTTrainer):  # type: ignore[misc]  # trl exports it lazily
     """SFTTrainer whose loss is the weighted sum of log probabilities that :mod:`training.sft.batches` laid down."""
 
     loss_is_scaled_for_ga = True
+
+    def create_optimizer(self, *arguments: Any, **options: Any) -> Any:
+        """PyTorch's, after every parameter has an address of its own."""
+        launch.give_addresses(self.model)
+        return super().create_optimizer(*arguments, **options)
 
     def compute_loss(
         self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
@@ -77,23 +66,15 @@ class PackedTrainer(SFTTrainer):
 
 def run(job: Job, callbacks: Sequence[TrainerCallback] = ()) -> Outcome:
     """Train, or go on training; write the checkpoint with its card. Raises the errors of recipe, family and data."""
-    recipe = job.recipe
     _check_start(job)
-    state = PartialState(cpu=not torch.cuda.is_available())
+    recipe, config = job.recipe, config_of(job.recipe.model)
+    family = family_of(config)
+    recipe = launch.without_needless_offload(recipe, Shape.of(config), _processes(), _gpu_memory())
+    state = launch.start(recipe)
     main = state.is_main_process
-    family = family_of(config_of(recipe.model))
     tokenizer = AutoTokenizer.from_pretrained(recipe.model)
     form = thinking_format(tokenizer, job.thinking_format)
-    if recipe.data is None:
-        raise data.DataError(f"the recipe {recipe.name} leaves the data to you: --data FILE or a Hub name")
-    rows, manifest = data.load_rows(recipe.data)
-    contaminated = checkpoint.contamination(job.contamination_report, manifest)
-    quiet = not (main and sys.stderr.isatty())
-
-    def bar(every: Iterable[data.Row]) -> Iterable[data.Row]:
-        return tqdm(every, desc="tokenizing", disable=quiet, leave=False)
-
-    trained = data.build(rows, tokenizer, recipe, form, recipe.data, manifest, bar)
+    trained, contaminated = _data(job, tokenizer, form, quiet=not (main and sys.stderr.isatty()))
     plan = schedule(trained.sequences, recipe, state.num_processes)
     steps = min(job.max_steps or plan.steps, plan.steps)
     if main:
@@ -102,14 +83,15 @@ def run(job: Job, callbacks: Sequence[TrainerCallback] = ()) -> Outcome:
             f"{steps} steps of {recipe.global_batch} sequences: {plan.processes} processes x {plan.accumulation} "
             f"micro-batches of at most {recipe.tokens_per_pass:,} tokens, {sum(plan.tokens[:steps]):,} tokens in all"
         )
+        if recipe != job.recipe:
+            print(f"the state fits {plan.processes} GPU(s), so it is not offloaded to host memory")
         _check(job, trained)
     state.wait_for_everyone()
 
     set_seed(recipe.seed)
-    arguments = _arguments(job, family, plan, steps)  # before the model: FSDP decides how weights are loaded
     trainer = PackedTrainer(
-        model=_load(recipe),
-        args=arguments,
+        model=launch.load(recipe, state),
+        args=_arguments(job, recipe, family, plan, steps),
         data_collator=Collator(trained.sequences, plan.rows),
         train_dataset=datasets.Dataset.from_dict({"row": list(range(len(plan.rows)))}),
         processing_class=tokenizer,
@@ -118,14 +100,15 @@ def run(job: Job, callbacks: Sequence[TrainerCallback] = ()) -> Outcome:
     if main:
         _write_run(job, trained)
     trainer.remove_callback(PrinterCallback)  # Watch prints
-    watch = Watch(plan, steps, recipe.epochs)
-    for callback in (watch, *callbacks):
-        trainer.add_callback(callback)
-    last = get_last_checkpoint(str(_checkpoints(job.out))) if job.resume and _checkpoints(job.out).exists() else None
+    last = fingerprint.last_whole(job.checkpoints) if job.resume else None
     if main and job.resume:
         print(f"resuming from {last}" if last else "no checkpoint to resume from: starting from the first step")
+    watch = Watch(plan, steps, recipe.epochs)
+    keeper = Keeper(job.checkpoints, last, shard=recipe.shard)
+    for callback in (keeper, watch, *callbacks):
+        trainer.add_callback(callback)
     try:
-        trainer.train(resume_from_checkpoint=last)
+        trainer.train(resume_from_checkpoint=str(last) if last else None)
     finally:
         watch.close()
     history = [row for row in trainer.state.log_history if "loss" in row]
@@ -133,33 +116,88 @@ def run(job: Job, callbacks: Sequence[TrainerCallback] = ()) -> Outcome:
         if main:
             print(f"stopped after step {trainer.state.global_step} of {steps}; the same command with --resume goes on")
         return Outcome(False, history, plan, trained)
-    speed = round(watch.tokens / max(watch.seconds, 1e-9))
-    checkpoint.save(trainer, tokenizer, form, job.out)
+    checkpoint.check_trained(keeper.start, fingerprint.take(trainer.model), steps)
+    probe = torch.from_numpy(trained.sequences[0].input_ids[: checkpoint.PROBE_TOKENS]).long()[None]
+    checkpoint.save(trainer, tokenizer, form, recipe, probe, job.out)
     if main:
+        speed = round(watch.tokens / max(watch.seconds, 1e-9))
         draw(history, job.out / "loss.png", f"{recipe.name}: {recipe.model} on {trained.source}")
         checkpoint.describe(job, trained, plan, history, speed, state.device.type, contaminated)
-        shutil.rmtree(_checkpoints(job.out), ignore_errors=True)
-        print(f"written to {job.out}: weights, tokenizer, card, loss.png")
-    state.wait_for_everyone()
+        shutil.rmtree(job.checkpoints, ignore_errors=True)
+        print(f"written to {job.out} and read back: weights, tokenizer, card, loss.png")
+        _push(job)
+    launch.wait_for_the_first()
     return Outcome(True, history, plan, trained)
 
 
-def _checkpoints(out: Path) -> Path:
-    return out / "checkpoints"
+class Keeper(TrainerCallback):  # type: ignore[misc]  # transformers has no types
+    """Fingerprints of what is trained: at the start, beside every checkpoint, and compared after a resume.
+
+    start: before the first step of the whole run, the parts before a resume included.
+    """
+
+    def __init__(self, folder: Path, last: Path | None, *, shard: bool) -> None:
+        self.folder, self.last, self.shard = folder, last, shard
+        self.start: fingerprint.Fingerprint = {}
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, *, model: Any, optimizer: Any, **_: Any) -> None:
+        if self.shard and not isinstance(model, FSDPModule):
+            raise RecipeError("accelerate did not shard the model: FSDP needs GPUs; on a CPU take --set shard=false")
+        if self.last is not None:
+            fingerprint.check_restored(self.last, fingerprint.take(model, optimizer))
+        path = self.folder / START
+        self.start = fingerprint.read(path) if self.last and path.exists() else fingerprint.take(model)
+        if state.is_world_process_zero and not path.exists():
+            fingerprint.write(path, self.start)
+
+    def on_save(self, args: Any, state: Any, control: Any, *, model: Any, optimizer: Any, **_: Any) -> None:
+        taken = fingerprint.take(model, optimizer)
+        if state.is_world_process_zero:
+            fingerprint.write(self.folder / f"checkpoint-{state.global_step}" / fingerprint.FILE, taken)
+
+
+def _processes() -> int:
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def _gpu_memory() -> float:
+    """Bytes of a GPU of this machine, of an 80 GB one where there is none."""
+    return torch.cuda.get_device_properties(0).total_memory if torch.cuda.is_available() else USUAL_GPU_MEMORY
+
+
+def _data(job: Job, tokenizer: Any, form: Format, *, quiet: bool) -> tuple[data.TrainingSet, dict[str, Any] | None]:
+    """The encoded rows, and what is known of their contamination."""
+    recipe = job.recipe
+    if recipe.data is None:
+        raise DataError(f"the recipe {recipe.name} leaves the data to you: --data FILE or a Hub name")
+    rows, manifest = data.load_rows(recipe.data)
+    contaminated = checkpoint.contamination(job.contamination_report, manifest)
+
+    def bar(every: Iterable[data.Row]) -> Iterable[data.Row]:
+        shown: Iterable[data.Row] = tqdm(every, desc="tokenizing", disable=quiet, leave=False)
+        return shown
+
+    return data.build(rows, tokenizer, recipe, form, recipe.data, manifest, bar), contaminated
+
+
+def _push(job: Job) -> None:
+    """Upload the checkpoint where that was asked for; transformers' Hub client does it."""
+    if job.push_to is not None:
+        from huggingface_hub import HfApi
+
+        api = HfApi()
+        api.create_repo(job.push_to, private=True, exist_ok=True)
+        print(f"uploaded to {api.upload_folder(repo_id=job.push_to, folder_path=job.out).commit_url}")
 
 
 def _check_start(job: Job) -> None:
-    """What can be known before anything is loaded. FSDP needs a process group, also of one process."""
+    """What can be known before anything is loaded."""
     recipe = job.recipe
     if job.report_to not in REPORT_TO:
         raise RecipeError(f"--report-to {job.report_to}: expected one of {', '.join(REPORT_TO)}")
     if job.report_to != "none" and find_spec(job.report_to) is None:
         raise RecipeError(f"--report-to {job.report_to}: it is not installed: pip install {job.report_to}")
-    if recipe.shard and "LOCAL_RANK" not in os.environ:
-        raise RecipeError(
-            f"the recipe {recipe.name} shards with FSDP, and this process was started alone: start it with torchrun, "
-            "on one GPU as `torchrun --nproc-per-node 1 --shutdown-timeout 900 -m training.sft run ...`"
-        )
+    launch.check_start(recipe)
 
 
 def _settings(job: Job, trained: data.TrainingSet) -> dict[str, Any]:
@@ -188,11 +226,10 @@ def _check(job: Job, trained: data.TrainingSet) -> None:
 def _write_run(job: Job, trained: data.TrainingSet) -> None:
     """Write down what the run is, once it can begin: a start that failed leaves nothing that refuses the next."""
     job.out.mkdir(parents=True, exist_ok=True)
-    (job.out / RUN).write_text(json.dumps(_settings(job, trained), indent=2) + "\n")
+    write_whole(job.out / RUN, json.dumps(_settings(job, trained), indent=2) + "\n")
 
 
-def _arguments(job: Job, family: Family, plan: Schedule, steps: int) -> SFTConfig:
-    recipe = job.recipe
+def _arguments(job: Job, recipe: Recipe, family: Family, plan: Schedule, steps: int) -> SFTConfig:
     sharding: dict[str, Any] = {}
     if recipe.shard:
         sharding = {
@@ -202,11 +239,12 @@ def _arguments(job: Job, family: Family, plan: Schedule, steps: int) -> SFTConfi
                 "cpu_ram_efficient_loading": True,
                 "activation_checkpointing": recipe.recompute,
                 "cpu_offload": recipe.offload,
-                "state_dict_type": "SHARDED_STATE_DICT",
+                # A sharded checkpoint of an adapter would be looked up by names that recomputation has changed.
+                "state_dict_type": "FULL_STATE_DICT" if recipe.adapter else "SHARDED_STATE_DICT",
             },
         }
     return SFTConfig(
-        output_dir=str(_checkpoints(job.out)),
+        output_dir=str(job.checkpoints),
         per_device_train_batch_size=1,  # one packed row; the plan counts the sequences
         gradient_accumulation_steps=plan.accumulation,
         max_steps=steps,
@@ -229,34 +267,13 @@ def _arguments(job: Job, family: Family, plan: Schedule, steps: int) -> SFTConfi
         remove_unused_columns=False,
         logging_steps=1,
         logging_nan_inf_filter=False,
-        save_strategy="steps",
+        save_strategy="no" if job.save_every == 0 else "steps",
         save_steps=job.save_every or recipe.steps_per_epoch(plan.steps * recipe.global_batch // recipe.epochs),
         save_total_limit=2,
         disable_tqdm=True,
         report_to=job.report_to,
         **sharding,
     )
-
-
-def _load(recipe: Recipe) -> Any:
-    """The model: float32 weights for full fine-tuning, the frozen base of an adapter in bf16 or 4 bits."""
-    options: dict[str, Any] = {"attn_implementation": attention.register()}
-    if recipe.adapter is None or not recipe.bf16:
-        options["dtype"] = torch.float32
-    else:
-        options["dtype"] = torch.bfloat16
-    if recipe.adapter is not None and recipe.adapter.four_bit:
-        if find_spec("bitsandbytes") is None:
-            raise RecipeError(f"the recipe {recipe.name} keeps its base in 4 bits: pip install bitsandbytes")
-        from transformers import BitsAndBytesConfig
-
-        options["quantization_config"] = BitsAndBytesConfig(
-            load_in_4bit=True,
-            bnb_4bit_quant_type="nf4",
-            bnb_4bit_use_double_quant=True,
-            bnb_4bit_compute_dtype=torch.bfloat16,
-        )
-    return AutoModelForCausalLM.from_pretrained(recipe.model, **options)
 
 
 def _adapter(recipe: Recipe) -> Any:
