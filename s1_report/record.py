@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from s1_contract.errors import DataError
 from s1_contract.files import read_text
 from s1_contract.metrics import EXACT_MATCH
-from s1_contract.options import MAX_THINKING_TOKENS, NUM_WAITS
+from s1_contract.options import ALIASES, MAX_THINKING_TOKENS, NUM_WAITS
 from s1_contract.outcomes import Outcome
 
 if TYPE_CHECKING:
@@ -233,6 +233,8 @@ def from_json(text: str, place: str) -> RunRecord:
     except (ValueError, RecursionError) as error:
         raise ReportError(f"{place}: not a run record, its JSON is damaged ({error}): collect the run again") from None
     _check_schema(data, place)
+    if isinstance(budget := data.get("budget"), dict):  # version 0.1.0 kept s1's names of some options
+        data["budget"] = {ALIASES.get(name, name): value for name, value in budget.items()}
     known = {item.name for item in fields(RunRecord)}
     if unknown := sorted(data.keys() - known):
         raise ReportError(f"{place}: unknown fields {', '.join(unknown)}: collect the run again with this version")
