@@ -28,14 +28,21 @@ def show(text: object, where: Where = "terminal") -> str:
     """The text in one line that does nothing where it is put.
 
     Characters that do not print (control characters, line breaks, directions of writing, half surrogate pairs) are
-    spelt out as Python escapes. path: one part of a path, of letters, digits and .@=+-_ only, never empty.
+    spelt out as Python escapes; in Markdown a line break is a blank.
+    path: one part of a path, of letters, digits and .@=+-_ only, never empty.
     """
-    line = "".join(character if character.isprintable() else _spelt(character) for character in str(text))
+    given = " ".join(str(text).split()) if where == "markdown" else str(text)  # as Markdown itself reads blanks
+    line = "".join(character if character.isprintable() else _spelt(character) for character in given)
     if where == "markdown":
         return _MARKDOWN.sub(lambda found: _ENTITIES.get(found[0], f"\\{found[0]}"), line)
     if where == "csv":
         return f"'{line}" if line.lstrip()[:1] in tuple(_FORMULA) and not _NUMBER.fullmatch(line) else line
     return _path_part(str(text)) if where == "path" else line
+
+
+def show_lines(text: str) -> str:
+    """`show` for a text of several lines of our own: its line breaks stay. Names in it must be shown by themselves."""
+    return "\n".join(show(line) for line in text.split("\n"))
 
 
 def _spelt(character: str) -> str:

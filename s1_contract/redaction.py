@@ -53,14 +53,29 @@ def redact(value: Any) -> Any:
     return value
 
 
+def redact_results(results: Mapping[str, Any]) -> dict[str, Any]:
+    """lm_eval's results without the secrets among the model's arguments, wherever it repeats them."""
+    clean = dict(results)
+    if "config" in results:
+        clean["config"] = redact(results["config"])
+    if isinstance(results.get("configs"), Mapping):
+        clean["configs"] = {
+            task: {**config, "metadata": redact(config["metadata"])}
+            if isinstance(config, Mapping) and "metadata" in config
+            else config
+            for task, config in results["configs"].items()
+        }
+    return clean
+
+
 def redact_text(text: str) -> str:
     """The text with every secret that can be known replaced by ***."""
     for secret in sorted(_remembered, key=len, reverse=True):
         if secret in text:
             text = text.replace(secret, HIDDEN)
     text = _USERINFO.sub(HIDDEN, text)
-    text = _NAMED_IN_TEXT.sub(lambda found: f"{found['name']}{HIDDEN}", text)
-    return _LOOKS_SECRET.sub(HIDDEN, text)
+    text = _LOOKS_SECRET.sub(HIDDEN, text)
+    return _NAMED_IN_TEXT.sub(lambda found: f"{found['name']}{HIDDEN}", text)
 
 
 def _hide(value: Any) -> Any:

@@ -7,7 +7,7 @@ import traceback
 
 import typer
 
-from s1_report.commands import app, reading, gating, inspecting, exporting  # isort: skip  (the order of --help)
+from s1_report.commands import app, remark, reading, gating, inspecting, exporting  # isort: skip  (the order of --help)
 from s1_contract.errors import S1Error
 
 BAD_INPUT = 2
@@ -22,7 +22,7 @@ def main() -> None:
         app()
     except S1Error as error:
         for sentence in str(error).splitlines():
-            typer.echo(f"s1-report: {sentence}", err=True)
+            remark(sentence)
         sys.exit(BAD_INPUT)
     except Exception:
         # A fault of ours must not leave with Python's 1, which means REGRESSION.

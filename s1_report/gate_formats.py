@@ -11,6 +11,7 @@ from dataclasses import asdict, fields
 from typing import Any
 from xml.etree import ElementTree
 
+from s1_contract.printing import show
 from s1_report.compare import Comparison
 from s1_report.gate import Check, Verdict, overall
 from s1_report.record import RunRecord
@@ -76,17 +77,17 @@ def text(checks: Sequence[Check], missing: Sequence[RunRecord] = ()) -> str:
     lines = []
     for check in checks:
         lines += _paragraph(check)
-    lines += [f"{'MISSING':12} {text}" for text in _missing(missing)]
+    lines += [f"{'MISSING':12} {show(text)}" for text in _missing(missing)]
     return "\n".join([*lines, f"gate: {overall(checks, missing).value}"])
 
 
 def _paragraph(check: Check) -> list[str]:
     comparison = check.comparison
     head = (
-        f"{check.verdict.value:12} {comparison.new.task}: {100 * comparison.base_accuracy:.1f} -> "
+        f"{check.verdict.value:12} {show(comparison.new.task)}: {100 * comparison.base_accuracy:.1f} -> "
         f"{100 * comparison.new_accuracy:.1f} over {comparison.questions} questions x {comparison.repeats}"
     )
-    return [head, *(f"{'':12} {line}" for line in [who(comparison), *_lines(check)])]
+    return [head, *(f"{'':12} {show(line)}" for line in [who(comparison), *_lines(check)])]
 
 
 def markdown(checks: Sequence[Check], missing: Sequence[RunRecord] = ()) -> str:
@@ -98,15 +99,18 @@ def markdown(checks: Sequence[Check], missing: Sequence[RunRecord] = ()) -> str:
         lines.append(_row(cells))
     lines.append("")
     for check in checks:
-        lines.append(f"- {check.comparison.new.task}: {_escaped(who(check.comparison))}")
+        lines.append(_escaped_item(check))
         lines += [f"  - {_escaped(line)}" for line in _lines(check)]
     lines += [f"- missing: {_escaped(line)}" for line in _missing(missing)]
     return "\n".join(lines) + "\n"
 
 
+def _escaped_item(check: Check) -> str:
+    return f"- {_escaped(f'{check.comparison.new.task}: {who(check.comparison)}')}"
+
+
 def _escaped(line: str) -> str:
-    # Names of models and tasks are others' text: no line breaks, no table cells.
-    return " ".join(line.split()).replace("|", "\\|")
+    return show(line, "markdown")
 
 
 def _row(cells: Sequence[str]) -> str:
@@ -126,7 +130,7 @@ def junit(checks: Sequence[Check], missing: Sequence[RunRecord] = ()) -> str:
     for check in checks:
         _test_case(suite, check)
     for record, line in zip(missing, _missing(missing), strict=True):
-        case = ElementTree.SubElement(suite, "testcase", classname="s1-report.gate", name=record.task)
+        case = ElementTree.SubElement(suite, "testcase", classname="s1-report.gate", name=show(record.task))
         ElementTree.SubElement(case, "error", type="MISSING", message=line).text = line
     ElementTree.indent(suite)
     body = NOT_XML.sub("?", ElementTree.tostring(suite, encoding="unicode"))
@@ -134,7 +138,7 @@ def junit(checks: Sequence[Check], missing: Sequence[RunRecord] = ()) -> str:
 
 
 def _test_case(suite: ElementTree.Element, check: Check) -> None:
-    case = ElementTree.SubElement(suite, "testcase", classname="s1-report.gate", name=check.comparison.new.task)
+    case = ElementTree.SubElement(suite, "testcase", classname="s1-report.gate", name=show(check.comparison.new.task))
     properties = ElementTree.SubElement(case, "properties")
     for name, record in (("base", check.comparison.base), ("new", check.comparison.new)):
         ElementTree.SubElement(properties, "property", name=name, value=record.label())

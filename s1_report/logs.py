@@ -13,6 +13,7 @@ from typing import Any
 
 from s1_contract.files import read_json_lines, read_text
 from s1_contract.places import TRACES_FILE, results_file
+from s1_contract.redaction import redact_results
 from s1_contract.usage import with_todays_names
 from s1_report.record import ReportError
 
@@ -59,7 +60,7 @@ def read_results(path: Path) -> dict[str, Any]:
         raise ReportError(
             f"{path}: no results of lm_eval (it has no task in `configs`): name a results file, or remove this one"
         )
-    return data
+    return redact_results(data)
 
 
 def read_traces(path: Path, spans: bool = False) -> Traces:

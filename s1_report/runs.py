@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from s1_contract.files import read_text, write_whole
+from s1_contract.printing import show
 from s1_report.collect import Run, collect
 from s1_report.record import ReportError, RunRecord, from_json, load, to_json
 
@@ -113,11 +114,9 @@ def _place(record: RunRecord) -> Path:
     waits = f"_wait{record.num_waits}" if record.num_waits is not None else ""
     limit = record.max_thinking_tokens
     budget = waits + (f"_think{limit}" if limit is not None else "")
-    return Path(_name(record.task), _name(record.model), _name(f"{date}_{commit}{dirty}{budget}") + ".json")
-
-
-def _name(text: str) -> str:
-    return re.sub(r"[^A-Za-z0-9.@=+-]+", "_", text).strip("._") or "unnamed"
+    parts = (show(part, "path") for part in (record.task, record.model, f"{date}_{commit}{dirty}{budget}"))
+    task, model, name = parts
+    return Path(task, model, f"{name}.json")
 
 
 def git_state(folder: Path) -> dict[str, str | bool]:

@@ -16,6 +16,8 @@ from lm_eval.tasks import TaskManager
 from lm_eval.utils import make_table, simple_parse_args_string
 from rich.console import Console
 
+from s1_contract.printing import show, show_lines
+from s1_contract.redaction import redact_text
 from s1_models.harness.evaluation import Finished, LoadedTasks, evaluate
 from s1_models.harness.stored_lm import StoredLM
 from s1_models.options import ALIASES, OptionError, split_options
@@ -193,7 +195,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--memo", metavar="PATH", type=Path, help="the memo (default: the one beside the results)")
     parser.add_argument("--include_path", metavar="DIR", help="folder of external tasks, if the run had one")
     given = parser.parse_args(list(arguments))
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, soft_wrap=True, markup=False)
     tasks = TaskCache(given.include_path)
     for results, content in find_runs(given.place):
         memo = given.memo or find_memo(results, content["config"]["s1"]["memo"])
@@ -201,16 +203,17 @@ def main(arguments: Sequence[str]) -> None:
         if given.output_path:
             output = given.output_path / results.parent.relative_to(given.place if given.place.is_dir() else output)
         finished = replay(results, content, memo, output, tasks.load(content))
-        console.print(f"{content['config']['model']} ({content['config']['model_args']}) from {memo}")
-        console.print(make_table(finished.results))
+        told = redact_text(f"{content['config']['model']} ({content['config']['model_args']}) from {memo}")
+        console.print(show(told))
+        console.print(show_lines(make_table(finished.results)))
         for task, samples in finished.samples.items():
             try:
                 texts, numbers = compare(read_samples(results, task), samples)
             except OptionError as error:
-                console.print(f"{task}: nothing to compare with; {error}")
+                console.print(show(f"{task}: nothing to compare with; {error}"))
             else:
                 console.print(
-                    f"{task}: {len(samples)} questions; {texts} with other texts and {numbers} with other metrics than "
-                    f"in {results.name}"
+                    f"{show(task)}: {len(samples)} questions; {texts} with other texts and {numbers} with other "
+                    f"metrics than in {results.name}"
                 )
         console.print(f"wrote {finished.files[0]}")

@@ -18,6 +18,7 @@ from typing import Any
 from s1_contract.metrics import EXACT_MATCH
 from s1_contract.options import MAX_THINKING_TOKENS, NUM_WAITS
 from s1_contract.places import SWEEP_FILE
+from s1_contract.redaction import redact
 from s1_contract.usage import THINKING_TOKENS, WAITS_USED
 from s1_models.forcing import BudgetError
 from s1_models.harness.evaluation import Finished, LoadedTasks, evaluate
@@ -238,7 +239,7 @@ class Manifest:
         kept, those of another (or made with other versions) are not: the memo makes running them again cheap."""
         asked = {
             "model": sweep.model,
-            "model_args": dict(sweep.model_args),
+            "model_args": redact(dict(sweep.model_args)),
             "tasks": [str(task) for task in sweep.tasks],
         }
         asked["arguments"] = {name: value for name, value in sweep.arguments.items() if value not in (None, False, {})}

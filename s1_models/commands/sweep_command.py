@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from s1_contract.options import MAX_THINKING_TOKENS, NUM_WAITS
+from s1_contract.printing import show
 from s1_contract.usage import THINKING_TOKENS
 from s1_models.commands.cli import memo_beside
 from s1_models.commands.sweep import SWEPT, Sweep, choose_settings, run_sweep
@@ -118,7 +119,7 @@ def main(arguments: Sequence[str]) -> None:
     output = Path(config.output_path)
     memo = str(sweep.model_args.get("memo") or os.environ.get(MEMO_VARIABLE) or memo_beside(output))
     rows: list[Mapping[str, Any]] = []
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     if not console.is_terminal:
         console.width = max(console.width, 120)  # a log has no width that a table would have to fit
     try:
@@ -133,7 +134,9 @@ def main(arguments: Sequence[str]) -> None:
         )
     except KeyboardInterrupt as error:  # while questions are in flight it is `Interrupted`, which counts them
         done = f"{len(rows)} of {len(sweep.settings)} settings are finished: the same command again goes on"
-        Console(stderr=True, highlight=False).print(f"{str(error) or 'interrupted'}; {done}", soft_wrap=True)
+        Console(stderr=True, highlight=False, markup=False).print(
+            show(f"{str(error) or 'interrupted'}; {done}"), soft_wrap=True
+        )
         sys.exit(130)
     finally:
         if rows:
@@ -218,7 +221,7 @@ def make_table(rows: Sequence[Mapping[str, Any]]) -> Table:
             thinking = f"{told[THINKING_TOKENS]:,.1f}" if THINKING_TOKENS in told else "-"
             table.add_row(
                 *(str(row[name]) for name in SWEPT),
-                task,
+                show(task),
                 f"{told['questions']:,}",
                 accuracy,
                 interval,

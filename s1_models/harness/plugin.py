@@ -15,6 +15,7 @@ from typing import Any
 
 from s1_contract.metrics import is_mean
 from s1_contract.places import FACTS
+from s1_contract.redaction import redact, redact_results, redact_text
 
 logger = logging.getLogger("s1")
 
@@ -34,6 +35,7 @@ def register_models() -> None:
     from lm_eval.api.registry import model_registry
 
     _log_as_the_harness_does()
+    _log_no_secrets()
     for name, target in MODELS.items():
         if name not in model_registry:
             model_registry.register(name, target=target)
@@ -81,6 +83,7 @@ def add_tasks() -> None:
     original = TaskManager.__init__
     if hasattr(original, "s1"):
         return
+    _log_no_secrets()  # before lm_eval says with which arguments it loads a model
 
     @functools.wraps(original)
     def with_our_tasks(
@@ -100,6 +103,8 @@ def add_tasks() -> None:
             else:
                 paths = [TASKS_DIR, *paths]
                 _log_override()
+        if "metadata" in arguments:  # holds the model's arguments, and is written with the results
+            arguments["metadata"] = redact(arguments["metadata"])
         original(self, verbosity, paths or None, defaults, *more, **arguments)
         self.include_path = include_path  # what the caller asked for, as in lm_eval's reports
 
@@ -177,7 +182,7 @@ def write_traces_beside_samples() -> None:
 
 
 def _complete_results(tracker: Any) -> None:
-    """Makes lm_eval's results say where our tasks' rows came from, and name a model that no argument named."""
+    """Makes lm_eval's results say where rows came from, name a model that no argument named, and hide secrets."""
     original = tracker.save_results_aggregated
 
     @functools.wraps(original)
@@ -187,6 +192,7 @@ def _complete_results(tracker: Any) -> None:
             _name_model(self.general_config_tracker, results.get("config") or {})
         except Exception as error:  # never instead of the results
             logger.warning("the results do not say all about this run: %s: %s", type(error).__name__, error)
+        results.update(redact_results(results))  # in place: lm_eval goes on with this mapping
         original(self, results, samples)
 
     tracker.save_results_aggregated = completed
@@ -213,8 +219,38 @@ def _name_model(config_tracker: Any, config: dict[str, Any]) -> None:
         config_tracker.model_name_sanitized = sanitize_model_name(str(name))
 
 
+def _log_no_secrets() -> None:
+    """Takes keys and passwords out of what lm_eval and we log, such as the arguments of a model."""
+    make = logging.getLogRecordFactory()
+    if hasattr(make, "s1"):
+        return
+
+    @functools.wraps(make)
+    def without_secrets(name: str, *arguments: Any, **options: Any) -> logging.LogRecord:
+        record = make(name, *arguments, **options)
+        if name.partition(".")[0] in ("lm_eval", "s1", "s1_models", "s1_tasks"):
+            text = record.getMessage()
+            hidden = redact_text(text)
+            if hidden != text:
+                record.msg, record.args = hidden, ()
+        return record
+
+    without_secrets.s1 = True  # type: ignore[attr-defined]
+    logging.setLogRecordFactory(without_secrets)
+
+
+def _print_no_secrets(module: str) -> None:
+    """The same for what a module of lm_eval prints: it ends a run with the arguments of the model."""
+
+    def without_secrets(*values: object, **options: Any) -> None:
+        print(*(redact_text(str(value)) for value in values), **options)  # noqa: T201
+
+    sys.modules[module].__dict__["print"] = without_secrets
+
+
 def report_errors_as_sentences() -> None:
     """Under lm_eval's command line an error of ours is printed as its sentence, without a traceback."""
+    _print_no_secrets("lm_eval._cli.run")
     previous = sys.excepthook
 
     def hook(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from s1_contract.printing import show, show_lines
 from s1_report.record import ReportError
 
 app = typer.Typer(
@@ -37,8 +38,13 @@ Level = Annotated[float, typer.Option(min=0.5, max=0.9999, help="Confidence leve
 
 
 def say(text: str) -> None:
-    """Prints a line to standard output."""
-    typer.echo(text)
+    """Prints lines of ours to standard output; what somebody else named in them does nothing there."""
+    typer.echo(show_lines(text))
+
+
+def remark(sentence: str) -> None:
+    """Prints a sentence to standard error."""
+    typer.echo(f"s1-report: {show(sentence)}", err=True)
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> None:
@@ -49,7 +55,7 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) 
 
 def table_lines(headers: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> list[str]:
     """The table as lines. Headers are broken at spaces, cells never: a wide table is wider than a narrow terminal."""
-    cells = [[_printable(cell) for cell in row] for row in rows]
+    cells = [[show(cell) for cell in row] for row in rows]
     widths = [
         max(*(len(word) for word in header.split()), *(len(row[column]) for row in cells), 1)
         for column, header in enumerate(headers)
@@ -68,14 +74,9 @@ def _line(cells: Sequence[str], widths: Sequence[int], left: int) -> str:
     return "  ".join(padded).rstrip()
 
 
-def _printable(text: str) -> str:
-    # Answers are model text: no line breaks, no control sequences for the terminal.
-    return "".join(character if character.isprintable() else "?" for character in text)
-
-
 def finish(problems: Sequence[str], remarks: Sequence[str] = ()) -> None:
     """Says what was left out; exits with code 2 when something could not be read."""
-    for remark in remarks:
-        typer.echo(f"s1-report: {remark}", err=True)
+    for sentence in remarks:
+        remark(sentence)
     if problems:
         raise ReportError("\n".join(problems))

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from s1_report.commands import Figure, MaxCut, Runs, app, say
+from s1_contract.printing import show
+from s1_report.commands import Figure, MaxCut, Runs, app, remark, say
 from s1_report.record import ReportError
 
 if TYPE_CHECKING:
@@ -59,6 +60,8 @@ def export(
     else:
         files = _from_records(form, whole, source_url)
     for name, content in files.items():
+        if not (output / name).resolve().is_relative_to(output.resolve()):
+            raise ReportError(f"{show(output / name)} is outside of {output}: nothing is written there")
         _put(output / name, content, write)
     if not write:
         say("nothing was written: add --write")
@@ -122,7 +125,7 @@ def _from_records(form: Format, whole: Whole, source_url: str | None) -> dict[st
         if path in files:
             raise ReportError(f"two runs of {record.task}: name the one to publish, a benchmark takes one value")
         files[path] = text
-        typer.echo(f"s1-report: {hub.scale_warning(record)}", err=True)
+        remark(hub.scale_warning(record))
     return files
 
 

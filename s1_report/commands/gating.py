@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from s1_report.commands import Figure, Filter, Level, MaxCut, Metric, app, say, table
+from s1_contract.printing import show as shown
+from s1_report.commands import Figure, Filter, Level, MaxCut, Metric, app, remark, say, table
 from s1_report.record import ReportError
 
 if TYPE_CHECKING:
@@ -59,13 +60,13 @@ def compare(
     comparisons, missing, _ = _comparisons(base, new, task, allow, level, metric, filter_name)
     table(COMPARE_HEADERS, [comparison_row(comparison) for comparison in comparisons])
     for comparison in comparisons:
-        say(f"{comparison.new.task}: {who(comparison)}")
+        say(shown(f"{comparison.new.task}: {who(comparison)}"))
         if comparison.identical:
-            say(f"{comparison.new.task}: the runs are identical, answer by answer")
+            say(shown(f"{comparison.new.task}: the runs are identical, answer by answer"))
         for sentence in remarks(comparison):
-            say(f"{comparison.new.task}: {sentence}")
+            say(shown(f"{comparison.new.task}: {sentence}"))
     for record in missing:
-        typer.echo(f"s1-report: {new}: has no run of {record.label()}, so it is left out", err=True)
+        remark(f"{new}: has no run of {record.label()}, so it is left out")
     if output is not None:
         from s1_report.plots import answers, style
 
@@ -159,9 +160,7 @@ def _comparisons(
         sides.append(_of_tasks(records, tasks, place))
     pairs = match(*sides)
     for record in left_out(sides[1], pairs):
-        typer.echo(
-            f"s1-report: {new}: {record.task} is not in the baseline, so it is not compared: {record.label()}", err=True
-        )
+        remark(f"{new}: {record.task} is not in the baseline, so it is not compared: {record.label()}")
 
     def noise() -> list[tuple[str, ...]]:
         return [_parting(logs.get(id(old)), logs.get(id(now))) for old, now in pairs]
@@ -213,14 +212,14 @@ def diverge(
     ]
     pairs = match(*records)
     for record in [*left_out(records[0], pairs), *left_out(records[1], pairs)]:
-        typer.echo(f"s1-report: only one side has {record.label()}, so it is left out", err=True)
+        remark(f"only one side has {record.label()}, so it is left out")
     found = []
     for old, now in pairs:
         check_comparable(old, now, allow or ())
         one = parting.diverge(runs[id(old)], runs[id(now)])
         found.append(one)
         for sentence in one.sentences():
-            say(f"{one.task}: {sentence}")
+            say(shown(f"{one.task}: {sentence}"))
         first = sorted(one.partings, key=lambda part: (not part.flips, part.common))[:show]
         if first:
             table(parting.HEADERS, [parting.row(part) for part in first])

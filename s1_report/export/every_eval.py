@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from s1_contract.files import encoded
+from s1_contract.printing import show
 from s1_contract.usage import USAGE_FIELDS, usage_in
 from s1_report import stats
 from s1_report.collect import Run
@@ -48,7 +49,7 @@ def export(run: Run, publisher: Publisher, retrieved_timestamp: str) -> dict[str
     """
     record = run.record
     name = _uuid(f"{publisher.model_id} {record.task} {record.environment.get('date')} {sorted(record.budget.items())}")
-    folder = f"data/{record.task}/{publisher.model_id}"
+    folder = "/".join(["data", *(show(part, "path") for part in (record.task, *publisher.model_id.split("/")))])
     evaluation_id = f"{record.task}/{publisher.model_id}/{record.environment.get('date')}"
     rows = [json.dumps(row, ensure_ascii=False) + "\n" for row in _instances(run, publisher.model_id, evaluation_id)]
     samples = "".join(rows)

@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from s1_contract.printing import show
 from s1_contract.usage import ANSWER_TOKENS, THINKING_TOKENS, USAGE_FIELDS, usage_in
 from s1_report import stats
 from s1_report.collect import Run
@@ -35,7 +36,7 @@ def export(run: Run, model_id: str | None = None) -> tuple[str, bytes]:
         status="success", eval=_spec(record, run.date, model), plan=EvalPlan(), results=_results(record, len(samples))
     )
     log.samples = samples
-    name = f"{run.date}_{record.task}_{record.run_hash}.eval"
+    name = show(f"{run.date}_{record.task}_{record.run_hash}", "path") + ".eval"
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / name
         write_eval_log(log, path, format="eval")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from s1_contract.options import MAX_THINKING_TOKENS, WAIT_TEXT
+from s1_contract.printing import show
 from s1_report.export.tables import as_markdown, markdown_table
 from s1_report.record import RunRecord
 from s1_report.runs import records_under
@@ -63,8 +64,13 @@ def _setting(record: RunRecord) -> str:
 
 def _disputes(records: Sequence[RunRecord]) -> str:
     lines = {
-        f"- {record.model}, {record.task}{', ' + _setting(record) if _setting(record) else ''}: "
-        f"{100 * record.accuracy:.1f} in {record.source}; {record.notes}\n"
+        "- "
+        + show(
+            f"{record.model}, {record.task}{', ' + _setting(record) if _setting(record) else ''}: "
+            f"{100 * record.accuracy:.1f} in {record.source}; {record.notes}",
+            "markdown",
+        )
+        + "\n"
         for record in records
         if "differs" in record.notes or "misprint" in record.notes or "printed as" in record.notes
     }

@@ -7,6 +7,7 @@ import io
 from collections.abc import Sequence
 
 from s1_contract.options import MAX_THINKING_TOKENS, NUM_WAITS
+from s1_contract.printing import show
 from s1_contract.usage import THINKING_TOKENS, USAGE_FIELDS
 from s1_report import stats, truncation
 from s1_report.export.claims import FILE, HUB, caveats
@@ -63,7 +64,9 @@ def as_csv(records: Sequence[RunRecord]) -> str:
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(values(record) for record in records)
+    for record in records:
+        row = values(record)
+        writer.writerow({name: show(value, "csv") if isinstance(value, str) else value for name, value in row.items()})
     return text.getvalue()
 
 
@@ -104,8 +107,6 @@ def _percent(value: object) -> str:
 
 
 def markdown_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table; bars inside cells are escaped."""
+    """A Markdown table; what means something to Markdown is escaped in its cells."""
     lines = [headers, ["---"] * len(headers), *rows]
-    return "".join(
-        "| " + " | ".join(" ".join(cell.split()).replace("|", "\\|") for cell in line) + " |\n" for line in lines
-    )
+    return "".join("| " + " | ".join(show(cell, "markdown") for cell in line) + " |\n" for line in lines)

@@ -54,9 +54,9 @@ def test_tables_break_headers_and_never_cells_and_show_no_control_characters():
         ("task", "waits asked", "change"), [("s1_nano", "0", ""), ("evil\x1b[2J\n", "12", "+38.8 (+194 -0)")]
     )
     assert lines == [
-        "           waits",
-        "task       asked           change",
-        "---------  -----  ---------------",
-        "s1_nano        0",
-        "evil?[2J?     12  +38.8 (+194 -0)",
+        "               waits",
+        "task           asked           change",
+        "-------------  -----  ---------------",
+        "s1_nano            0",
+        r"evil\x1b[2J\n     12  +38.8 (+194 -0)",
     ]

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
+from s1_contract.printing import show, show_lines
 from s1_models.forcing import S1Error
 from training.curate.stage import CurationError
 
@@ -32,13 +34,19 @@ console = Console()
 Rows = Annotated[Path, typer.Argument(help="A file of rows: .jsonl, .parquet or .csv.")]
 
 
+def _tell(text: str) -> None:
+    """Prints lines of ours; what a data set wrote in them is text, no markup and no terminal commands."""
+    console.print(show_lines(text), highlight=False, soft_wrap=True, markup=False)
+
+
 @contextmanager
 def _sentences() -> Iterator[None]:
     """What the user can mend is one sentence and exit code 2; Ctrl-C says that nothing is lost."""
     try:
         yield
     except (CurationError, S1Error) as error:
-        Console(stderr=True, soft_wrap=True).print(f"[bold red]error:[/] {error}", highlight=False)
+        sentence = Text.assemble(("error:", "bold red"), " ", show(error))
+        Console(stderr=True, soft_wrap=True).print(sentence, highlight=False)
         raise typer.Exit(2) from error
     except KeyboardInterrupt as stopped:
         print("\nStopped. What is finished is kept; the same command goes on from there.", file=sys.stderr)
@@ -69,16 +77,16 @@ def run(
             settings = replace(settings, collect=replace(settings.collect, source=source, rows=None))
         if out is not None:
             settings = replace(settings, out=out)
-        pipeline = Pipeline(settings, tell=lambda line: console.print(line, highlight=False, soft_wrap=True))
+        pipeline = Pipeline(settings, tell=_tell)
         pipeline.run(until, again or ())
         stages = pipeline.manifest.stages
         console.print()
         console.print(funnel.table(stages))
         figure = settings.out / "funnel.png"
         funnel.draw(stages, figure)
-        console.print(f"\nwritten to {settings.out}: manifest.json, contamination.json, {figure.name}", highlight=False)
+        _tell(f"\nwritten to {settings.out}: manifest.json, contamination.json, {figure.name}")
         if until == "render":
-            console.print(f"training rows: {settings.out / 'train.parquet'} and train.jsonl", highlight=False)
+            _tell(f"training rows: {settings.out / 'train.parquet'} and train.jsonl")
 
 
 @app.command()
@@ -122,7 +130,7 @@ def view(
         # Colours are what a row is viewed for, also through a pager.
         colours = console if os.environ.get("NO_COLOR") else Console(force_terminal=True)
         words = load_tokenizer(tokenizer)
-        colours.print(title(found[row], row), style="bold", highlight=False)
+        colours.print(Text(title(found[row], row), style="bold"), highlight=False)
         colours.print(colour(words, found[row]["input_ids"], found[row]["loss_mask"]))
 
 
@@ -160,7 +168,7 @@ def check(
         result = _looked_at(rule, taken, asked, near)
         rejected = result.rejected
         for one in rejected[:20]:
-            console.print(f"{one.id}  {one.detail}", highlight=False, soft_wrap=True, markup=False)
+            _tell(show(f"{one.id}  {one.detail}"))
         if len(rejected) > 20:
             console.print(f"... and {len(rejected) - 20} more")
         digest = result.figures["contamination"]["report_sha256"]

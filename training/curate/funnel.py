@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from rich.table import Table
+from rich.text import Text
 
+from s1_contract.printing import show
 from training.curate.manifest import StageRecord
 
 S1_COUNTS = {"decontaminate": 59_029, "complete": 54_116, "format": 51_607, "difficulty": 24_517, "select": 1_000}
@@ -52,7 +54,7 @@ def table(stages: Mapping[str, StageRecord]) -> Table:
             _percent(record.rows_out / first),
             f"{theirs:,}" if theirs else "",
             _percent(theirs / S1_COUNTS["decontaminate"]) if theirs else "",
-            ", ".join(f"{rule}: {count:,}" for rule, count in most[:3]) + more,
+            Text(", ".join(f"{show(rule)}: {count:,}" for rule, count in most[:3]) + more),
         )
     return shown
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from rich.text import Text
 
+from s1_contract.printing import show, show_lines
 from training.curate.stage import CurationError
 
 MASKED = "bright_black"
@@ -29,7 +30,7 @@ def colour(tokenizer: Any, input_ids: Sequence[int], loss_mask: Sequence[int]) -
         last = place + 1 == len(input_ids) or loss_mask[place + 1] != counted
         if piece.endswith("�") and not last:
             continue
-        shown.append(piece, style=TRAINED[place % 2] if counted else MASKED)
+        shown.append(show_lines(piece), style=TRAINED[place % 2] if counted else MASKED)
         waiting = []
     return shown
 
@@ -37,5 +38,5 @@ def colour(tokenizer: Any, input_ids: Sequence[int], loss_mask: Sequence[int]) -
 def title(row: dict[str, Any], number: int) -> str:
     """One line about a row: where it is from and what of it is trained on."""
     trained, total = sum(row["loss_mask"]), len(row["input_ids"])
-    about = " · ".join(str(row[name]) for name in ("id", "source", "domain") if row.get(name))
+    about = show(" · ".join(str(row[name]) for name in ("id", "source", "domain") if row.get(name)))
     return f"row {number}: {about} · {total:,} tokens, {trained:,} in the loss ({100 * trained / max(total, 1):.0f} %)"

@@ -15,6 +15,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+from s1_contract.printing import show
+from s1_contract.redaction import redact_text
 from s1_models.commands.doctor.findings import Asked, Finding, Status
 from s1_models.commands.doctor.probe import PREFIX
 
@@ -192,16 +194,21 @@ def _print(findings: Sequence[Finding]) -> None:
         _print_table(findings)
     except ImportError:  # a doctor that needs what it has to find missing would be of no use
         for finding in findings:
-            sys.stdout.write(f"{finding.check}  {finding.status}  {finding.message}\n")
+            sys.stdout.write(f"{finding.check}  {finding.status}  {_message(finding)}\n")
     for finding in findings:
         if finding.fix:
-            title = finding.message if len(finding.message) < 90 else f"{finding.message[:89]}…"
+            message = _message(finding)
+            title = message if len(message) < 90 else f"{message[:89]}…"
             sys.stdout.write(f"\n{finding.status} ({finding.check}): {title}\n")
             # Not inside the table: what is to be pasted must not be broken into lines.
-            sys.stdout.write("".join(f"  {line}\n" for line in finding.fix))
+            sys.stdout.write("".join(f"  {redact_text(line)}\n" for line in finding.fix))
     counts = {status: sum(finding.status is status for finding in findings) for status in SEVERITY}
     verdict = "something has to be mended" if counts[Status.FIX] else "nothing has to be mended"
     sys.stdout.write(f"\n{verdict}: {', '.join(f'{count} {status}' for status, count in counts.items() if count)}\n")
+
+
+def _message(finding: Finding) -> str:
+    return show(redact_text(finding.message))
 
 
 def _print_table(findings: Sequence[Finding]) -> None:
@@ -216,7 +223,7 @@ def _print_table(findings: Sequence[Finding]) -> None:
     shown = ""
     for finding in findings:
         status = Text(finding.status, style=COLOURS[finding.status])
-        table.add_row(finding.check if finding.check != shown else "", status, Text(finding.message))
+        table.add_row(finding.check if finding.check != shown else "", status, Text(_message(finding)))
         shown = finding.check
     Console(highlight=False).print(table)
 
