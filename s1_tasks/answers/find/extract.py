@@ -137,7 +137,7 @@ def _stated(tail: str, kind: Kind, items: int = 1) -> list[Candidate]:
     if items > 1 and (listed := parts(text, items)):
         return listed
     found = announced(text)
-    start = min((one.end for one in found), default=len(prepared))
+    start = min((one.start for one in found), default=len(prepared))
     revised, instead = turns(text, start)
     found = _without_steps(text, found)
     if not found or revised:

@@ -16,7 +16,7 @@ _WITH_VERB = {
 }
 _AT_ONCE = (
     r"(?:ist|es|est|é|è)\s(?:die|la|a|le)\s(?:antwort|lösung|respuesta|réponse|resposta|risposta)|(?:的)?值(?:为|是|は)|"
-    r"结果(?:为|是)|求める値は|【答案】|(?:答案|正解|答え|解答|正确选项)(?:应该|应)?(?:是|为|は)?|(?:答案)?(?:应该|应当|应|故|因此|所以)*选择?(?:为|是)?|"
+    r"结果(?:为|是)|应该?(?:是|为)|求める値は|【答案】|(?:答案|正解|答え|解答|正确的?选项)(?:应该|应)?(?:是|为|は)?|(?:答案)?(?:应该|应当|应|故|因此|所以)*选择?(?:为|是)?|"
     r"(?:정답|답)(?:은|는)?|(?:सही\s)?उत्तर(?:\sहै)?"
 )
 _ARTICLE = (
@@ -34,7 +34,7 @@ _ANNOUNCES = re.compile(
 )
 _STEMS = (
     "respuesta", "resposta", "réponse", "risposta", "alternativa", "opción", "opção", "antwo", "lösung", "đáp án",
-    "câu trả lời", "resultado", "résultat", "risultato", "ergebnis", "值", "结果", "jawaban", "ответ", "відповідь",
+    "câu trả lời", "resultado", "résultat", "risultato", "ergebnis", "值", "结果", "应", "jawaban", "ответ", "відповідь",
     "الإجابة", "الجواب", "پاسخ", "答", "正解", "选", "답", "उत्तर",
 )  # fmt: skip
 """Looked for first, because that is fast."""

@@ -7,6 +7,7 @@ from s1_tasks.answers.find.ranking import Stance
 from s1_tasks.answers.find.scan import Clause, Token, clauses, formula_spans, sentences, tokens
 from s1_tasks.answers.find.stance import stance_of
 from s1_tasks.answers.find.values import MAX_STATED_CHARS, integer_of_chain, source, tidy, value_of
+from s1_tasks.answers.find.vocabulary import phrase_at
 from s1_tasks.answers.read.reading import is_formula
 from s1_tasks.answers.tree.verdict import Kind
 
@@ -77,13 +78,17 @@ def _last_statement(
     text: Page, parts: list[Clause], stance: Stance, *, first: bool, plain: bool = True
 ) -> tuple[str, Stance]:
     best, role = "", None
-    for clause in parts:
-        if clause.role in _SET_ASIDE or (best and not _supersedes(clause, role, first=first)):
+    for number, clause in enumerate(parts):
+        if clause.role in _SET_ASIDE or (clause.role == "juxtaposed" and not number):
             continue
         how = stance_of(clause)
+        if best and how is Stance.ASSERTED and not _supersedes(clause, role, first=first):
+            continue
         if how is Stance.ASSERTED:
             value = value_of(text.text, clause, plain=plain or clause.role in _TAKES_OVER)
             best, role, stance = (value, clause.role, how) if value else (best, role, stance)
+        elif how is Stance.DENIED and clause.role == "consequence" and best:
+            return "", Stance.DENIED  # "this would give 77, which is absurd"
         elif not best:
             stance = how
     return best, stance
@@ -91,9 +96,14 @@ def _last_statement(
 
 def _supersedes(clause: Clause, role: str | None, *, first: bool) -> bool:
     """Whether a later clause takes the place of one with `role` that states a value."""
-    if clause.role == "contrast":
+    if clause.role == "contrast" or phrase_at(clause.tokens, 0, "results"):
         return True
-    return not first and clause.role != "restated" and (clause.role == "consequence" or role != "consequence")
+    return (
+        clause.role != "juxtaposed"
+        and not first
+        and clause.role != "restated"
+        and (clause.role == "consequence" or role != "consequence")
+    )
 
 
 def _chained(text: Page, phrase: tuple[Token, ...]) -> str:

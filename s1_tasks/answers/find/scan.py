@@ -25,6 +25,7 @@ _END = re.compile(
 )
 _PAUSE_INSIDE = re.compile(r"([,;])\s*(?:\$\$?|\\[\])])$")
 """Some write "$x = 1,$ so": the pause belongs to the sentence."""
+_WORD = re.compile(r"[^\W\d_]+")
 _NEW_SENTENCE = re.compile(
     r"(?:Then|Thus|Hence|So|Therefore|Since|Because|The|This|We|It|Note|Also|In|For|If|But|Now)\b"
 )
@@ -147,7 +148,9 @@ def _ends(text: str, start: int, match: re.Match[str], formula: str) -> bool:
     if mark[0] != ".":
         return True
     label = text[start : match.start()].strip(" \t\n*_>(-#")
-    short = len(label) <= 2 and label.isalnum()  # "1. Solve", "C. The mantle"
+    following = _WORD.match(text, match.end())
+    revised = following is not None and is_word(following[0].lower(), "revision")
+    short = len(label) <= 2 and label.isalnum() and not revised  # "1. Solve", "C. The mantle"
     return not short and not _NO_END.search(text, max(start, match.start() - _ABBREVIATION_CHARS), match.start() + 1)
 
 
@@ -182,7 +185,8 @@ def tokens(text: str, span: tuple[int, int], formulas: list[tuple[int, int]]) ->
     return tuple(found)
 
 
-_BREAKS = ("consequence", "restated", "contrast", "concession", "denial", "condition")
+SUBORDINATE = ("condition", "concession", "juxtaposed")
+_BREAKS = ("juxtaposed", "consequence", "restated", "contrast", "concession", "denial", "condition")
 _PAUSES = frozenset(",;:—–(")
 _Opening = tuple[str | None, int]
 """The role of a clause, and how many tokens the words are that open it."""
@@ -201,13 +205,8 @@ def clauses(found: tuple[Token, ...]) -> list[Clause]:
     while index < len(found):
         opened = _opens(found, index)
         if opened and opened[0] == "condition" and index > first and not verb and role in (None, "consequence"):
-            opened = opened if _paused(found, index) else None
-        if (
-            opened is None
-            and role in ("condition", "concession")
-            and index > first
-            and _main_follows(found, index, listed)
-        ):
+            opened = opened if _paused(found, index) or _is_number(found[index - 1]) else None
+        if not opened and role in SUBORDINATE and index > first and _main_follows(found, first, index, listed):
             opened = None, 0
             found = found[:index] + found[index + 1 :] if found[index].text == "," else found
         if opened is not None:
@@ -221,11 +220,20 @@ def clauses(found: tuple[Token, ...]) -> list[Clause]:
     return [clause for clause in listed if clause.tokens]
 
 
-def _main_follows(found: tuple[Token, ...], index: int, before: list[Clause]) -> bool:
-    """Whether a subordinate clause ends at `index`: at its comma, or behind its value where a subject begins."""
+def _is_number(token: Token) -> bool:
+    """Whether a token is a number, and no name of one ("x") that what follows may describe."""
+    return token.kind == "number" or (token.kind == "formula" and not re.search(r"(?<![\\a-zA-Z])[a-zA-Z]", token.text))
+
+
+def _main_follows(found: tuple[Token, ...], first: int, index: int, before: list[Clause]) -> bool:
+    """Whether a subordinate clause ends at `index`: at its comma, or where a subject begins."""
     if found[index].text != ",":
         short = not before and index < 4 and at(found, index - 1).kind in VALUES
-        return short and found[index].text in ("the", "we", "it", "there", "this", "our")
+        if short and found[index].text in ("the", "we", "it", "there", "this", "our"):
+            return True
+        prepositional = phrase_at(found, first, "prepositions") > 0 and index > first + 1
+        subject = is_word(found[index].text, "pronouns") and phrase_at(found, index + 1, "results") > 0
+        return prepositional and subject
     following = at(found, index + 1)
     if not before or not following.kind:
         return bool(following.kind)
@@ -282,6 +290,8 @@ def _opened_by_word(found: tuple[Token, ...], index: int, opened: tuple[str, int
     if paused:
         return opened
     behind_value = at(found, index - 1).kind in VALUES
+    if (word in ("we", "it") and not behind_value) or (behind_value and phrase_at(found, index, "changes last")):
+        return None
     if role == "denial":
         return opened if behind_value and following.kind else None
     if is_word(word, "seldom alone"):

@@ -30,11 +30,16 @@ def _is_denied(found: tuple[Token, ...], verb: int | None, values: list[int]) ->
     if verb is not None and any(_takes_back(token.text) for token in found[max(0, verb - 2) : verb + 2]):
         return True
     if not values:
-        return verb is None and occurs(found, "rejects")
+        return (verb is None or clause_of_which(found)) and occurs(found, "rejects")
     if verb is not None and verb < values[-1]:
         return False
     behind = range(values[-1] + 1, len(found) if verb is None else verb + 2)
     return any(phrase_at(found, index, "rejects") for index in behind)
+
+
+def clause_of_which(found: tuple[Token, ...]) -> bool:
+    """Whether a clause says something of what stands before it: "which is absurd"."""
+    return at(found, 0).text in ("which", "that")
 
 
 def _takes_back(word: str) -> bool:
@@ -49,8 +54,15 @@ def supposes(found: tuple[Token, ...], verb: str = "") -> bool:
         phrase_at(found, index, "always supposes")
         or phrase_at(found, index, "doubted")
         or (phrase_at(found, index, "modal") and _opinion_follows(found, index, verb))
+        or (phrase_at(found, index, "people") and _they_say(found[index + 1 : index + 4], verb))
         for index in range(len(found))
     )
+
+
+def _they_say(behind: tuple[Token, ...], verb: str) -> bool:
+    """Whether "some", "people", "you" have an opinion: in the next words, or by a verb that follows at once."""
+    near = len(behind) < 3 and is_word(verb, "their opinion")
+    return near or any(is_word(token.text, "their opinion") for token in behind)
 
 
 def _opinion_follows(found: tuple[Token, ...], modal: int, verb: str) -> bool:

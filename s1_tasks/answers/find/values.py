@@ -129,6 +129,8 @@ def _as_a_whole(text: str, found: tuple[Token, ...]) -> str:
     ):
         return ""
     pieces = _pieces(found)
+    if len(pieces) > 1 and all(token.kind == "word" and len(token.text) > 1 for token in pieces[0]):
+        return ""
     if 1 < len(pieces) <= _MAX_PIECES:
         contents = [_content(text, piece) for piece in pieces]
         if any("=" in content for content in contents):
@@ -215,8 +217,9 @@ def _phrase_value(text: str, phrase: tuple[Token, ...], *, plain: bool) -> str:
     """The value of what follows a verb, or of a clause without one."""
     found = _without_fillers(phrase)
     colon = next((index for index in range(1, len(found) - 1) if found[index].text == ":"), None)
-    if colon is not None and found[colon - 1].kind == "word":
-        if found[0].kind in VALUES:
+    displayed = colon is not None and found[colon + 1].kind == "formula"
+    if colon is not None and (displayed or found[colon - 1].kind == "word"):
+        if found[0].kind in VALUES and not displayed:
             found = found[:colon]
         elif listed := _phrase_value(text, found[colon + 1 :], plain=plain):
             return listed
