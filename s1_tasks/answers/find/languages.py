@@ -34,7 +34,8 @@ _ANNOUNCES = re.compile(
 )
 _STEMS = (
     "respuesta", "resposta", "réponse", "risposta", "alternativa", "opción", "opção", "antwo", "lösung", "đáp án",
-    "câu trả lời", "resultado", "résultat", "risultato", "ergebnis", "值", "结果", "应", "jawaban", "ответ", "відповідь",
+    "câu trả lời", "resultado", "résultat", "risultato", "ergebnis", "值", "结果", "应", "jawaban", "ответ",
+    "відповідь",
     "الإجابة", "الجواب", "پاسخ", "答", "正解", "选", "답", "उत्तर",
 )  # fmt: skip
 """Looked for first, because that is fast."""
