@@ -76,7 +76,8 @@ def main() -> None:
         os.environ |= {"VLLM_CPU_OMP_THREADS_BIND": "nobind", "OMP_NUM_THREADS": str(options.threads)}
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # or the server would outlive a benchmark that is stopped
     from s1_models.engines.openai.lm import S1OpenAI
-    from s1_models.engines.vllm.lm import CPU_DEFAULTS, S1VLLM
+    from s1_models.engines.vllm.arguments import CPU_DEFAULTS
+    from s1_models.engines.vllm.lm import S1VLLM
     from tests.vllm_serve import VllmServe
 
     same = ["--dtype", "float32", "--max-model-len", str(CONTEXT), "--disable-uvicorn-access-log", "--enforce-eager"]

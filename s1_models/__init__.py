@@ -1,7 +1,8 @@
 """How long a model thinks: budget forcing for lm-evaluation-harness (s1, arXiv 2501.19393, section 3).
 
-Start with `s1_models.forcing`: its docstring is the whole idea as a transition table. Names are loaded when they are
-first used: the start-up bridge imports this package whenever lm_eval is imported.
+Start with `s1_models.forcing`: its docstring is the whole idea as a transition table. Five files stand at the front
+door: forcing, driver, formats, options, trace; the rooms behind it say what they are in their `__init__`. Names are
+loaded when they are first used: the start-up bridge imports this package whenever lm_eval is imported.
 """
 
 _ROOMS = {

@@ -6,15 +6,19 @@ decoding, so nobody waits for the slowest.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from hashlib import blake2b
 from itertools import islice
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
-from s1_models.forcing import BudgetError, Phase, Policy, Reply, Request, S1Error, Session, Tokens
+from s1_models.forcing import BudgetError, Finish, Phase, Policy, Reply, Request, S1Error, Session, Tokens
 
-# Rounds of one session get seeds this far apart, so that they collide with no other repeat's.
-_ROUND_SEED_STRIDE = 1_000_003
+Sampling = tuple[tuple[str, Any], ...]
+T = TypeVar("T")
+
+# Seeds are below this: every engine takes such a number, and JSON carries it exactly.
+_SEEDS = 2**53
 
 
 class EngineError(S1Error, RuntimeError):
@@ -33,9 +37,9 @@ class Engine(Protocol):
     """Generates tokens. The contract (one conformance suite runs against every engine):
 
     a reply has at most `request.max_tokens` tokens; no stop id is inside it; STOP only if a stop id ended it; only
-    ids the tokenizer knows (others are left out and counted in `Reply.dropped`); greedy replies do not depend on
-    what else is in flight (as far as the engine's kernels are batch-invariant). A stop id needs a token of its own:
-    where it would have been token `max_tokens + 1` the reply ends with LENGTH.
+    ids the tokenizer knows (others are left out, and told in `Reply.dropped` and `Reply.sampled`); greedy replies do
+    not depend on what else is in flight (as far as the engine's kernels are batch-invariant). A stop id needs a token
+    of its own: where it would have been token `max_tokens + 1` the reply ends with LENGTH.
     """
 
     context_window: int  # tokens
@@ -61,21 +65,28 @@ class Engine(Protocol):
         ...
 
 
+def reply_without_unknown(sampled: Tokens, finish: Finish, known_ids: int) -> Reply:
+    """The reply for what was sampled, without the ids from `known_ids` on, which the tokenizer does not know."""
+    known = tuple(token for token in sampled if token < known_ids)
+    dropped = len(sampled) - len(known)
+    return Reply(known, finish, dropped, sampled if dropped else ())
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """A question to run: its policy, its prompt (token ids), a label for people, and how to sample.
 
-    sampling: (name, value) pairs for the engine; `seed`, when given, is the seed of the first round.
+    sampling: (name, value) pairs for the engine; `seed`, when given, is the run's: each request gets its own from it.
     thinking_sampling: the same for the thinking, where it is sampled differently from the answer.
-    keep: whether its session is wanted at the end; if not (only a memo's sake is it run for), its text is let go.
+    sample: which of a question's samples this is, counted from 0.
     """
 
     policy: Policy
     prompt: Tokens
     label: str = "question"
-    sampling: tuple[tuple[str, Any], ...] = ()
-    thinking_sampling: tuple[tuple[str, Any], ...] | None = None
-    keep: bool = True
+    sampling: Sampling = ()
+    thinking_sampling: Sampling | None = None
+    sample: int = 0
 
 
 class Progress(Protocol):
@@ -93,64 +104,100 @@ def run(policy: Policy, engine: Engine, prompts: Sequence[Tokens]) -> list[Sessi
 def run_jobs(
     jobs: Sequence[Job], engine: Engine, *, max_in_flight: int | None = None, progress: Progress | None = None
 ) -> list[Session]:
-    """Runs jobs to their end; returns their finished sessions in the same order.
+    """Runs jobs to their end; returns their finished sessions in the same order. Otherwise as `run_each`."""
+    return run_each(jobs, engine, lambda _, session: session, max_in_flight=max_in_flight, progress=progress)
 
-    max_in_flight: sessions in the engine at a time (None: all). A waiting session starts when another ends, so a
-    session that continues finds its prefix still cached. Raises ValueError for a max_in_flight below one, BudgetError
-    before anything is generated when a prompt leaves no room, EngineError when the engine fails; the last two name the
-    question. On an error and on Ctrl-C (Interrupted) the engine is told to drop what is in flight.
+
+def run_each(
+    jobs: Sequence[Job],
+    engine: Engine,
+    finish: Callable[[int, Session], T],
+    *,
+    max_in_flight: int | None = None,
+    progress: Progress | None = None,
+) -> list[T]:
+    """Runs jobs to their end; returns what `finish(number of the job, session)` made of each, in the same order.
+
+    finish: called as soon as a session has ended, which is let go then. max_in_flight: sessions in the engine at a time
+    (None: all). A waiting session starts when another ends, so a session that continues finds its prefix still cached.
+    Raises ValueError for a max_in_flight below one, BudgetError before anything is generated when a prompt leaves no
+    room, EngineError when the engine fails; the last two name the question. On an error and on Ctrl-C (Interrupted) the
+    engine is told to drop what is in flight.
     """
     if max_in_flight is not None and max_in_flight < 1:
         raise ValueError(f"max_in_flight={max_in_flight}: expected at least 1, or nothing is ever asked")
-    sessions = [_begin(job) for job in jobs]
-    waiting = iter(range(len(jobs)))
-    in_flight: dict[int, Request] = {}
+    going = _Run(jobs, engine, finish, progress)
+    try:
+        going.start(len(jobs) if max_in_flight is None else max_in_flight)
+        while going.in_flight:
+            going.receive()
+    except BaseException as error:
+        engine.cancel()  # a later run must not get replies to this one's requests
+        if isinstance(error, S1Error):
+            raise _named(error, jobs, going.in_flight) from error
+        if isinstance(error, KeyboardInterrupt):
+            done = f"{len(going.finished)} of {len(jobs)} questions were finished"
+            raise Interrupted(f"interrupted: {done}") from error
+        raise
+    return [going.finished[number] for number in range(len(jobs))]
 
-    def submit(key: int) -> bool:
-        job, session = jobs[key], sessions[key]
+
+class _Run:
+    """Jobs under way. in_flight: what is asked now, by the number of the job; finished: what was made of the others."""
+
+    def __init__(
+        self, jobs: Sequence[Job], engine: Engine, finish: Callable[[int, Session], Any], progress: Progress | None
+    ) -> None:
+        self.in_flight: dict[int, Request] = {}
+        self.finished: dict[int, Any] = {}
+        self._jobs, self._engine, self._finish, self._progress = jobs, engine, finish, progress
+        self._sessions = {number: _begin(job) for number, job in enumerate(jobs)}
+        self._waiting = iter(range(len(jobs)))
+
+    def start(self, count: int) -> None:
+        """Starts up to `count` waiting sessions; one that needs no request is done already and does not count."""
+        started: Iterator[int] = (number for number in self._waiting if self._submit(number))
+        for _ in islice(started, count):
+            pass
+
+    def receive(self) -> None:
+        """Waits for replies, and goes on with their sessions."""
+        replies = self._engine.poll()
+        if not replies:
+            raise EngineError("the engine says nothing is in flight")
+        for key, reply in replies:
+            if not isinstance(key, int) or key not in self.in_flight:
+                raise EngineError(f"the engine replied to {key!r}, which is not in flight")
+            self._advance(key, reply)
+
+    def _advance(self, number: int, reply: Reply) -> None:
+        try:
+            _check(self.in_flight[number], reply)
+            session = self._sessions[number] = self._jobs[number].policy.advance(self._sessions[number], reply)
+        except S1Error as error:
+            error.key = number
+            raise
+        del self.in_flight[number]
+        goes_on = self._submit(number)
+        if self._progress is not None:
+            self._progress.update(session, reply, done=not goes_on)
+        if not goes_on:
+            self.start(1)
+
+    def _submit(self, number: int) -> bool:
+        """Asks the next request of a session; False when there is none, and the session is finished."""
+        job, session = self._jobs[number], self._sessions[number]
         request = job.policy.request(session)
         if request is None:
+            self.finished[number] = self._finish(number, self._sessions.pop(number))
             return False
         thinks = request.phase is Phase.THINKING and job.thinking_sampling is not None
         sampling = job.thinking_sampling if thinks else job.sampling
         if sampling:
-            request = replace(request, sampling=_seed_round(sampling, session))
-        in_flight[key] = request
-        engine.submit(key, request)
+            request = replace(request, sampling=_with_seed(sampling, job, session))
+        self.in_flight[number] = request
+        self._engine.submit(number, request)
         return True
-
-    try:
-        _fill(submit, waiting, len(jobs) if max_in_flight is None else max_in_flight)
-        while in_flight:
-            replies = engine.poll()
-            if not replies:
-                raise EngineError("the engine says nothing is in flight")
-            for key, reply in replies:
-                if not isinstance(key, int) or key not in in_flight:
-                    raise EngineError(f"the engine replied to {key!r}, which is not in flight")
-                try:
-                    _check(in_flight[key], reply)
-                    sessions[key] = jobs[key].policy.advance(sessions[key], reply)
-                except S1Error as error:
-                    error.key = key
-                    raise
-                del in_flight[key]
-                done = not submit(key)
-                if progress is not None:
-                    progress.update(sessions[key], reply, done=done)
-                if done:
-                    if not jobs[key].keep:
-                        sessions[key] = replace(sessions[key], prompt=(), spans=())
-                    _fill(submit, waiting, 1)
-    except BaseException as error:
-        engine.cancel()  # a later run must not get replies to this one's requests
-        if isinstance(error, S1Error):
-            raise _named(error, jobs, in_flight) from error
-        if isinstance(error, KeyboardInterrupt):
-            finished = sum(session.phase is Phase.DONE for session in sessions)
-            raise Interrupted(f"interrupted: {finished} of {len(jobs)} questions were finished") from error
-        raise
-    return sessions
 
 
 def _begin(job: Job) -> Session:
@@ -160,19 +207,29 @@ def _begin(job: Job) -> Session:
         raise BudgetError(f"{job.label}: {error}") from error
 
 
-def _fill(submit: Any, waiting: Iterable[int], count: int) -> None:
-    """Starts up to `count` waiting sessions; one that needs no request is done already and does not count."""
-    started = (key for key in waiting if submit(key))
-    for _ in islice(started, count):
-        pass
-
-
-def _seed_round(sampling: tuple[tuple[str, Any], ...], session: Session) -> tuple[tuple[str, Any], ...]:
-    """The sampling with a seed of this round's own: restarting one seed would repeat the same draws every round."""
-    shift = session.replies * _ROUND_SEED_STRIDE
+def _with_seed(sampling: Sampling, job: Job, session: Session) -> Sampling:
+    """The sampling with this request's own seed where the run has one."""
     return tuple(
-        (name, (value + shift) % 2**31 if name == "seed" and value is not None else value) for name, value in sampling
+        (
+            name,
+            stream_seed(value, job.prompt, job.sample, session.replies)
+            if name == "seed" and value is not None
+            else value,
+        )
+        for name, value in sampling
     )
+
+
+def stream_seed(seed: int, prompt: Tokens, sample: int, round_number: int) -> int:
+    """The seed of one request: its own for every (seed of the run, prompt, sample, round), below 2**53.
+
+    A keyed hash (BLAKE2b of the four, docs/seeds.md): draws of different questions, samples, rounds and runs are
+    independent, and the same on every engine, in whatever order, batch or task list they are asked.
+    """
+    where = f"{seed} {sample} {round_number} ".encode()
+    digest = blake2b(where, digest_size=8, person=b"s1 seed")
+    digest.update(" ".join(map(str, prompt)).encode())
+    return int.from_bytes(digest.digest(), "little") % _SEEDS
 
 
 def _check(request: Request, reply: Reply) -> None:

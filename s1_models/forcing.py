@@ -1,6 +1,6 @@
 """Budget forcing: a state machine over token ids that decides when a model stops thinking.
 
-Rules of this file: it imports the standard library only, does no I/O, and knows no text. It *asks* for
+Rules of this file: it imports the contract (standard library only), does no I/O, and knows no text. It *asks* for
 tokens (`Request`) and is *told* what came (`Reply`); whoever calls it owns the engine. Values are frozen,
 `advance` is pure, and this table is the behaviour (a test parses it and drives every row):
 
@@ -18,7 +18,9 @@ tokens (`Request`) and is *told* what came (`Reply`); whoever calls it owns the 
   `Budget.min_thinking_tokens` (such waits are used even when none are left).
 - *room*: after the wait at least one more thinking token fits under the limit.
 - *progress*: the reply or the wait holds a token. Without it an empty wait and a model that stops at once
-  would ask the same question for ever. After an empty wait the first token must not be a stop (`Request.min_tokens`).
+  would ask the same question for ever.
+- After an empty wait, and after one that only the minimum asked for, the first token must not be a stop
+  (`Request.min_tokens`): a model that stops at once would otherwise think "WaitWaitWait".
 - *close* is the end-of-thinking delimiter. *cut_off* is the delimiter and the request for the answer
   ("Final Answer:"): the budget ended the thinking in the middle of something, so the answer is asked for.
 - *ask* is the request alone. A model that ends its turn while it thinks has nothing to say after *close*: it is asked
@@ -88,12 +90,14 @@ class Request:
 class Reply:
     """What an engine says came: the tokens without the stop id, and why they ended.
 
-    dropped: how many sampled ids the engine left out because the tokenizer does not know them.
+    dropped: how many sampled ids the engine left out because the tokenizer does not know them. sampled: all that was
+    sampled, those ids included, where any was left out and the engine can say which.
     """
 
     tokens: Tokens
     finish: Finish
     dropped: int = 0
+    sampled: Tokens = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +119,7 @@ class Session:
     dropped_tokens: sampled ids outside the vocabulary, left out of the spans. replies: how many were told, whatever
     became of them. tries, rejected_tokens: of rejection sampling, 0 elsewhere (`s1_models.policies.rejection`).
     pending: replies to one request that is still being put together (`s1_models.policies.stop_texts`).
+    answer_at: tokens after the prompt before the answer begins, behind the end-of-thinking delimiter; None: not yet.
     """
 
     prompt: Tokens
@@ -130,15 +135,23 @@ class Session:
     tries: int = 0
     rejected_tokens: int = 0
     pending: tuple[Reply, ...] = ()
+    answer_at: int | None = None
+    # Kept by `_append`, so that a session of many waits is not put together anew at each of them.
+    _tokens: Tokens | None = field(default=None, repr=False, compare=False)
+    _thinking: int | None = field(default=None, repr=False, compare=False)
 
     @property
     def tokens(self) -> Tokens:
         """Prompt and everything after it, token ids."""
+        if self._tokens is not None:
+            return self._tokens
         return tuple(chain(self.prompt, *(span.tokens for span in self.spans)))
 
     @property
     def thinking_tokens(self) -> int:
         """Sampled thinking plus forced waits, in tokens; the delimiters are not thinking."""
+        if self._thinking is not None:
+            return self._thinking
         return sum(len(span.tokens) for span in self.spans if span.phase is Phase.THINKING)
 
     @property
@@ -196,7 +209,8 @@ def _check_count(name: str, value: object, least: int, alternative: str = "") ->
 class Marks:
     """A thinking format and a budget's texts as token ids of one tokenizer (made by `formats.mark`).
 
-    open / close: the delimiters around thinking. cut_off: close and the request for the answer.
+    open / close: the delimiters around thinking. cut_off: close and the request for the answer. closing: how many of
+    its first tokens are the delimiter (None: all of them).
     wait: appended instead of an end. newline: put before a cut-off that comes in the middle of a line.
     line_ends: ids whose text ends in a newline. ends: ids that end thinking. answer_ends: ids that end the answer.
     ask: the request for the answer. blank: ids that say nothing (white space).
@@ -212,6 +226,7 @@ class Marks:
     line_ends: frozenset[int] = frozenset()
     ask: Tokens = ()
     blank: frozenset[int] = frozenset()
+    closing: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,8 +261,7 @@ class BudgetForcing(Policy):
                 f"for thinking: lower max_answer_tokens or raise max_model_len"
             )
         limit = room if wanted is None else min(wanted, room)
-        opening = Span(self.marks.open, Phase.OPENING, forced=True)
-        session = Session(prompt, (opening,) if opening.tokens else (), Phase.THINKING, limit)
+        session = _append(Session(prompt, (), Phase.THINKING, limit), self.marks.open, Phase.OPENING, forced=True)
         return session if limit else self._cut_off(session)
 
     def request(self, session: Session) -> Request | None:
@@ -256,7 +270,8 @@ class BudgetForcing(Policy):
         if session.phase is Phase.THINKING:
             left = session.thinking_limit - session.thinking_tokens
             # After an empty wait the prefix is what it was when the model stopped: it would only stop again.
-            forbid_stop = session.waits_used > 0 and not self.marks.wait
+            allowed = self.budget.num_waits if self.marks.wait else 0
+            forbid_stop = session.waits_used > allowed
             return Request(prefix, left, self.marks.ends, Phase.THINKING, min_tokens=int(forbid_stop))
         if session.phase is Phase.ANSWERING:
             left = self.budget.max_answer_tokens - session.answer_tokens
@@ -268,23 +283,20 @@ class BudgetForcing(Policy):
         if session.phase not in (Phase.THINKING, Phase.ANSWERING):
             raise ValueError(f"a session in phase {session.phase.name} takes no reply")
         told = replace(
-            session,
-            spans=_append(session.spans, reply.tokens, session.phase, forced=False),
+            _append(session, reply.tokens, session.phase, forced=False),
             dropped_tokens=session.dropped_tokens + reply.dropped,
             replies=session.replies + 1,
         )
         if session.phase is Phase.ANSWERING:
             if self._must_ask(told, reply):
-                asked = _append(told.spans, self.marks.ask, Phase.ANSWERING, forced=True)
-                return replace(told, spans=asked, answer_asked=True)
+                return replace(_append(told, self.marks.ask, Phase.ANSWERING, forced=True), answer_asked=True)
             return replace(told, phase=Phase.DONE, answer_cut_off=reply.finish is Finish.LENGTH)
         if reply.finish is Finish.LENGTH:
             return self._cut_off(told)
         if self._may_wait(told, reply):
-            waiting = _append(told.spans, self.marks.wait, Phase.THINKING, forced=True)
-            return replace(told, spans=waiting, waits_used=told.waits_used + 1)
-        closed = _append(told.spans, self.marks.close, Phase.ANSWERING, forced=True)
-        return replace(told, spans=closed, phase=Phase.ANSWERING)
+            waiting = _append(told, self.marks.wait, Phase.THINKING, forced=True)
+            return replace(waiting, waits_used=told.waits_used + 1)
+        return self._answer(_append(told, self.marks.close, Phase.ANSWERING, forced=True), self.marks.close)
 
     def _may_wait(self, session: Session, reply: Reply) -> bool:
         used, wait = session.thinking_tokens, len(self.marks.wait)
@@ -307,10 +319,19 @@ class BudgetForcing(Policy):
     def _cut_off(self, session: Session) -> Session:
         before = session.spans[-1].tokens if session.spans else session.prompt
         newline = () if before and before[-1] in self.marks.line_ends else self.marks.newline
-        ended = _append(session.spans, newline + self.marks.cut_off, Phase.ANSWERING, forced=True)
-        return replace(session, spans=ended, phase=Phase.ANSWERING, cut_off=True)
+        ended = _append(session, newline + self.marks.cut_off, Phase.ANSWERING, forced=True)
+        return replace(self._answer(ended, self.marks.cut_off), cut_off=True)
+
+    def _answer(self, session: Session, end: Tokens) -> Session:
+        """The session in its answer, of which the request for it, behind the delimiter in `end`, is part."""
+        request = 0 if self.marks.closing is None else len(end) - self.marks.closing
+        return replace(session, phase=Phase.ANSWERING, answer_at=len(session.tokens) - len(session.prompt) - request)
 
 
-def _append(spans: tuple[Span, ...], tokens: Tokens, phase: Phase, *, forced: bool) -> tuple[Span, ...]:
-    """The spans and one more; an empty one is not recorded."""
-    return (*spans, Span(tokens, phase, forced)) if tokens else spans
+def _append(session: Session, tokens: Tokens, phase: Phase, *, forced: bool) -> Session:
+    """The session with one more span; an empty one is not recorded."""
+    if not tokens:
+        return session
+    thinking = session.thinking_tokens + (len(tokens) if phase is Phase.THINKING else 0)
+    spans = (*session.spans, Span(tokens, phase, forced))
+    return replace(session, spans=spans, _tokens=session.tokens + tokens, _thinking=thinking)

@@ -377,10 +377,11 @@ def mark(tokenizer: Tokenizer, form: Format, budget: Budget, eos_ids: frozenset[
     request = "" if form.end.endswith(budget.final_answer_text) else budget.final_answer_text
     ask = form.after_end + request if request else ""
     blank = _blank_ids(tokenizer) | frozenset(encode(tokenizer, form.after_end))
+    cut_off = spell(tokenizer, form.end + ask)
     return Marks(
         open=spell(tokenizer, form.start),
         close=spell(tokenizer, form.end),
-        cut_off=spell(tokenizer, form.end + ask),
+        cut_off=cut_off,
         wait=spell(tokenizer, budget.wait_text),
         newline=encode(tokenizer, "\n"),
         ends=stop_ids(tokenizer, form.stops) | eos_ids,
@@ -388,13 +389,22 @@ def mark(tokenizer: Tokenizer, form: Format, budget: Budget, eos_ids: frozenset[
         line_ends=_line_ends(tokenizer),
         ask=encode(tokenizer, ask),
         blank=blank,
+        closing=_tokens_until(tokenizer, cut_off, form.closing),
+    )
+
+
+def _tokens_until(tokenizer: Tokenizer, tokens: Tokens, text: str) -> int:
+    """How many of the first tokens it takes until the text stands there whole."""
+    counts = range(len(tokens) + 1)
+    return next(
+        n for n in counts if n == len(tokens) or text in tokenizer.decode(list(tokens[:n]), skip_special_tokens=False)
     )
 
 
 def with_answer_prefix(tokenizer: Tokenizer, marks: Marks, form: Format, prefix: str) -> Marks:
     """Marks for an answer that begins with a text of the task (lm_eval's gen_prefix), which asks for it by itself."""
     asked = spell(tokenizer, form.end + form.after_end + prefix)
-    return replace(marks, close=asked, cut_off=asked, ask=())
+    return replace(marks, close=asked, cut_off=asked, ask=(), closing=None)
 
 
 def stop_ids(tokenizer: Tokenizer, stops: Iterable[str]) -> frozenset[int]:

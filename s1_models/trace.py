@@ -8,7 +8,7 @@ the answer begins. Whatever turns it into a plain string only loses the extras.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -21,23 +21,36 @@ from s1_models.forcing import Phase, Session, Tokens
 Decode = Callable[[Tokens], str]
 
 
-def transcribe(session: Session, decode: Decode, until: Iterable[str] = (), closing: str = "") -> Response:
+def transcribe(session: Session, decode: Decode, until: Iterable[str] = ()) -> Response:
     """The session as text. `until`: texts that end the answer, cut at the first one that occurs in it.
-    closing: the text that ends the thinking in this session's format.
 
     decode turns token ids into text, special tokens kept. The text is decoded once, from all tokens together: what
     is between two spans may be one character. `until` is looked for in what was sampled as the answer, after its
     leading white space: the newline that follows a delimiter must not end an answer before it began.
     """
-    text = decode(tuple(chain.from_iterable(span.tokens for span in session.spans)))
+    tokens = tuple(chain.from_iterable(span.tokens for span in session.spans))
+    text = decode(tokens)
+    sampled = answer_tokens(session)
+    answer = decode(sampled)
+    cut = _cut_at(answer, until)
+    if cut is not None:
+        text = decode(tokens[: len(tokens) - len(sampled)]) + answer[:cut]
+    begins = None if session.answer_at is None else len(decode(tokens[: session.answer_at]))
+    spans = (
+        {"phase": span.phase.value, "forced": span.forced, "text": decode(span.tokens), "tokens": span.tokens}
+        for span in session.spans
+    )
+    return Response(text, usage_of(session), spans, begins)
+
+
+def answer_tokens(session: Session) -> Tokens:
+    """What was sampled as the answer; the delimiter and the request before it are not part of it."""
     last = session.spans[-1] if session.spans else None
-    if last is not None and last.phase is Phase.ANSWERING and not last.forced:
-        answer = decode(last.tokens)
-        begins = len(answer) - len(answer.lstrip())
-        cut = min((at for stop in until if stop and (at := answer.find(stop, begins)) >= 0), default=None)
-        if cut is not None:
-            before = decode(tuple(chain.from_iterable(span.tokens for span in session.spans[:-1])))
-            text = before + answer[:cut]
+    return last.tokens if last is not None and last.phase is Phase.ANSWERING and not last.forced else ()
+
+
+def usage_of(session: Session) -> Usage:
+    """What a session counted, under the names of the contract."""
     usage = Usage(
         thinking_tokens=session.thinking_tokens,
         answer_tokens=session.answer_tokens,
@@ -50,27 +63,13 @@ def transcribe(session: Session, decode: Decode, until: Iterable[str] = (), clos
     )
     if session.tries:
         usage |= Usage(tries=session.tries, rejected_tokens=session.rejected_tokens)
-    spans = (
-        {"phase": span.phase.value, "forced": span.forced, "text": decode(span.tokens), "tokens": span.tokens}
-        for span in session.spans
-    )
-    return Response(text, usage, spans, _answer_start(session, text, decode, closing))
+    return usage
 
 
-def _answer_start(session: Session, text: str, decode: Decode, closing: str) -> int | None:
-    """Index of the answer's first character: behind the end of the thinking; the text's length without an answer.
-
-    None when the end of the thinking is not known.
-    """
-    before = [span.tokens for span in session.spans if span.phase is not Phase.ANSWERING]
-    if not before:
-        return 0
-    if not closing:
-        return None
-    thinking = len(decode(tuple(chain.from_iterable(before))))
-    # Decoded apart, the last character of the thinking may look like two: it may be one with what follows.
-    place = text.find(closing, max(0, thinking - 2))
-    return min(len(text), thinking if place < 0 else place + len(closing))
+def _cut_at(answer: str, until: Iterable[str]) -> int | None:
+    """Where the answer ends: before the first of these texts, after white space that it begins with."""
+    begins = len(answer) - len(answer.lstrip())
+    return min((at for stop in until if stop and (at := answer.find(stop, begins)) >= 0), default=None)
 
 
 def write_traces(folder: Path, task: str, run_id: str, samples: Iterable[Mapping[str, Any]]) -> int:
@@ -79,27 +78,30 @@ def write_traces(folder: Path, task: str, run_id: str, samples: Iterable[Mapping
     samples: the harness's logged samples (doc_id, doc_hash, resps: one list of repeats per request). run_id: the
     date id of the samples file beside, so that runs into one folder can be told apart.
     """
-    lines = []
+    lines = (json.dumps({"run": run_id, "task": task, **trace}, ensure_ascii=False) for trace in _traces(samples))
+    first = next(lines, None)
+    if first is None:
+        return 0
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / TRACES_FILE).open("a", encoding="utf-8", errors="backslashreplace") as file:
+        return sum(file.write(f"{line}\n") > 0 for line in chain([first], lines))
+
+
+def _traces(samples: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+    """One mapping per response that carries a trace, each question once: the harness logs it once per filter."""
     seen = set()
     for sample in samples:
-        question = sample.get("doc_id"), sample.get("doc_hash")
-        if question in seen:
-            continue  # the harness logs a sample once per answer filter
-        seen.add(question)
+        question = {"doc_id": sample.get("doc_id"), "doc_hash": sample.get("doc_hash")}
+        if (key := tuple(question.values())) in seen:
+            continue
+        seen.add(key)
         for responses in sample.get("resps", ()):
             for repeat, response in enumerate(responses):
-                if isinstance(response, Response):
-                    identity = {
-                        "run": run_id,
-                        "task": task,
-                        "doc_id": question[0],
-                        "doc_hash": question[1],
+                if isinstance(response, Response) and response.usage:
+                    yield {
+                        **question,
                         "repeat": repeat,
+                        **response.usage,
+                        ANSWER_START: response.answer_start,
+                        "spans": response.spans,
                     }
-                    told = {**identity, **response.usage, ANSWER_START: response.answer_start, "spans": response.spans}
-                    lines.append(json.dumps(told, ensure_ascii=False))
-    if lines:
-        folder.mkdir(parents=True, exist_ok=True)
-        with (folder / TRACES_FILE).open("a", encoding="utf-8", errors="backslashreplace") as file:
-            file.writelines(f"{line}\n" for line in lines)
-    return len(lines)

@@ -45,7 +45,7 @@ def s1_hf_lm():
 @pytest.fixture(scope="session")
 def vllm_serve(tmp_path_factory):
     """The embedded model behind a real `vllm serve`, set as `s1_lm` is; started once (a minute) for the whole run."""
-    from s1_models.engines.vllm.lm import CPU_DEFAULTS
+    from s1_models.engines.vllm.arguments import CPU_DEFAULTS
     from tests.vllm_serve import VllmServe
 
     log = tmp_path_factory.mktemp("vllm_serve") / "server.log"

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Hashable, Sequence
 from itertools import takewhile
 
+from s1_models.driver import reply_without_unknown
 from s1_models.forcing import Finish, Reply, Request, Tokens
 
 NextToken = Callable[[Tokens], int]
@@ -113,8 +114,7 @@ class ScriptedEngine:
 
     def _generate(self, request: Request) -> Reply:
         written, finish = self._write_out(request)
-        known = tuple(token for token in written if token < self._known_ids)
-        return Reply(known, finish, dropped=len(written) - len(known))
+        return reply_without_unknown(written, finish, self._known_ids)
 
     def _write_out(self, request: Request) -> tuple[Tokens, Finish]:
         written: list[int] = []  # a writer may write what nobody knows

@@ -97,3 +97,7 @@ def remember(given: argparse.Namespace) -> None:
 def memo_beside(output: Path) -> Path:
     """The memo of an --output_path, which is a folder or DIR/NAME.json."""
     return (output.parent if output.suffix == ".json" else output) / "memo.sqlite"
+
+
+if __name__ == "__main__":
+    main()

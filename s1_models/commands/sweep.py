@@ -12,9 +12,11 @@ import json
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from s1_contract.files import write_whole
 from s1_contract.metrics import EXACT_MATCH
 from s1_contract.options import MAX_THINKING_TOKENS, NUM_WAITS
 from s1_contract.places import SWEEP_FILE
@@ -22,8 +24,8 @@ from s1_contract.redaction import redact
 from s1_contract.usage import THINKING_TOKENS, WAITS_USED
 from s1_models.forcing import BudgetError
 from s1_models.harness.evaluation import Finished, LoadedTasks, evaluate
-from s1_models.harness.lm import default_options
 from s1_models.options import ALIASES, OptionError, memo_path, split_options
+from s1_report.stats import accuracy_interval
 
 MANIFEST = SWEEP_FILE
 SWEPT = (NUM_WAITS, MAX_THINKING_TOKENS)
@@ -118,41 +120,46 @@ def run_sweep(
     started = time.perf_counter()
     lm = load_model()
     manifest.add(load_seconds=round(time.perf_counter() - started, 3))
+    _check_context(waiting, lm.engine.context_window)
     ours, _ = split_options(sweep.model_args)
-    for setting in waiting:
-        limit, context = setting.max_thinking_tokens, lm.engine.context_window
-        if limit is not None and limit >= context:
-            raise BudgetError(f"max_thinking_tokens={limit} does not fit a context of {context} tokens: leave it out")
-    options = [default_options({"memo": memo, **ours, **setting.options}, lm.sampling_names) for setting in waiting]
+    options = [{"memo": memo, **ours, **setting.options} for setting in waiting]
     at_once = memo_path(options[0]) is not None  # else every setting generates for itself
-    early = [0] * len(options)  # tokens that were generated for a setting in the pass over all of them
+    generated = [0] * len(waiting)  # tokens, for each setting, whenever it was
     for place, setting in enumerate(waiting):
-        lm.budget_defaults = options[place]
-        lm.ahead = options[1:] if at_once and not place else ()
-        lm.progress_label = f"{len(waiting)} settings" if lm.ahead else str(setting)
+        together = options if at_once and not place else options[place : place + 1]
+        label = f"{len(together)} settings" if len(together) > 1 else str(setting)
         started = time.perf_counter()
         finished = evaluate(
-            lm,
+            lm.asked_with(*together, label=label),
             tasks,
             model=sweep.model,
             model_args={**sweep.model_args, **setting.options},
             output=output / setting.folder,
             **sweep.arguments,
         )
-        if lm.ahead:
-            early[1:] = [reuse.generated_tokens for reuse in lm.reuse_ahead]
-        new = lm.reuse.generated_tokens + early[place]
+        for later, reuse in enumerate(finished.reuse, start=place):
+            generated[later] += reuse.generated_tokens
+        asked_tokens = finished.reuse[0].reused_tokens + finished.reuse[0].generated_tokens
         row = {
             **setting.options,
             "seconds": round(time.perf_counter() - started, 3),
-            "tokens_new": new,
-            "tokens_reused": lm.reuse.reused_tokens + lm.reuse.generated_tokens - new,
+            "tokens_new": generated[place],
+            "tokens_reused": asked_tokens - generated[place],
             "files": [str(file.relative_to(output)) for file in finished.files],
             "tasks": {task: summarise(finished, task) for task in finished.samples},
         }
         manifest.add(row)
         report(row)
     return manifest
+
+
+def _check_context(settings: Iterable[Setting], context_window: int) -> None:
+    for setting in settings:
+        limit = setting.max_thinking_tokens
+        if limit is not None and limit >= context_window:
+            raise BudgetError(
+                f"max_thinking_tokens={limit} does not fit a context of {context_window} tokens: leave it out"
+            )
 
 
 def _refuse_swept(where: str, given: Mapping[str, Any]) -> None:
@@ -174,30 +181,30 @@ def _check_task(task: Any) -> None:
 
 
 def summarise(finished: Finished, task: str) -> dict[str, Any]:
-    """Accuracy with a 95 % interval, mean thinking tokens and waits of one task.
+    """Accuracy with the 95 % interval of `s1_report`, mean thinking tokens and waits of one task.
 
-    With one repeat of 0 or 1 a question the interval is Wilson's; else the mean of the questions' means, plus and
-    minus 1.96 standard errors over questions. Thinking tokens: all repeats; absent for responses without usage.
+    Thinking tokens are over all repeats, and absent for responses without usage; the interval is absent for a metric
+    that is no share.
     """
-    samples = list(finished.samples[task])
+    samples = finished.samples[task]
     first = [sample for sample in samples if sample["filter"] == samples[0]["filter"]]
-    metric = _headline(first[0]["metrics"], first[0])
     summary: dict[str, Any] = {"questions": len(first)}
+    metric = _headline(first[0]["metrics"], first[0])
     if metric is not None:
-        values = [float(sample[metric]) for sample in first]
-        low, high = _interval(values)
-        summary |= {"metric": metric, "accuracy": sum(values) / len(values), "low": low, "high": high}
-    usages = [
-        response.usage
-        for sample in first
-        for responses in sample["resps"]
-        for response in responses
-        if hasattr(response, "usage")
-    ]
+        summary |= {"metric": metric, **_accuracy([float(sample[metric]) for sample in first])}
+    usages = [response.usage for sample in first for response in chain(*sample["resps"]) if hasattr(response, "usage")]
     if usages:
         for name in (THINKING_TOKENS, WAITS_USED):
             summary[name] = sum(usage[name] for usage in usages) / len(usages)
     return summary
+
+
+def _accuracy(values: Sequence[float]) -> dict[str, float]:
+    told = {"accuracy": sum(values) / len(values)}
+    if all(0 <= value <= 1 for value in values):
+        low, high = accuracy_interval([[value] for value in values])
+        told |= {"low": low, "high": high}
+    return told
 
 
 def _headline(metrics: Collection[str], sample: Mapping[str, Any]) -> str | None:
@@ -207,17 +214,6 @@ def _headline(metrics: Collection[str], sample: Mapping[str, Any]) -> str | None
         if name in metrics:
             return name
     return next((name for name in metrics if isinstance(sample[name], int | float)), None)
-
-
-def _interval(values: Sequence[float]) -> tuple[float, float]:
-    from scipy import stats
-
-    count, mean = len(values), sum(values) / len(values)
-    if set(values) <= {0.0, 1.0}:
-        found = stats.binomtest(round(sum(values)), count).proportion_ci(method="wilson")
-        return float(found.low), float(found.high)
-    half = 1.96 * float(stats.sem(values)) if count > 1 else 1.0
-    return max(0.0, mean - half), min(1.0, mean + half)
 
 
 # The manifest, sweep.json: written after every setting, whole or not at all.
@@ -270,7 +266,4 @@ class Manifest:
         self.content |= facts
         if row is not None:
             self.rows.append(dict(row))
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        draft = self.path.with_suffix(".part")
-        draft.write_text(json.dumps(self.content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        draft.replace(self.path)
+        write_whole(self.path, json.dumps(self.content, indent=1, ensure_ascii=False) + "\n")

@@ -214,10 +214,8 @@ def make_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     for row in rows:
         costs = (f"{row['tokens_new']:,}", f"{row['tokens_reused']:,}", f"{row['seconds']:,.1f}")
         for place, (task, told) in enumerate(row["tasks"].items()):
-            accuracy, interval = "-", "-"
-            if "accuracy" in told:
-                accuracy = f"{100 * told['accuracy']:.1f}"
-                interval = f"{100 * told['low']:.1f} to {100 * told['high']:.1f}"
+            accuracy = f"{100 * told['accuracy']:.1f}" if "accuracy" in told else "-"
+            interval = f"{100 * told['low']:.1f} to {100 * told['high']:.1f}" if "low" in told else "-"
             thinking = f"{told[THINKING_TOKENS]:,.1f}" if THINKING_TOKENS in told else "-"
             table.add_row(
                 *(str(row[name]) for name in SWEPT),

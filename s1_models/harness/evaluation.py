@@ -19,6 +19,7 @@ import lm_eval.evaluator
 from lm_eval.loggers import EvaluationTracker
 
 from s1_models.forcing import S1Error
+from s1_models.harness.lm import BudgetForcingLM, Reuse
 
 _WHAT_TO_DO = "make room, and run the same command again (what was generated is remembered)"
 
@@ -62,16 +63,23 @@ class LoadedTasks:
 class Finished:
     """An evaluation that was written. samples: task -> lm_eval's samples; their responses may carry usage.
 
-    files: the results file, then one samples file per task.
+    files: the results file, then one samples file per task. reuse: what the memo spared each of the model's options.
     """
 
     results: Mapping[str, Any]
     samples: Mapping[str, Sequence[Mapping[str, Any]]]
     files: tuple[Path, ...]
+    reuse: Sequence[Reuse]
 
 
 def evaluate(
-    lm: Any, tasks: LoadedTasks, *, model: str, model_args: Mapping[str, Any], output: Path, **arguments: Any
+    lm: BudgetForcingLM,
+    tasks: LoadedTasks,
+    *,
+    model: str,
+    model_args: Mapping[str, Any],
+    output: Path,
+    **arguments: Any,
 ) -> Finished:
     """Evaluates `lm` and writes what `lm_eval --log_samples --output_path OUTPUT` would have written.
 
@@ -98,7 +106,8 @@ def evaluate(
     tracker.save_results_aggregated(results=results, samples=samples)
     for task in results["configs"]:
         tracker.save_results_samples(task_name=task, samples=samples[task])
-    return Finished(results, kept, _written(tracker, output, {task: len(rows) for task, rows in kept.items()}))
+    files = _written(tracker, output, {task: len(rows) for task, rows in kept.items()})
+    return Finished(results, kept, files, lm.reuse)
 
 
 def arguments_of(config: Any) -> dict[str, Any]:

@@ -65,7 +65,7 @@ def run_facts(lm: Any) -> dict[str, Any]:
     """
     report = contamination_report(getattr(lm, "_given", {}).get("pretrained") or lm.tokenizer.name_or_path)
     dates = list(lm.prompts.template.dates())
-    budget = dict(lm.budget_defaults)
+    budget = dict(lm.options)
     path = memo_path(budget)
     try:
         identity = lm.model_identity()

@@ -67,17 +67,21 @@ class TokenizerHost(TemplateLM):  # type: ignore[misc]
 class StoredLM(BudgetForcingLM, TokenizerHost):
     """A harness model made of a tokenizer and a memo (path)."""
 
+    model_arguments = frozenset({"facts", "tokenizer"})
     memo_is_finished = True
     max_in_flight = 1  # so that the question named in an error is the one that is missing
 
     def __init__(self, facts: Mapping[str, Any], memo: Path, tokenizer: Any) -> None:
-        super().__init__(facts, tokenizer)
+        self.sampling_names = frozenset(facts["sampling_names"])
+        super().__init__(**{**facts["budget"], "memo": str(memo)}, facts=facts, tokenizer=tokenizer)
+
+    def load(self, facts: Any = None, tokenizer: Any = None, **_: Any) -> None:
+        """Takes what the run's engine said of itself for the engine's own word."""
+        self.load_host(facts=facts, tokenizer=tokenizer)
         self.engine = NothingLeft(int(facts["context_window"]))
         self.eos_ids = frozenset(facts["eos_ids"])
         self.default_seed = int(facts["default_seed"])
         self.template_thinks = bool(facts["template_thinks"])
-        self.budget_defaults = {**facts["budget"], "memo": str(memo)}
-        self.sampling_names = frozenset(facts["sampling_names"])
         self.chat_template_args = dict(facts.get("chat_template_args") or {})
         self.add_bos_token = facts.get("add_bos_token")
         # Version 0.1.0 did not say what it detected: every ChatML model was s1 then, and its memo says so.

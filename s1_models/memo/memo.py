@@ -8,11 +8,15 @@ seen (docs/decisions/0006), and answers a request with as much of it as there is
 | `max_tokens` or more | the first `max_tokens`: LENGTH; the inner engine is not asked |
 | fewer, and a stop id came | all of them: STOP; the inner engine is not asked |
 | fewer, not ended | the inner engine is asked for the tail: prefix + what is known, the tokens still allowed |
+| fewer, not ended, ids dropped among them | the inner engine is asked for all of it; if it says something else this time, for the tail |
 | nothing | what the inner engine says, which is remembered |
+
+Ids are remembered as they were sampled. Of those that the tokenizer does not know it is noted that they were left out
+of the reply, so that it can be cut as any other.
 
 A reply is stored before it is handed on, and what is in flight every few seconds, so a killed run continues where it
 was. A smaller budget is the beginning of a larger one's trace, so whoever runs the larger one first has both.
-"""
+"""  # noqa: E501  (the table's rows are one line each)
 
 from __future__ import annotations
 
@@ -30,7 +34,7 @@ from typing import Any
 
 from s1_models.driver import Engine
 from s1_models.forcing import Finish, Reply, Request, Tokens
-from s1_models.memo.store import Known, Mark, Store, difference
+from s1_models.memo.store import DROPPED, Known, Mark, Store, difference
 
 logger = logging.getLogger(__name__)
 
@@ -55,14 +59,17 @@ _RESUMABLE = frozenset(
 class _Asked:
     """A request of ours in the inner engine, and how much of its continuation is stored.
 
-    known: tokens before the inner engine's own. mark: None where only the finished reply is stored. end: the last
-    tokens stored, by which an engine that began again (a server's retry) is recognised.
+    known: ids as stored, before the inner engine's own. mark: None where only the finished reply is stored. end: the
+    last tokens stored, by which an engine that began again (a server's retry) is recognised. again: ids as stored that
+    the inner engine is asked for once more, because it cannot go on behind an id that was dropped.
     """
 
     entry: bytes
+    request: Request
     known: Tokens
     mark: Mark | None
     end: Tokens = ()
+    again: Tokens = ()
 
     def follows(self, whole: Tokens) -> bool:
         """Whether a continuation goes on where the stored one ends."""
@@ -149,16 +156,18 @@ class Memo(Engine):
                 return []
             wait = max(0.0, self._next_flush - now)
             came = self._inner.poll(wait if deadline is None else min(wait, max(0.0, deadline - now)))
-            if came:
-                return self._receive(came)
-            if deadline is None and time.monotonic() - now < wait / 2:
-                return self._receive(self._inner.poll())  # it gave up early: it says that nothing is in flight
+            if not came and deadline is None and time.monotonic() - now < wait / 2:
+                came = self._inner.poll()  # it gave up early: it says that nothing is in flight
+                if not came:
+                    return []
+            if came and (replies := self._receive(came)):
+                return replies
 
     def partial(self) -> Sequence[tuple[Hashable, Tokens]]:
         parts = []
         for key, tokens in self._inner.partial():
             asked = self._asked[key]
-            parts.append((key, asked.known + tokens if asked else tokens))
+            parts.append((key, _visible(asked.known) + tokens if asked else tokens))
         return parts
 
     def cancel(self) -> None:
@@ -189,9 +198,11 @@ class Memo(Engine):
             self._ready.append((key, reply))
             return
         if known.dropped or not _RESUMABLE.issuperset(name for name, _ in request.sampling):
-            asked = _Asked(entry, (), None)
+            asked = _Asked(entry, request, (), None)
+        elif len(_visible(known.tokens)) < len(known.tokens):
+            asked = _Asked(entry, request, (), None, again=known.tokens)
         else:
-            asked = _Asked(entry, known.tokens, known.mark)
+            asked = _Asked(entry, request, known.tokens, known.mark)
         self.reused[key] += len(asked.known)
         self._asked[key] = asked
         self._leaders[entry] = []
@@ -203,17 +214,27 @@ class Memo(Engine):
         for key, tail in came:
             self.generated[key] += len(tail.tokens) + tail.dropped
             asked = self._asked.pop(key, None)
-            if asked is not None:
-                if asked.known:
-                    tail = replace(tail, tokens=asked.known + tail.tokens)
+            if asked is None:
+                replies.append((key, tail))
+            elif asked.again and _sampled(tail)[: len(asked.again)] != asked.again:
+                self._ask_for_the_tail(key, asked)
+            else:
                 self._unwritten.append((asked, tail))
                 waiting += self._leaders.pop(asked.entry)
-            replies.append((key, tail))
+                replies.append((key, _reply(asked.known + _sampled(tail), tail.finish, _lost(tail))))
         if not self._failing:
             self._write()
         for key, request in waiting:
             self.submit(key, request)
         return replies
+
+    def _ask_for_the_tail(self, key: Hashable, asked: _Asked) -> None:
+        """What was returned once stays: the inner engine, which says something else now, goes on behind it."""
+        known = self._find(asked.entry)
+        asked.known, asked.mark, asked.again = known.tokens, known.mark, ()
+        self.reused[key] += len(asked.known)
+        self._asked[key] = asked
+        self._inner.submit(key, _tail(asked.request, asked.known))
 
     def _entry(self, request: Request) -> bytes | None:
         """The key of a request's continuation; None when it must not be remembered."""
@@ -267,7 +288,8 @@ class Memo(Engine):
                 for asked, reply in self._unwritten:
                     stopped = reply.finish is Finish.STOP
                     base = len(asked.known)
-                    self._store.extend(asked.entry, asked.mark, reply.tokens, stopped, reply.dropped, base)
+                    whole = asked.known + _sampled(reply)
+                    self._store.extend(asked.entry, asked.mark, whole, stopped, _lost(reply), base)
                 for asked, tokens in parts:
                     marks.append((asked, tokens, self._store.extend(asked.entry, asked.mark, tokens, False, 0)))
         except sqlite3.Error as error:
@@ -299,29 +321,52 @@ def _spell(value: Any) -> Any:
 
 def _answer(request: Request, known: Known) -> Reply | None:
     """The reply, if memory holds all of it. A stop needs a token of its own, as in every engine."""
-    sampled = len(known.tokens) + known.dropped
-    if known.finished and sampled < request.max_tokens:
-        return Reply(known.tokens, Finish.STOP, known.dropped)
+    sampled, most = len(known.tokens) + known.dropped, request.max_tokens
+    if known.finished and sampled < most:
+        return _reply(known.tokens, Finish.STOP, known.dropped)
     if known.dropped:  # where they were left out is not known, so it cannot be cut
-        return Reply(known.tokens, Finish.LENGTH, known.dropped) if sampled == request.max_tokens else None
-    if sampled >= request.max_tokens:
-        return Reply(known.tokens[: request.max_tokens], Finish.LENGTH)
-    return None
+        return _reply(known.tokens, Finish.LENGTH, known.dropped) if sampled == most else None
+    return _reply(known.tokens[:most], Finish.LENGTH) if sampled >= most else None
+
+
+def _reply(sampled: Tokens, finish: Finish, lost: int = 0) -> Reply:
+    """The reply with these ids as stored. lost: ids that were left out, nobody knows where."""
+    tokens = _visible(sampled)
+    raw = () if len(tokens) == len(sampled) else tuple(token % DROPPED for token in sampled)
+    return Reply(tokens, finish, lost + len(sampled) - len(tokens), raw)
+
+
+def _sampled(reply: Reply) -> Tokens:
+    """The ids of a reply as they are stored: those that were left out are marked."""
+    if not reply.sampled:
+        return reply.tokens
+    known = set(reply.tokens)
+    return tuple(token if token in known else token % DROPPED + DROPPED for token in reply.sampled)
+
+
+def _lost(reply: Reply) -> int:
+    """How many ids were left out of a reply, nobody knows where."""
+    return 0 if reply.sampled else reply.dropped
+
+
+def _visible(sampled: Tokens) -> Tokens:
+    """Without the ids that were left out."""
+    return tuple(token for token in sampled if token < DROPPED) if sampled and max(sampled) >= DROPPED else sampled
 
 
 def _tail(request: Request, known: Tokens) -> Request:
-    """The request for what comes after the known tokens."""
+    """The request for what comes after the known ids, as they are stored."""
     if not known:
         return request
+    sampling = dict(request.sampling)
+    if sampling.get("seed") is not None:
+        sampling["seed"] = _seed_of_tail(sampling["seed"], len(known))
     return replace(
         request,
-        prefix=request.prefix + known,
+        prefix=request.prefix + _visible(known),
         max_tokens=request.max_tokens - len(known),
         min_tokens=max(0, request.min_tokens - len(known)),
-        sampling=tuple(
-            (name, _seed_of_tail(value, len(known)) if name == "seed" and value is not None else value)
-            for name, value in request.sampling
-        ),
+        sampling=tuple(sampling.items()),
     )
 
 

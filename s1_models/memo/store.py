@@ -19,7 +19,11 @@ from s1_models.memo.packing import pack, unpack
 logger = logging.getLogger(__name__)
 
 APPLICATION_ID = int.from_bytes(b"s1mm")  # in the header of every memo
-SCHEMA = 1
+SCHEMA = 2
+# Of version 0.1.0: read as it is, and of this schema from the first time it is opened to be written.
+_FORMER_SCHEMA = 1
+# Set in an id that the tokenizer does not know: it was sampled, and left out of the reply.
+DROPPED = 2**31
 _BUSY_SECONDS = 10.0  # how long a writer waits for another one; writes take milliseconds
 _SEAL_BYTES = 8
 _LOOK_SECONDS = 0.1  # how long what another process stores may be overlooked: then it is generated a second time
@@ -28,6 +32,7 @@ _PAGE_BYTES = 1024
 # The log is written back into the file, and both are flushed to the disk, whenever it is this long.
 _LOG_BYTES = 16 * 2**20
 
+# `dropped` counts ids that were left out where nobody knows: by a server that replies in text, or by version 0.1.0.
 # A continuation is the rows of its key in the order of `start` (tokens before the row), each written by one flush; the
 # seal is the last bytes of `content`. A table with row ids: without them a row of some hundred tokens takes a page for
 # itself, up to 14 bytes a token (benchmarks/bench_memo.py).
@@ -45,7 +50,10 @@ class MemoError(S1Error, RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is stored for a key: tokens, whether a stop id ended them, ids left out, and the seal of the last row."""
+    """What is stored for a key: ids as sampled, whether a stop id ended them, and the seal of the last row.
+
+    tokens: ids that the tokenizer does not know have DROPPED set. dropped: ids that were left out, nobody knows where.
+    """
 
     tokens: Tokens = ()
     finished: bool = False
@@ -110,6 +118,7 @@ class Store:
                 for statement in _TABLES.split(";"):
                     db.execute(statement)
                 db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            if db.execute("PRAGMA user_version").fetchone() != (SCHEMA,):
                 db.execute(f"PRAGMA user_version = {SCHEMA}")
             db.execute("COMMIT")
         except BaseException:
@@ -191,24 +200,34 @@ class Store:
         that this continuation is not remembered. base: the caller itself stored what is behind this many tokens, and
         it is corrected where the engine began again and said something else.
         """
-        own = mark is not None and base is not None and base < mark.length and self._ends_at(key, mark)
-        if own and mark is not None and self._stored(key).tokens != tokens[: mark.length]:
-            self._db.execute("DELETE FROM segments WHERE key = ? AND start >= ?", (key, base))
-            mark = self._stored(key).mark
+        if mark is not None and base is not None and base < mark.length:
+            mark = self._corrected(key, mark, tokens, base)
         if mark == Mark():  # the usual case: if another row is there, the insertion says so
             try:
                 return self._append(key, mark, tokens, finished, dropped)
             except sqlite3.IntegrityError:
                 mark = None
-        if mark is None or len(tokens) < mark.length or not self._ends_at(key, mark):
-            stored = self._stored(key)
-            ours = (len(tokens) + dropped, finished)
-            if ours <= (len(stored.tokens) + stored.dropped, stored.finished) and stored.seal:
-                return stored.mark if stored.tokens[: len(tokens)] == tokens else None
-            if stored.finished or tokens[: len(stored.tokens)] != stored.tokens:
-                return None
-            mark = Mark() if stored.dropped else stored.mark
-            self._db.execute("DELETE FROM segments WHERE key = ? AND start >= ?", (key, mark.length))
+        if mark is not None and len(tokens) >= mark.length and self._ends_at(key, mark):
+            return self._append(key, mark, tokens, finished, dropped)
+        return self._joined(key, tokens, finished, dropped)
+
+    def _corrected(self, key: bytes, mark: Mark, tokens: Tokens, base: int) -> Mark:
+        """The mark to go on from where the caller may have begun again and said something else behind `base`."""
+        if not self._ends_at(key, mark) or self._stored(key).tokens == tokens[: mark.length]:
+            return mark
+        self._db.execute("DELETE FROM segments WHERE key = ? AND start >= ?", (key, base))
+        return self._stored(key).mark
+
+    def _joined(self, key: bytes, tokens: Tokens, finished: bool, dropped: int) -> Mark | None:
+        """Stores what a continuation says beyond what is there, which may be another process's."""
+        stored = self._stored(key)
+        there = (len(stored.tokens) + stored.dropped, stored.finished)
+        if stored.seal and (len(tokens) + dropped, finished) <= there:
+            return stored.mark if stored.tokens[: len(tokens)] == tokens else None
+        if stored.finished or tokens[: len(stored.tokens)] != stored.tokens:
+            return None
+        mark = Mark() if stored.dropped else stored.mark
+        self._db.execute("DELETE FROM segments WHERE key = ? AND start >= ?", (key, mark.length))
         return self._append(key, mark, tokens, finished, dropped)
 
     def _append(self, key: bytes, mark: Mark, tokens: Tokens, finished: bool, dropped: int) -> Mark:
@@ -288,7 +307,7 @@ def _is_memo(db: sqlite3.Connection, path: Path) -> bool:
         return False
     if owner != APPLICATION_ID:
         raise MemoError(f"{path} is the SQLite file of another program, not a memo: give another path")
-    if schema != SCHEMA:
+    if schema not in (SCHEMA, _FORMER_SCHEMA):
         raise MemoError(
             f"{path} is a memo of schema {schema}, this version reads schema {SCHEMA}: give another path, or use the "
             f"version of lm-eval-s1 that wrote it"

@@ -26,7 +26,7 @@ class PlainAnswer(Policy):
                 f"prompt has {len(prompt):,} tokens; in a {self.context_window:,}-token context nothing is left for an "
                 f"answer: shorten the prompt or raise max_model_len"
             )
-        return Session(prompt, (), Phase.ANSWERING, thinking_limit=0)
+        return Session(prompt, (), Phase.ANSWERING, thinking_limit=0, answer_at=0)
 
     def request(self, session: Session) -> Request | None:
         """What to ask next, or None when the session is done."""

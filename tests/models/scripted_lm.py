@@ -8,8 +8,8 @@ from lm_eval.api.model import LM
 
 from s1_models.forcing import Tokens
 from s1_models.formats import Format, encode
-from s1_models.harness.lm import BudgetForcingLM, default_options
-from s1_models.options import split_options, take_thinking_switch
+from s1_models.harness.lm import BudgetForcingLM
+from s1_models.options import take_thinking_switch
 from tests.scripted_engine import NextToken, ScriptedEngine
 
 SAMPLING_NAMES = frozenset({"temperature", "top_p", "top_k", "min_p", "seed"})
@@ -73,18 +73,19 @@ class ScriptedLM(BudgetForcingLM, _ChatHost):
     """`write` decides what is generated; model args as for the real ones. context_window: tokens."""
 
     sampling_names = SAMPLING_NAMES
+    model_arguments = frozenset({"enable_thinking"})
     max_in_flight = None
     default_seed = 1234
 
     def __init__(self, tokenizer: Any, write: NextToken, context_window: int = 40_000, **arguments: Any) -> None:
-        super().__init__()
-        ours, rest = split_options(arguments)
-        self.template_thinks = take_thinking_switch(rest)
-        assert not rest, f"the scripted model has no arguments {rest}"
         self.tokenizer = tokenizer
         self.eos_ids = frozenset({tokenizer.eos_token_id})
-        self.budget_defaults = default_options(ours, self.sampling_names)
         self.engine = ScriptedEngine(write, context_window)
+        super().__init__(**arguments)
+
+    def load(self, **arguments: Any) -> None:
+        self.template_thinks = take_thinking_switch(arguments)
+        self.load_host(**arguments)
 
     def ask(self, questions: Sequence[str], **gen_kwargs: Any) -> list[Any]:
         """Transcripts of plain questions, as a task without filters would ask them."""

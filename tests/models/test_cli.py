@@ -52,3 +52,13 @@ def test_an_output_path_in_a_configuration_file_counts_and_a_users_memo_wins(
     environment.clear()
     remember(argparse.Namespace(config=None, output_path=None))
     assert environment == {}, "without an output there is no memo"
+
+
+@pytest.mark.parametrize("module", ["s1_models", "s1_models.commands.cli"])
+def test_the_command_runs_as_a_module_too(module: str, tmp_path: Path) -> None:
+    shown = subprocess.run([sys.executable, "-m", module, "--help"], capture_output=True, text=True, check=True)
+    assert shown.stdout.startswith("s1-eval: lm_eval with the s1 models and tasks")
+    wrong = [sys.executable, "-m", module, "run", "--model", "s1_nobody", "--tasks", "s1_nano"]
+    refused = subprocess.run(wrong, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert refused.returncode != 0, "it must run what it was asked to, and say so when it cannot"
+    assert "s1_nobody" in refused.stderr

@@ -10,10 +10,12 @@ from typing import Any
 
 import pytest
 from lm_eval.api.instance import Instance
+from vllm import EngineArgs
 
 from s1_models.engines import ray as engine_ray
 from s1_models.engines.vllm import lm as engine_vllm
-from s1_models.engines.vllm.lm import S1VLLM, parallel_sizes
+from s1_models.engines.vllm.arguments import parallel_sizes
+from s1_models.engines.vllm.lm import S1VLLM
 from s1_models.options import OptionError
 from s1_tasks.nano_problems import held_out
 from tests.conftest import NANO
@@ -51,7 +53,7 @@ class _ReachedError(Exception):
 
 def test_tensor_and_pipeline_sizes_reach_vllm(monkeypatch: pytest.MonkeyPatch) -> None:
     def start(**arguments: Any) -> None:
-        raise _ReachedError(engine_vllm.EngineArgs(**arguments))
+        raise _ReachedError(EngineArgs(**arguments))
 
     monkeypatch.setattr("lm_eval.models.vllm_causallms.LLM", start)
     with pytest.raises(_ReachedError) as reached:
@@ -115,7 +117,7 @@ def test_two_replicas_write_what_one_engine_writes(two_lm: Any, s1_lm: Any, gen_
 def test_what_replicas_generated_is_remembered(
     two_lm: Any, s1_lm: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(two_lm, "budget_defaults", {**two_lm.budget_defaults, "memo": str(tmp_path / "memo.sqlite")})
+    monkeypatch.setattr(two_lm, "options", {**two_lm.options, "memo": str(tmp_path / "memo.sqlite")})
     first = generate(two_lm, num_waits=2)
     assert two_lm.reuse.generated_tokens > 0
     assert generate(two_lm, num_waits=2) == first == generate(s1_lm, num_waits=2)

@@ -4,7 +4,7 @@ from collections.abc import Hashable, Sequence
 
 import pytest
 
-from s1_models.driver import EngineError, Job, run, run_jobs
+from s1_models.driver import EngineError, Job, run, run_jobs, stream_seed
 from s1_models.forcing import Budget, BudgetError, BudgetForcing, Finish, Marks, Reply, Request, Session
 from s1_models.policies.rejection import Rejection, RejectionSampling
 from tests.scripted_engine import ScriptedEngine, random_writer
@@ -57,16 +57,38 @@ def test_no_more_than_allowed_are_in_flight() -> None:
     assert scripted.most_in_flight == 4
 
 
-def test_every_round_of_a_sampled_session_has_its_own_seed_and_repeats_differ() -> None:
-    scripted = engine()
-    jobs = [
-        Job(policy(num_waits=2), (1,), sampling=(("seed", 7 + repeat), ("temperature", 0.6))) for repeat in range(3)
+def sampled_seeds(*jobs: tuple[int, tuple[int, ...], int], order_seed: int = 0) -> dict[object, list[int]]:
+    """(seed of the run, prompt, sample) -> the seeds that its requests were sent with, round by round."""
+    scripted = engine(order_seed=order_seed)
+    sampled = [
+        Job(policy(num_waits=2), prompt, sampling=(("seed", seed), ("temperature", 0.6)), sample=sample)
+        for seed, prompt, sample in jobs
     ]
-    run_jobs(jobs, scripted)
-    seeds = [dict(request.sampling)["seed"] for request in scripted.history]
-    assert {7, 8, 9} <= set(seeds)
-    assert len(set(seeds)) == len(seeds)
+    sessions = run_jobs(sampled, scripted, max_in_flight=1)  # one after the other
     assert all(dict(request.sampling)["temperature"] == 0.6 for request in scripted.history)
+    seeds = iter(dict(request.sampling)["seed"] for request in scripted.history)
+    return {job: [next(seeds) for _ in range(session.replies)] for job, session in zip(jobs, sessions, strict=True)}
+
+
+def test_every_run_prompt_sample_and_round_draws_from_a_stream_of_its_own() -> None:
+    jobs = [
+        (seed, prompt, sample)
+        for seed in (7, 8, 7 + 2**31, 7 + 2**32, -7)
+        for prompt in ((1,), (2,), (1, 2), (12,))
+        for sample in range(4)
+    ]
+    streams = sampled_seeds(*jobs)
+    everything = [seed for stream in streams.values() for seed in stream]
+    assert len(set(everything)) == len(everything) > 3 * len(jobs)
+    assert all(0 <= seed < 2**53 for seed in everything)
+
+
+def test_a_stream_depends_on_nothing_that_runs_beside_it() -> None:
+    ours = (7, (1, 2), 1)
+    together = sampled_seeds((7, (3,), 0), (9, (1, 2), 1), ours, (7, (1, 2), 0), order_seed=3)
+    assert together[ours] == sampled_seeds(ours)[ours]
+    # The rule is documented (docs/seeds.md): memos are keyed by these numbers, so they must not change by accident.
+    assert stream_seed(1234, (1, 2, 3), 0, 0) == 4503037983236534
 
 
 def test_a_prompt_without_room_is_named_before_anything_is_generated() -> None:
@@ -110,6 +132,7 @@ def test_after_any_failure_nothing_of_the_run_is_left_in_the_engine() -> None:
     [
         (lambda request: Reply((1,) * (request.max_tokens + 1), Finish.LENGTH), "tokens where"),
         (lambda request: Reply((1, next(iter(request.stop))), Finish.STOP), "stop id inside a reply"),
+        (lambda request: Reply((next(iter(request.stop)), 1, 1), Finish.STOP), "stop id inside a reply"),
     ],
 )
 def test_an_engine_that_breaks_its_contract_is_caught(reply: object, complaint: str) -> None:

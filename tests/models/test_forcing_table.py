@@ -207,3 +207,28 @@ def test_a_finished_session_takes_no_reply() -> None:
     done = machine.advance(answering(machine), Reply((5,), Finish.STOP))
     with pytest.raises(ValueError, match="DONE takes no reply"):
         machine.advance(done, Reply((), Finish.STOP))
+
+
+def test_a_model_that_stops_at_once_says_something_between_the_waits_of_a_minimum() -> None:
+    """Without that it would think "WaitWaitWait"; waits that were asked for are another matter."""
+    machine = policy(num_waits=1, min_thinking_tokens=6)
+    session = machine.begin((1, 2))
+    held = []
+    while session.phase is Phase.THINKING:
+        request = machine.request(session)
+        assert request is not None
+        held.append(request.min_tokens)
+        session = machine.advance(session, Reply((5,) * request.min_tokens, Finish.STOP))
+    assert held == [0, 0, 1, 1, 1]
+    assert session.tokens == (1, 2, OPEN, WAIT, WAIT, 5, WAIT, 5, WAIT, 5, CLOSE)
+
+
+def test_the_answer_begins_behind_the_delimiter_whoever_ended_the_thinking() -> None:
+    machine = policy(num_waits=1)
+    closed = answering(policy())
+    assert closed.tokens[len(closed.prompt) + (closed.answer_at or 0) - 1] == CLOSE
+    marks = replace(MARKS, closing=1)  # what follows CLOSE asks for the answer, and is part of it
+    cut = BudgetForcing(Budget(max_answer_tokens=10, max_thinking_tokens=2), marks, 200)
+    session = cut.advance(cut.begin((1, 2)), Reply((5, 6), Finish.LENGTH))
+    assert session.tokens[len(session.prompt) + (session.answer_at or 0) :] == (FINAL,)
+    assert machine.begin((1, 2)).answer_at is None

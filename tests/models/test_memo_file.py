@@ -9,6 +9,8 @@ import sys
 import tempfile
 import time
 import traceback
+import zlib
+from array import array
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -18,7 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from s1_models.driver import Job, run_jobs
-from s1_models.forcing import Budget, BudgetForcing, Marks, Session
+from s1_models.forcing import Budget, BudgetForcing, Marks, Phase, Reply, Request, Session
 from s1_models.memo.fingerprint import fingerprint_model
 from s1_models.memo.memo import Memo
 from s1_models.memo.packing import pack, unpack
@@ -125,7 +127,7 @@ def test_a_memo_of_another_schema_is_named(path: Path) -> None:
     with sqlite3.connect(path) as database:
         database.execute("PRAGMA user_version = 99")
     database.close()
-    with pytest.raises(MemoError, match="memo of schema 99, this version reads schema 1"):
+    with pytest.raises(MemoError, match="memo of schema 99, this version reads schema 2"):
         Store(path)
 
 
@@ -392,6 +394,81 @@ def test_a_row_that_was_changed_is_not_believed(path: Path) -> None:
         store._db.execute("UPDATE segments SET finished = 0 WHERE start = 2")
     assert store.find(b"key") == Known((1, 2), False, 0, store.find(b"key").seal)
     with store.transaction():
+        # A row that is whole by itself, but of another beginning: its first row was replaced by another one's.
+        store.extend(b"same", Mark(), (1, 2), False, 0)
+        store.extend(b"same", store.find(b"same").mark, (1, 2, 3, 4), True, 0)
+        store._db.execute("DELETE FROM segments WHERE key = ? AND start = 0", (b"same",))
+        store.extend(b"same", Mark(), (8, 9), False, 0)
+    assert store.find(b"same").tokens == (8, 9)
+    with store.transaction():
         assert store.extend(b"key", None, (1, 2, 3, 4), True, 0) is not None
     assert store.find(b"key").finished
     store.close()
+
+
+# Files of version 0.1.0.
+
+
+@pytest.fixture
+def former(tmp_path: Path) -> Path:
+    """A memo that version 0.1.0 wrote (commit 6cf2abc) with the engines below."""
+    path = tmp_path / "memo.sqlite"
+    path.write_bytes((ROOT / "tests/models/version_0_1_0/memo.sqlite").read_bytes())
+    return path
+
+
+def former_jobs(num_waits: int, sampling: tuple[tuple[str, object], ...] = (("temperature", 0.0),)) -> list[Job]:
+    policy = BudgetForcing(Budget(num_waits=num_waits, max_answer_tokens=20), MARKS, 600)
+    return [Job(policy, (n, n + 1), f"question {n}", sampling) for n in range(8)]
+
+
+def former_engine() -> ScriptedEngine:
+    return ScriptedEngine(random_writer(1, 2000, 0.02, [END, EOS]), 600)
+
+
+@pytest.mark.parametrize("read_only", [True, False])
+def test_a_memo_of_version_0_1_0_answers(former: Path, read_only: bool) -> None:
+    with Memo(former_engine(), former, MODEL, read_only=read_only) as memo:
+        for waits in (0, 3):
+            assert run_jobs(former_jobs(waits), memo) == run_jobs(former_jobs(waits), former_engine())
+        assert memo.generated_tokens == 0
+        sampled = (("seed", 5), ("temperature", 1.0))
+        run_jobs(former_jobs(1, sampled), memo)
+        assert memo.generated_tokens > 0, "its seeds were made by another rule: they are not hit"
+    with Memo(former_engine(), former, MODEL) as memo:  # and once more, in the schema of today
+        run_jobs(former_jobs(3), memo)
+        assert memo.generated_tokens == 0
+
+
+def test_replies_of_version_0_1_0_with_dropped_ids_and_long_ones_are_read(former: Path) -> None:
+    def ask(limit: int, weights: str, engine: ScriptedEngine, stop: frozenset[int]) -> tuple[Reply, int]:
+        sampling = (("temperature", 0.0),)
+        with Memo(engine, former, {"weights": weights}) as memo:
+            memo.submit(0, Request((1, 2), limit, stop, Phase.THINKING, sampling=sampling))
+            ((_, reply),) = memo.poll()
+            return reply, memo.generated_tokens
+
+    dropping = ScriptedEngine(random_writer(3, 60, 0.0, [0]), 300, known_ids=50)
+    reply, generated = ask(40, "two", dropping, frozenset())
+    assert (len(reply.tokens), reply.dropped, generated) == (32, 8, 0)
+    assert ask(20, "two", dropping, frozenset())[1] == 20, "it was not noted where ids had been dropped"
+    long = ScriptedEngine(random_writer(1, 150_000, 0.0, [END]), 2000)
+    for limit in (900, 100, 450):
+        reply, generated = ask(limit, "three", long, frozenset({END}))
+        assert (len(reply.tokens), generated) == (limit, 0)
+
+
+@pytest.mark.parametrize(("length", "most"), [(300, 2.05), (2000, 1.6), (20_000, 1.2)])
+def test_text_takes_as_little_as_zlib_makes_of_it(length: int, most: float) -> None:
+    """Bytes per token of words drawn as words are (Zipf's law), from a large vocabulary."""
+    draw = random.Random(1)
+    words = [draw.randrange(150_000) for _ in range(3000)]
+    weights = [1 / (rank + 1) for rank in range(3000)]
+    sentences = [tuple(draw.choices(words, weights, k=12)) for _ in range(40)]
+    tokens: list[int] = []
+    while len(tokens) < length:
+        tokens += draw.choice(sentences)[: draw.randint(3, 12)]
+    packed = pack(tuple(tokens[:length]))
+    assert tuple(unpack(packed)) == tuple(tokens[:length])
+    assert len(packed) / length < most
+    assert len(packed) <= len(zlib.compress(array("I", tokens[:length]).tobytes())) + 1

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from lm_eval.api.instance import Instance
 
-from s1_models.harness.lm import default_options
+from s1_models.harness.lm import BudgetForcingLM, Reuse
 from s1_models.memo.store import MemoError
 from s1_models.options import OptionError, memo_path
 from s1_tasks.nano_problems import held_out
@@ -27,7 +27,7 @@ def generate(lm: Any, **gen_kwargs: Any) -> list[Any]:
 
 @pytest.fixture
 def remembering_lm(s1_lm: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.setattr(s1_lm, "budget_defaults", {**s1_lm.budget_defaults, "memo": str(tmp_path / "memo.sqlite")})
+    monkeypatch.setattr(s1_lm, "options", {**s1_lm.options, "memo": str(tmp_path / "memo.sqlite")})
     monkeypatch.setattr(s1_lm, "_identity", s1_lm._identity)  # what a test makes of it is taken back
     return s1_lm
 
@@ -48,25 +48,28 @@ def test_settings_through_one_memo_give_the_transcripts_of_none(
     remembered, generated = [], []
     for setting in settings:
         remembered.append(generate(lm, **setting))
-        generated.append(lm.reuse.generated_tokens)
+        generated.append(lm.reuse[0].generated_tokens)
     assert generated[0] > 500
     assert generated[-1] == 0
     assert sum(generated[1:]) < generated[0] / 2, "only answers are left to generate"
-    assert f"memo {lm.budget_defaults['memo']}: 0 tokens reused, {generated[0]:,} generated" in caplog.text
+    assert f"memo {lm.options['memo']}: 0 tokens reused, {generated[0]:,} generated" in caplog.text
     with monkeypatch.context() as patch:
-        patch.setitem(lm.budget_defaults, "memo", "off")
+        patch.setitem(lm.options, "memo", "off")
         assert [generate(lm, **setting) for setting in settings] == remembered
-        assert lm.reuse.generated_tokens == lm.reuse.reused_tokens == 0
+        assert lm.reuse == [Reuse()]
 
 
 def test_samples_are_remembered_each_with_its_seed(remembering_lm: Any) -> None:
     first = generate(remembering_lm, temperature=1.0, seed=5, n=3, num_waits=1)
     assert any(len(set(samples)) > 1 for samples in first)
     assert generate(remembering_lm, temperature=1.0, seed=5, n=3, num_waits=1) == first
-    assert remembering_lm.reuse.generated_tokens == 0
-    assert generate(remembering_lm, temperature=1.0, seed=6, n=1, num_waits=1) == [[one[1]] for one in first]
-    assert remembering_lm.reuse.generated_tokens == 0
-    assert generate(remembering_lm, temperature=1.0, seed=99, n=1, num_waits=1) != [[one[0]] for one in first]
+    assert remembering_lm.reuse[0].generated_tokens == 0
+    assert generate(remembering_lm, temperature=1.0, seed=5, n=1, num_waits=1) == [[one[0]] for one in first]
+    assert remembering_lm.reuse[0].generated_tokens == 0
+    for seed in (6, 5 + 2**31):
+        other = generate(remembering_lm, temperature=1.0, seed=seed, n=3, num_waits=1)
+        assert remembering_lm.reuse[0].reused_tokens < 50, "greedy beginnings at most: another seed draws anew"
+        assert not any(set(one) & set(two) for one, two in zip(first, other, strict=True) if len(set(one)) > 1)
 
 
 @pytest.mark.parametrize(
@@ -92,7 +95,7 @@ def test_a_model_that_may_write_other_tokens_is_another_model(
     load_as(remembering_lm, monkeypatch, **{name: value})
     assert remembering_lm.model_identity() != identity
     generate(remembering_lm)
-    assert remembering_lm.reuse.reused_tokens == 0
+    assert remembering_lm.reuse[0].reused_tokens == 0
 
 
 @pytest.mark.parametrize(("name", "value"), [("dtype", "torch.bfloat16"), ("quantization", "fp8")])
@@ -120,7 +123,7 @@ def test_a_model_that_cannot_be_told_apart_is_refused_only_a_memo_that_was_asked
     load_as(remembering_lm, monkeypatch, pretrained="made/up")
     with pytest.raises(MemoError, match="cannot be told which weights made/up has"):
         generate(remembering_lm)
-    monkeypatch.delitem(remembering_lm.budget_defaults, "memo")
+    monkeypatch.delitem(remembering_lm.options, "memo")
     monkeypatch.setenv("S1_MEMO", str(tmp_path / "beside.sqlite"))
     assert generate(remembering_lm)
     assert "this run has no memo: it cannot be told which weights made/up has" in caplog.text
@@ -144,7 +147,16 @@ def test_an_unusable_memo_is_said_before_a_model_is_loaded(tmp_path: Path) -> No
     path = tmp_path / "notes.txt"
     path.write_text("no database " * 100)
     with pytest.raises(MemoError, match="not an SQLite file"):
-        default_options({"memo": str(path)}, frozenset())
+        Unloadable(memo=str(path))
+
+
+class Unloadable(BudgetForcingLM):
+    """A model whose weights must not be asked for."""
+
+    sampling_names = model_arguments = frozenset()
+
+    def load(self, **arguments: Any) -> None:
+        pytest.fail("the model was loaded")
 
 
 def test_a_task_has_no_memo_of_its_own(s1_lm: Any) -> None:

@@ -64,8 +64,8 @@ def test_there_are_52_commands_with_29_generation_settings() -> None:
 def test_every_command_is_parsed_by_lm_eval_and_known_to_us(
     monkeypatch: pytest.MonkeyPatch, parser: HarnessCLI, task_manager: TaskManager
 ) -> None:
-    from s1_models.engines.vllm.lm import MODEL_ARGUMENTS
-    from s1_models.engines.vllm.lm import SAMPLING_NAMES as VLLM_SAMPLING
+    from s1_models.engines.vllm.arguments import MODEL_ARGUMENTS
+    from s1_models.engines.vllm.arguments import SAMPLING_NAMES as VLLM_SAMPLING
 
     for command in COMMANDS:
         config = parse(command, monkeypatch, parser)

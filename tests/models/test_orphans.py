@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 PARENT = f"""
 import subprocess, sys, time
 sys.path.insert(0, {str(ROOT)!r})
-from s1_models.engines.vllm.orphans import end_with_us
+from s1_models.engines.vllm.processes import end_with_us
 program = [sys.executable, "-S", "-c", "import time; time.sleep(60)"]
 children = [subprocess.Popen(program, start_new_session=True) for _ in range(2)]
 end_with_us([children[0].pid])

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from s1_models.driver import Job, run_jobs
+from s1_models.driver import Job, run_jobs, stream_seed
 from s1_models.forcing import Budget, BudgetError, BudgetForcing, Finish, Marks, Phase, Reply, Request, Tokens
 from s1_models.formats import S1
 from s1_models.options import OptionError
@@ -81,13 +81,13 @@ def test_it_does_what_an_independent_reading_of_s1_does_and_ends(case: Case) -> 
 
 
 def _plain_rejection(case: Case, job: Job) -> tuple[Tokens, int, int, bool]:
-    """The article's loop for one question, as lists; shares no code with ours."""
+    """The article's loop for one question, as lists; shares the rule of seeds with ours, and nothing else."""
     start = [*job.prompt, 20]
     first = dict(job.sampling)["seed"]
     for attempt in range(case.policy.rejection.tries):
         ids, stopped = list(start), False
         for _ in range(case.limit):
-            token = draw((first + attempt * 1_000_003) % 2**31, case.stop_rate, tuple(ids))
+            token = draw(stream_seed(first, job.prompt, 0, attempt), case.stop_rate, tuple(ids))
             if token == END:
                 stopped = True
                 break
@@ -96,7 +96,7 @@ def _plain_rejection(case: Case, job: Job) -> tuple[Tokens, int, int, bool]:
             break
     ids += [CLOSE] if stopped else ([CLOSE, FINAL] if ids[-1] == NEWLINE else [NEWLINE, CLOSE, FINAL])
     for _ in range(case.policy.forcing.budget.max_answer_tokens):
-        token = draw((first + (attempt + 1) * 1_000_003) % 2**31, case.stop_rate, tuple(ids))
+        token = draw(stream_seed(first, job.prompt, 0, attempt + 1), case.stop_rate, tuple(ids))
         if token == EOS:
             break
         ids.append(token)

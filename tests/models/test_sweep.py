@@ -12,10 +12,10 @@ from s1_models.commands import replay, sweep_command
 from s1_models.commands.sweep import MANIFEST, Setting, choose_settings
 from s1_models.driver import EngineError
 from s1_models.harness.evaluation import LoadedTasks, OutputError, evaluate
-from s1_models.harness.lm import BudgetForcingLM, default_options
+from s1_models.harness.lm import BudgetForcingLM
 from s1_models.harness.stored_lm import StoredLM, TokenizerHost
 from s1_models.memo.store import Store
-from s1_models.options import OptionError, split_options
+from s1_models.options import OptionError
 from s1_report.collect import collect
 from s1_report.curve import curve
 from s1_tasks import TASKS_DIR
@@ -34,10 +34,13 @@ class ScriptedLM(BudgetForcingLM, TokenizerHost):
     name = "one"  # part of the identity
     fail_after: int | None = None
 
+    model_arguments = frozenset({"pretrained", "tokenizer", "batch_size", "max_batch_size", "device"})
+
     def __init__(self, tokenizer: Any, **arguments: Any) -> None:
-        super().__init__({"special_tokens": False, "chat_template_args": {}}, tokenizer)
-        ours, _ = split_options(arguments)
-        self.budget_defaults = default_options(ours, self.sampling_names)
+        super().__init__(tokenizer=tokenizer, **arguments)
+
+    def load(self, tokenizer: Any, **_: Any) -> None:
+        self.load_host(facts={"special_tokens": False, "chat_template_args": {}}, tokenizer=tokenizer)
         self.eos_ids = frozenset({tokenizer.eos_token_id})
         self.default_seed = 7
         self.engine = SeededEngine(tokenizer, self.fail_after)

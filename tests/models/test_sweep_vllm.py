@@ -19,8 +19,6 @@ def test_a_sweep_on_vllm_is_token_identical_to_its_settings_alone_and_replays(
     s1_lm: Any, tmp_path: Path, monkeypatch: Any
 ) -> None:
     monkeypatch.setattr("torch.utils.collect_env.get_pretty_env_info", lambda: "a machine")
-    monkeypatch.setattr(s1_lm, "budget_defaults", s1_lm.budget_defaults)  # put back afterwards
-    monkeypatch.setattr(s1_lm, "progress_label", "")
     manager = TaskManager(include_path=str(TASKS_DIR), include_defaults=False, metadata=dict(MODEL_ARGS))
     tasks = LoadedTasks(manager, ["s1_nano"])
 

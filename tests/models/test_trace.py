@@ -3,10 +3,24 @@
 import copy
 import json
 import pickle
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
+from typing import Any
 
-from s1_models.forcing import Phase, Session, Span
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from s1_models.forcing import Budget, BudgetForcing, Finish, Phase, Reply, Session, Span
+from s1_models.formats import FORMATS, encode, mark
 from s1_models.trace import TRACES_FILE, transcribe, write_traces
+from tests.models.tokenizers_made_here import make_tokenizer
+
+
+@cache
+def family_tokenizer() -> Any:
+    harmony = ["<|start|>", "<|end|>", "<|message|>", "<|channel|>", "<|return|>", "<|call|>"]
+    return make_tokenizer(["<|im_start|>", "<|im_end|>", "<think>", "</think>", *harmony], "<|im_end|>")
 
 
 def decode(tokens: tuple[int, ...]) -> str:
@@ -102,3 +116,34 @@ def test_a_response_logged_under_two_filters_is_traced_once(tmp_path: Path) -> N
 def test_plain_responses_leave_no_file(tmp_path: Path) -> None:
     assert write_traces(tmp_path, "aime24", "run", [{"doc_id": 0, "resps": [["plain"]]}]) == 0
     assert not (tmp_path / TRACES_FILE).exists()
+
+
+def test_a_transcript_says_where_its_answer_begins_also_when_it_is_cut() -> None:
+    begun = replace(FULL, answer_at=3 + 3 + 4 + 4)  # behind </t>
+    whole, cut = transcribe(begun, decode), transcribe(begun, decode, until=["Question:"])
+    assert whole.answer == "42\n\nQuestion: next"
+    assert cut.answer == "42\n\n"
+    assert transcribe(FULL, decode).answer_start is None
+
+
+@settings(deadline=None)
+@given(st.text(max_size=9), st.text(max_size=9), st.booleans(), st.lists(st.text(max_size=2), max_size=2))
+def test_the_answer_begins_behind_the_delimiter_of_every_format(
+    thought: str, answer: str, cut_off: bool, until: list[str]
+) -> None:
+    """Whatever is thought and answered (delimiters as text as well), in real tokens of a real tokenizer."""
+    tokenizer = family_tokenizer()
+    for form in FORMATS.values():
+        marks = mark(tokenizer, form, Budget(), frozenset({tokenizer.eos_token_id}))
+        policy = BudgetForcing(Budget(), marks, context_window=4096)
+        session = policy.advance(
+            policy.begin((1,)), Reply(encode(tokenizer, thought), Finish.LENGTH if cut_off else Finish.STOP)
+        )
+        session = policy.advance(session, Reply(encode(tokenizer, answer), Finish.STOP))
+        response = transcribe(session, lambda ids: tokenizer.decode(list(ids)), until)
+        begun = response[: response.answer_start]
+        assert begun.endswith(form.end)
+        asked = f"{form.after_end}Final Answer:" if cut_off else ""
+        assert response.answer.startswith(asked)
+        assert answer.startswith(response.answer.removeprefix(asked))
+        assert until or response.answer == asked + answer

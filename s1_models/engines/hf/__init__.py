@@ -1,1 +1,1 @@
-"""s1_hf: budget forcing on transformers, with a decoding loop of our own."""
+"""s1_hf: budget forcing on transformers, with its own decoding loop. It may import torch and harness."""

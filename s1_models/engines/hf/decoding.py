@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from transformers.cache_utils import DynamicCache, DynamicLayer, DynamicSlidingWindowLayer
 
-from s1_models.driver import EngineError
+from s1_models.driver import EngineError, reply_without_unknown
 from s1_models.engines.hf.cache import RowCache, count_tokens_that_fit
 from s1_models.engines.hf.sampling import Sampler, choose_tokens, make_generator, make_sampler
 from s1_models.forcing import Finish, Reply, Request, Tokens
@@ -245,8 +245,7 @@ class HFEngine:
         for row, token in zip(rows, chosen, strict=True):
             finish = row.take(token)
             if finish is not None:
-                known = tuple(filter(self._knows, row.sampled))
-                self._replies.append((row.key, Reply(known, finish, dropped=len(row.sampled) - len(known))))
+                self._replies.append((row.key, reply_without_unknown(tuple(row.sampled), finish, self._known_ids)))
                 row.finished = True
 
     def _knows(self, token: int) -> bool:

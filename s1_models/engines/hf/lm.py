@@ -17,10 +17,10 @@ from transformers import BitsAndBytesConfig, PreTrainedModel
 
 from s1_models.engines.hf.decoding import HFEngine
 from s1_models.engines.hf.sampling import SAMPLING_NAMES
-from s1_models.harness.lm import BudgetForcingLM, default_options, end_ids
+from s1_models.harness.lm import BudgetForcingLM, end_ids
 from s1_models.memo.fingerprint import fingerprint_model
 from s1_models.memo.store import MemoError
-from s1_models.options import OptionError, at_least_one, split_model_arguments, take_thinking_switch
+from s1_models.options import OptionError, at_least_one, take_thinking_switch
 
 logger = logging.getLogger(__name__)
 
@@ -65,22 +65,22 @@ class S1HF(BudgetForcingLM, HFLM):  # type: ignore[misc]
     """
 
     sampling_names = SAMPLING_NAMES
+    model_arguments = MODEL_ARGUMENTS
 
-    def __init__(
+    def load(
         self, pretrained: Any = None, seed: int = 1234, kv_cache_memory_bytes: int | None = None, **arguments: Any
     ) -> None:
+        """Loads the model as HFLM does, and makes the engine that decodes with it."""
         if pretrained is None:
             raise OptionError("s1_hf needs to know its model: --model_args pretrained=MODEL")
-        ours, rest = split_model_arguments(arguments, SAMPLING_NAMES, MODEL_ARGUMENTS)
-        for name in rest.keys() & {"think_end_token", "truncation"}:
+        for name in arguments.keys() & {"think_end_token", "truncation"}:
             logger.warning("%s has no effect on how s1_hf generates", name)
-        self.budget_defaults = default_options(ours, self.sampling_names)
         self.default_seed = int(seed)
-        self.template_thinks = take_thinking_switch(rest)
-        self._given = {"pretrained": pretrained, **rest}
-        with self.identified_while_loading(self._weights_place(), *(rest.get(name) for name in _ADDED)):
+        self.template_thinks = take_thinking_switch(arguments)
+        self._given = {"pretrained": pretrained, **arguments}
+        with self.identified_while_loading(self._weights_place(), *(arguments.get(name) for name in _ADDED)):
             # HFLM's own default is "cuda", also where there is none; "" is what there is.
-            super().__init__(pretrained=pretrained, **{**rest, "device": rest.get("device") or ""})
+            self.load_host(pretrained=pretrained, **{**arguments, "device": arguments.get("device") or ""})
         self.eos_ids = end_ids(self.tokenizer, getattr(self.model.generation_config, "eos_token_id", None))
         self.max_in_flight = self._choose_rows()
         self.engine = HFEngine(

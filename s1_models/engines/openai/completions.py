@@ -14,6 +14,7 @@ from typing import Any
 
 from s1_contract.printing import show
 from s1_contract.redaction import redact_text
+from s1_models.driver import reply_without_unknown
 from s1_models.engines.openai.patience import Untrusted
 from s1_models.forcing import Finish, Reply, Request, Tokens
 
@@ -183,8 +184,7 @@ class ReplyReader:
             raise Untrusted(f"a prompt of {len(request.prefix)} tokens is counted otherwise: {_beginning(usage)}")
         if usage.get("completion_tokens") not in counted:
             raise Untrusted(f"{len(self._ids)} tokens came and are counted otherwise: {_beginning(usage)}")
-        known = tuple(token for token in sampled if token < self._dialect.known_ids)
-        return Reply(known, Finish.STOP if stopped else Finish.LENGTH, dropped=len(sampled) - len(known))
+        return reply_without_unknown(tuple(sampled), Finish.STOP if stopped else Finish.LENGTH, self._dialect.known_ids)
 
     def _reply_of_text(self) -> Reply:
         """The text's own encoding: it may differ from what was sampled, and is cut where it is longer than allowed."""

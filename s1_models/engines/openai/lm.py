@@ -28,9 +28,9 @@ from s1_models.engines.openai.patience import Untrusted
 from s1_models.engines.openai.transport import Refused
 from s1_models.forcing import Phase, Request
 from s1_models.formats import encode
-from s1_models.harness.lm import BudgetForcingLM, default_options, end_ids
+from s1_models.harness.lm import BudgetForcingLM, end_ids
 from s1_models.memo.fingerprint import fingerprint_model
-from s1_models.options import OptionError, at_least_one, memo_path, split_model_arguments, take_thinking_switch
+from s1_models.options import OptionError, at_least_one, memo_path, take_thinking_switch
 
 logger = logging.getLogger(__name__)
 
@@ -130,8 +130,9 @@ class S1OpenAI(BudgetForcingLM, _Host):
     """
 
     sampling_names = SAMPLING_NAMES
+    model_arguments = MODEL_ARGUMENTS
 
-    def __init__(
+    def load(
         self,
         base_url: str = "",
         model: str | None = None,
@@ -144,16 +145,15 @@ class S1OpenAI(BudgetForcingLM, _Host):
         max_retries: int = PATIENCE.max_retries,
         max_failures: int | None = PATIENCE.max_failures,
         max_downtime: float = PATIENCE.max_downtime_seconds,
-        **arguments: Any,
+        **rest: Any,
     ) -> None:
-        ours, rest = split_model_arguments(arguments, SAMPLING_NAMES, MODEL_ARGUMENTS)
+        """Asks the server what it serves, loads that model's tokenizer, and connects."""
         rest["chat_template_args"] = read_template_arguments(rest.get("chat_template_args"))
         self.template_thinks = take_thinking_switch(rest)
         self.chat_template_args = rest.pop("chat_template_args")
         _check_address(base_url)
         if rest.pop("tokenizer_backend", "huggingface") not in ("auto", "huggingface"):
             raise OptionError("tokenizer_backend: s1_openai works on token ids and needs a tokenizer from transformers")
-        self.budget_defaults = default_options(ours, self.sampling_names)
         num_concurrent = at_least_one("num_concurrent", num_concurrent)
         patience = read_patience(timeout, max_retries, max_failures, max_downtime)
         headers = read_headers(rest.pop("header", None))
@@ -173,7 +173,7 @@ class S1OpenAI(BudgetForcingLM, _Host):
         self.revision = rest.get("revision")
         with self.identified_while_loading(name):
             try:
-                super().__init__(
+                self.load_host(
                     base_url=f"{self.connection.base_url}/completions",
                     model=self.served.model,
                     tokenizer=name,
@@ -190,7 +190,7 @@ class S1OpenAI(BudgetForcingLM, _Host):
             self.dialect, self.fingerprint = self._probe(str(tokenized_requests).lower())
         self.default_seed = int(self._seed)
         self.eos_ids = end_ids(self.tokenizer, _configured_ends(name))
-        only = self.fingerprint if memo_path(self.budget_defaults) else ""
+        only = self.fingerprint if memo_path(self.options) else ""
         self.engine = OpenAIEngine(self.connection, self.dialect, self.context_window, only)
         self.max_in_flight = num_concurrent
         logger.info(
