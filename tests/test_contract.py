@@ -30,7 +30,7 @@ def test_the_answer_is_found_after_the_thinking_of_every_format(form: Format, fi
     session = policy.advance(policy.begin(tokens("?")), Reply(tokens("\nmaybe \\boxed{7}\n"), finish))
 
     def transcript_of(session: Session) -> Response:
-        return transcribe(session, lambda ids: tokenizer.decode(list(ids)), closing=form.closing)
+        return transcribe(session, lambda ids: tokenizer.decode(list(ids)))
 
     unanswered = transcript_of(policy.advance(session, Reply((), Finish.STOP)))
     assert judge(unanswered, "7").answer != "7"

@@ -127,7 +127,12 @@ def test_a_transcript_says_where_its_answer_begins_also_when_it_is_cut() -> None
 
 
 @settings(deadline=None)
-@given(st.text(max_size=9), st.text(max_size=9), st.booleans(), st.lists(st.text(max_size=2), max_size=2))
+@given(
+    st.text(max_size=9),
+    st.text(min_size=1, max_size=9).filter(str.strip),
+    st.booleans(),
+    st.lists(st.text(max_size=2), max_size=2),
+)
 def test_the_answer_begins_behind_the_delimiter_of_every_format(
     thought: str, answer: str, cut_off: bool, until: list[str]
 ) -> None:
