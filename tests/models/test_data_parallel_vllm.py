@@ -119,9 +119,9 @@ def test_what_replicas_generated_is_remembered(
 ) -> None:
     monkeypatch.setattr(two_lm, "options", {**two_lm.options, "memo": str(tmp_path / "memo.sqlite")})
     first = generate(two_lm, num_waits=2)
-    assert two_lm.reuse.generated_tokens > 0
+    assert two_lm.reuse[0].generated_tokens > 0
     assert generate(two_lm, num_waits=2) == first == generate(s1_lm, num_waits=2)
-    assert two_lm.reuse.generated_tokens == 0
+    assert two_lm.reuse[0].generated_tokens == 0
     assert two_lm.model_identity() == s1_lm.model_identity() | {
         "other arguments": two_lm.model_identity()["other arguments"]
     }

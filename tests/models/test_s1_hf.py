@@ -155,9 +155,9 @@ def test_what_the_memo_knows_is_not_generated_again(s1_hf_lm: Any, tmp_path: Pat
     lm = load(memo=str(tmp_path / "memo.sqlite"), max_length=1024)
     first = generate(lm, PROBLEMS[:6], num_waits=2)
     assert first == generate(s1_hf_lm, PROBLEMS[:6], num_waits=2)
-    assert lm.reuse.generated_tokens > 0
+    assert lm.reuse[0].generated_tokens > 0
     assert generate(lm, PROBLEMS[:6], num_waits=2) == first
-    assert lm.reuse.generated_tokens == 0
+    assert lm.reuse[0].generated_tokens == 0
 
 
 def test_the_memo_knows_the_files_that_were_loaded_not_those_that_are_there_now(tmp_path: Path) -> None:
@@ -171,8 +171,8 @@ def test_the_memo_knows_the_files_that_were_loaded_not_those_that_are_there_now(
         second = load(**arguments, memo=memo, max_length=1024)
         assert second.model_identity()["weights"] != first.model_identity()["weights"]
     generate(second, PROBLEMS[:4])
-    assert second.reuse.reused_tokens == 0
-    assert second.reuse.generated_tokens > 0
+    assert second.reuse[0].reused_tokens == 0
+    assert second.reuse[0].generated_tokens > 0
 
 
 def test_files_that_change_while_they_are_loaded_identify_nothing(tmp_path: Path) -> None:

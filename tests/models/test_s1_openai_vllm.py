@@ -142,5 +142,5 @@ def test_a_server_killed_for_good_ends_the_run_which_goes_on_later(
     assert again.model_identity() == lm.model_identity(), "a restarted server must be known again"
     transcripts = generate(again, **LONG)
     assert broken.generated_tokens > 0
-    assert again.reuse.reused_tokens >= broken.reused_tokens + broken.generated_tokens, "no reply is generated again"
+    assert again.reuse[0].reused_tokens >= broken.reused_tokens + broken.generated_tokens, "no reply is generated again"
     assert transcripts == generate(s1_lm, **LONG)
