@@ -15,9 +15,10 @@ from s1_contract.errors import DataError
 from s1_contract.files import read_json_lines
 from s1_contract.places import TRACES_FILE, samples_file
 from s1_contract.usage import USAGE_FIELDS
+from s1_report.dates import dates_in_all
 from s1_report.logs import Row, Traces, date_of, read_results, results_files, traces_beside
 from s1_report.record import ReportError, RunRecord, check_questions
-from s1_report.samples import by_filter, checker_of, filter_of, metric_of, question_of, without_texts
+from s1_report.samples import DATED, by_filter, checker_of, filter_of, metric_of, question_of, without_texts
 from s1_report.settings import around_question, settings_of
 
 
@@ -136,7 +137,9 @@ def _runs(
         chosen = metric or metric_of(rows, samples_path)
         questions = tuple(question_of(row, chosen, known, samples_path) for row in rows)
         check_questions(questions, str(samples_path))
-        record = RunRecord(metric=chosen, filter=name, checker=checker_of(rows), questions=questions, **settings)
+        dated = {**settings["environment"], **dates_in_all(row[DATED] for _, row in rows)}
+        fields = {**settings, "environment": dated}
+        record = RunRecord(metric=chosen, filter=name, checker=checker_of(rows), questions=questions, **fields)
         _check_count(record, results_path, samples_path)
         _check_traces(rows, known, traces, samples_path)
         runs.append(Run(record, samples_path, date, around))

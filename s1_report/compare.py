@@ -13,6 +13,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from s1_report import paired
+from s1_report.dates import only_dates_differ
 from s1_report.record import Question, ReportError, RunRecord, shown
 from s1_report.stats import Interval, bootstrap_interval
 
@@ -147,30 +148,29 @@ def check_allowed(allow: Collection[str]) -> None:
 
 def disagreements(base: RunRecord, new: RunRecord) -> list[tuple[str, str]]:
     """(field, sentence) for everything in FIELDS that is not equal."""
-    old_keys, new_keys = ({question.key for question in record.questions} for record in (base, new))
-    common = len(old_keys & new_keys)
-    found: list[tuple[str, str]] = []
-    for name, old, now in (("task", _task(base), _task(new)), ("metric", base.metric, new.metric)):
-        if old != now:
-            found.append((name, f"{name}: {old} against {now}"))
-    if base.filter and new.filter and base.filter != new.filter:  # records of version 0.1.0 do not say
-        found.append(("filter", f"filter: {base.filter} against {new.filter}"))
-    if old_keys != new_keys:
-        text = f"dataset: {len(old_keys)} questions against {len(new_keys)}, {common} of them the same"
-        found.append(("dataset", text))
-    if changed_prompt := _changed_prompt(base, new):
-        found.append(("prompt", f"prompt: {changed_prompt}"))
-    elif changed := sum(old.prompt != now.prompt for old, now in _pairs(base, new)):
-        found.append(("prompt", f"prompt: {changed} of {common} questions were asked in other words"))
-    if base.checker != new.checker:
-        found.append(("checker", f"checker: version {base.checker or 'unknown'} against {new.checker or 'unknown'}"))
-    for name, old_map, new_map in (
-        ("sampling", dict(base.sampling), dict(new.sampling)),
-        ("budget", dict(base.budget), dict(new.budget)),
-    ):
-        if _plain(old_map) != _plain(new_map):
-            found.append((name, f"{name}: {_changed(old_map, new_map)}"))
-    return found
+    differing = {
+        "task": _against(_task(base), _task(new)),
+        "metric": _against(base.metric, new.metric),
+        # Records of version 0.1.0 do not say their filter.
+        "filter": _against(base.filter, new.filter) if base.filter and new.filter else "",
+        "dataset": _changed_questions(base, new),
+        "prompt": _changed_prompt(base, new),
+        "checker": _against(f"version {base.checker or 'unknown'}", f"version {new.checker or 'unknown'}"),
+        "sampling": _changed(dict(base.sampling), dict(new.sampling)),
+        "budget": _changed(dict(base.budget), dict(new.budget)),
+    }
+    return [(name, f"{name}: {what}") for name, what in differing.items() if what]
+
+
+def _against(old: str, new: str) -> str:
+    return "" if old == new else f"{old} against {new}"
+
+
+def _changed_questions(base: RunRecord, new: RunRecord) -> str:
+    old, now = ({question.key for question in record.questions} for record in (base, new))
+    if old == now:
+        return ""
+    return f"{len(old)} questions against {len(now)}, {len(old & now)} of them the same"
 
 
 def _task(record: RunRecord) -> str:
@@ -178,14 +178,18 @@ def _task(record: RunRecord) -> str:
 
 
 def _changed_prompt(base: RunRecord, new: RunRecord) -> str:
-    """What is put around the question in another way; "" for nothing, also where a record does not say."""
+    """How the questions were asked in another way; "" where nothing says that they were."""
     around = [dict(record.resolved.get("around") or {}) for record in (base, new)]
     if all(around) and around[0] != around[1]:
         return "another text before or after the question (`s1-report show` prints both)"
-    if base.template == new.template:
+    if base.template != new.template:
+        options = _changed(dict(base.prompting), dict(new.prompting))
+        return options or "another chat template, system instruction or thinking format"
+    pairs = _pairs(base, new)
+    changed = sum(old.prompt != now.prompt for old, now in pairs)
+    if not changed:
         return ""
-    options = _changed(dict(base.prompting), dict(new.prompting))
-    return options or "another chat template, system instruction or thinking format"
+    return only_dates_differ(base, new) or f"{changed} of {len(pairs)} questions were asked in other words"
 
 
 def _plain(mapping: dict[str, Any]) -> str:

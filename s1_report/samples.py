@@ -11,6 +11,7 @@ from typing import Any
 from s1_contract.metrics import EXACT_MATCH, VERDICTS
 from s1_contract.outcomes import Outcome, outcome_of
 from s1_contract.usage import ANSWER_TOKENS, THINKING_TOKENS, USAGE_FIELDS, WAITS_USED, with_todays_names
+from s1_report.dates import dates_of
 from s1_report.logs import Row
 from s1_report.record import HALF_PAIR, Question, ReportError, digest
 
@@ -18,6 +19,8 @@ METRICS = (EXACT_MATCH, "acc", "math_verify", "acc_norm", "em")
 """What counts as right when a sample has no verdicts: the first of these it has, else its first number."""
 TEXTS = ("doc", "arguments", "resps", "filtered_resps")
 """Keys of a sample that hold text; what a record keeps is elsewhere."""
+DATED = "s1_report dates"
+"""Key of a slim sample: `dates_of` its prompt."""
 NO_FILTER = "none"
 """lm_eval's name for no answer filter."""
 
@@ -29,8 +32,16 @@ def without_texts(rows: Iterable[Row]) -> list[Row]:
 
 def _slim(row: Mapping[str, Any]) -> dict[str, Any]:
     slim = {name: value for name, value in with_todays_names(row).items() if name not in TEXTS}
+    slim[DATED] = dates_of(_prompt(row))
     slim.setdefault("doc_hash", digest([json.dumps(row.get("doc"), sort_keys=True, default=str)]))
     return slim
+
+
+def _prompt(row: Mapping[str, Any]) -> str:
+    try:
+        return prompt_of(row)
+    except (KeyError, IndexError, TypeError):  # another tool's log, or damage that the reader of samples names
+        return ""
 
 
 def by_filter(rows: list[Row], wanted: str | None, path: Path) -> dict[str, list[Row]]:

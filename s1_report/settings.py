@@ -12,6 +12,7 @@ from typing import Any
 
 from s1_contract.options import ALIASES, BUDGET_OPTIONS, NUM_WAITS, PROMPT_OPTIONS, SAME_TOKENS
 from s1_contract.places import FACTS
+from s1_report.dates import undated
 from s1_report.logs import arguments
 from s1_report.record import digest
 
@@ -20,8 +21,6 @@ MODEL_NAMES = ("peft", "delta", "pretrained", "model", "path")
 SERVER = "base_url"
 REPEATS = ("do_sample", "repeats", "n", "seed")
 """Generation options that show in the data (repeats), follow from others (do_sample), or may differ (seed)."""
-DATES = re.compile(r"\d{4}-\d\d-\d\d|\d{1,2} [A-Z][a-z]{2,8} \d{4}")
-"""Some chat templates write today's date; runs of two days are asked in the same words all the same."""
 HARDWARE = re.compile(r"\s*(Model name|GPU \d+|OS|Python version|PyTorch version):")
 VERSIONS = ("lm_eval_version", "transformers_version", "git_hash")
 
@@ -98,7 +97,7 @@ def _resolved(facts: Mapping[str, Any], of_task: Mapping[str, Any]) -> dict[str,
     around = of_task.get("around")
     kept = {name: value for name, value in of_task.items() if name != "around"}
     if isinstance(around, Mapping):
-        kept["around"] = {name: digest([DATES.sub("DATE", str(text))]) for name, text in around.items()}
+        kept["around"] = {name: digest([undated(str(text))]) for name, text in around.items()}
     return {**{name: facts[name] for name in ("dtype", "context_window") if facts.get(name) is not None}, **kept}
 
 

@@ -74,6 +74,43 @@ def test_runs_that_differ_in_more_than_the_model_are_refused_by_field(base, run_
     assert [sentence.split(":")[0] for sentence in comparison.allowed] == [field]
 
 
+def test_prompts_that_differ_only_by_the_date_of_the_chat_template_are_refused_with_both_dates(run_folder):
+    asked = "Cutting Knowledge Date: December 2023\nToday Date: {}\n\nWhat happened on 4 July 1776, plus {}?"
+    old, new, other = (
+        record(run_folder(name, runs(150), prompt=asked.format(date, "{}" + more)))
+        for name, date, more in (
+            ("old", "26 Jul 2024", ""),
+            ("new", "28 Nov 2026", ""),
+            ("other", "28 Nov 2026", " or so"),
+        )
+    )
+    with pytest.raises(NotComparable, match=(
+        r"only the date that the chat template writes differs, 26 Jul 2024 against 28 Nov 2026\..*--allow prompt"
+    )):  # fmt: skip
+        compare(old, new)
+    with pytest.raises(NotComparable, match="200 of 200 questions were asked in other words"):
+        compare(old, other)
+    assert compare(old, new, allow=["prompt"]).change == 0.0
+
+
+@pytest.mark.parametrize("written", ["2026-11-28", "Nov 3, 2026", "28/11/2026", "3rd November 2026", "28.11.2026"])
+def test_dates_are_told_from_the_rest_however_they_are_written(run_folder, written):
+    old, new = (
+        record(run_folder(name, runs(9, of=9), prompt=f"It is {day}. {{}}"))
+        for name, day in (("old", "2025-01-02"), ("new", written))
+    )
+    with pytest.raises(NotComparable, match=f"2025-01-02 against {re.escape(written)}"):
+        compare(old, new)
+
+
+def test_two_answer_filters_are_never_compared(base, run_folder):
+    other = run_folder("other", runs(100))
+    path = next(other.glob("samples_*"))
+    path.write_text(path.read_text().replace('"filter": "none"', '"filter": "strict-match"'))
+    with pytest.raises(NotComparable, match=r"filter: none against strict-match.*--allow filter"):
+        compare(record(base), record(other))
+
+
 def test_the_seed_and_the_number_of_repeats_may_differ(base, run_folder):
     other = run_folder("new", runs(150), generation={"seed": 5, "repeats": 1})
     assert compare(record(base), record(other)).change == 0.0
