@@ -7,13 +7,13 @@ import traceback
 
 import typer
 
-from s1_report.commands import app, remark, reading, gating, inspecting, exporting  # isort: skip  (the order of --help)
+from s1_report.commands import app, remark, reading, gating, inspecting, explaining, exporting  # isort: skip  (the order of --help)
 from s1_contract.errors import S1Error
 
 BAD_INPUT = 2
 """Exit code for anything the user has to mend: a missing, damaged or incomparable file, or a wrong option."""
 
-__all__ = ["app", "exporting", "gating", "inspecting", "main", "reading"]
+__all__ = ["app", "explaining", "exporting", "gating", "inspecting", "main", "reading"]
 
 
 def main() -> None:

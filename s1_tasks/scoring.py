@@ -37,7 +37,8 @@ def process_results(doc: Mapping[str, Any], results: Sequence[Any]) -> dict[str,
             lm_eval 0.4, `[text, ...]` in 0.5 (and in 0.4 when another filter has picked one repeat).
     """
     responses = results if all(isinstance(result, str) for result in results) else results[0]
-    verdicts = judge_many([(text, doc["answer"]) for text in responses], kind=doc["answer_kind"])
+    question = doc.get("problem") or doc.get("question")
+    verdicts = judge_many([(text, doc["answer"]) for text in responses], kind=doc["answer_kind"], question=question)
     usages = [getattr(text, "usage", {}) for text in responses]
     reported = [name for name in USAGE_FIELDS if all(name in usage for usage in usages)]
     return {

@@ -9,6 +9,7 @@ from s1_tasks.answers.algebra.single_values import decide
 from s1_tasks.answers.compare.compare import Comparer
 from s1_tasks.answers.find.extract import extract_from
 from s1_tasks.answers.find.letters import choice_letter, is_choice
+from s1_tasks.answers.find.question import asked_value
 from s1_tasks.answers.find.thinking import final_part
 from s1_tasks.answers.find.values import result_of_series
 from s1_tasks.answers.read.clean import words_form
@@ -28,23 +29,31 @@ _Pair = tuple[str | None, str]
 
 
 def judge(
-    text: str, reference: str, *, kind: Kind = "math", timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS
+    text: str,
+    reference: str,
+    *,
+    kind: Kind = "math",
+    question: str | None = None,
+    timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
 ) -> Verdict:
     """Judge a model's whole output against the gold answer.
 
     `timeout_seconds` is CPU time of the symbolic comparison, so a busy machine changes no verdict. A wrong or
     unreadable answer never raises; an unreadable `reference` raises BrokenReference. A text that says where its answer
     begins (`s1_contract.response.Response`) is read from there on; in any other the end of its thinking is looked for.
+    `question`, where it is known, breaks a tie: of "x = 2, y = 5" it says which of the two was asked for.
     """
-    return _judge_part(final_part(text), reference, kind=kind, timeout_seconds=timeout_seconds)
+    return _judge_part(final_part(text), reference, kind=kind, question=question, timeout_seconds=timeout_seconds)
 
 
-def _judge_part(part: str | None, reference: str, *, kind: Kind, timeout_seconds: float) -> Verdict:
+def _judge_part(
+    part: str | None, reference: str, *, kind: Kind, question: str | None, timeout_seconds: float
+) -> Verdict:
     check_reference(reference, kind)
     if kind == "math" and is_choice(reference) and (letter := extract_from(part, "choice")) is not None:
         # a letter that the text chooses is its answer: what else it says gets no second try
         outcome, reason = _compare(letter.answer, reference, "choice", timeout_seconds, symmetric=False)
-        return Verdict(outcome, letter.answer, reason, letter.rule)
+        return Verdict(outcome, letter.answer, reason, letter.rule, letter.stance, letter.beat)
     found = extract_from(part, kind, items=_count(reference) if kind == "math" else 1)
     if found is not None and kind == "math" and is_choice(reference) and found.rule not in _EXPLICIT:
         found = None  # a letter in a sentence that chooses nothing is a name
@@ -56,25 +65,30 @@ def _judge_part(part: str | None, reference: str, *, kind: Kind, timeout_seconds
     answer = found.answer
     if "=" not in reference:
         answer = result_of_series(answer)
+        answer = asked_value(answer, question) if question and _count(reference) == 1 else answer
     if kind == "integer" and "=" in answer and not _SEVERAL.search(answer):
         answer = answer.rsplit("=", 1)[1]  # "m + n = 25", but not "m = 10, n = 15"
     outcome, reason = _compare(answer, reference, kind, timeout_seconds, symmetric=False)
-    return Verdict(outcome, found.answer, reason, found.rule)
+    return Verdict(outcome, found.answer, reason, found.rule, found.stance, found.beat)
 
 
 def judge_many(
     pairs: Iterable[tuple[str, str]],
     *,
     kind: Kind = "math",
+    question: str | None = None,
     timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
     workers: int = 2,
 ) -> list[Verdict]:
-    """`judge` for many (text, reference) pairs, in their order; equal pairs are judged once."""
+    """`judge` for many (text, reference) pairs, in their order; equal pairs are judged once.
+
+    `question`: as in `judge`, where all pairs answer the same one.
+    """
     listed = [(final_part(text), reference) for text, reference in pairs]
     unique = list(dict.fromkeys(listed))
 
     def verdict(pair: _Pair) -> Verdict:
-        return _judge_part(*pair, kind=kind, timeout_seconds=timeout_seconds)
+        return _judge_part(*pair, kind=kind, question=question, timeout_seconds=timeout_seconds)
 
     # one pair is the usual call, one question of a run: threads would cost more than the verdict
     verdicts = _on_threads(verdict, unique, workers) if len(unique) > 1 else None

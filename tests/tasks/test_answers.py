@@ -154,3 +154,15 @@ def test_every_gold_answer_equals_itself_and_its_rewritten_forms(name: str) -> N
 def test_integer_kind_reads_a_sum_that_contest_problems_ask_for() -> None:
     assert judge(r"\boxed{m+n=25}", "025", kind="integer").correct
     assert not judge(r"\boxed{m+n=26}", "025", kind="integer").correct
+
+
+@pytest.mark.parametrize(
+    ("question", "correct"),
+    [("Find $y$ if $x+y=7$ and $y-x=3$.", True), ("What is $x$?", False), (None, False), ("Solve the system.", False)],
+)
+def test_the_question_breaks_a_tie_between_named_values(question: str | None, correct: bool) -> None:
+    text = r"Hence $\boxed{x = 2, y = 5}$."
+    assert judge(text, "5", question=question).correct is correct
+    assert judge_many([(text, "5")], question=question)[0].correct is correct
+    assert judge(r"\boxed{5}", "5", question="What is $x$?").correct
+    assert not judge(r"\boxed{7}", "5", question="Find $y$, where y = 5.").correct

@@ -26,6 +26,8 @@ from s1_tasks.answers.tree.verdict import Kind
 
 _TAIL_CHARS = 20_000
 """Rules other than boxes look at this much of the end."""
+_SHOWN, _SHOWN_CHARS = 3, 60
+"""So many of the candidates that were beaten are named in a verdict, and so much of each."""
 _NO_ANSWERS = frozenset({"", "n/a", "null", "nan", "i don't know", "unknown"})
 _WORDS = re.compile(r"[^\W\d_]{2}|</?[a-z]|[\"']\s*:|\d")
 _PROSE = re.compile(r"(?<![\\a-zA-Z{])(?!and\b|or\b)[a-zA-Z]{2,}\s")
@@ -41,6 +43,12 @@ class Extraction:
     rule: str
     stance: str = Stance.ASSERTED.value
     candidates: tuple[Candidate, ...] = field(default=(), compare=False, repr=False)
+
+    @property
+    def beat(self) -> tuple[str, ...]:
+        """The last other candidates, each as "6 (boxed, revoked)"."""
+        others = [one for one in self.candidates if (one.answer, one.rule) != (self.answer, self.rule)]
+        return tuple(f"{one.answer[:_SHOWN_CHARS]} ({one.rule}, {one.stance.value})" for one in others[-_SHOWN:])
 
 
 def extract(text: str, kind: Kind = "math", *, items: int = 1) -> Extraction | None:

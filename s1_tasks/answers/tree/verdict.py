@@ -14,13 +14,16 @@ class Verdict:
     """The result of judging one text against one reference.
 
     `answer` is the extracted answer as the model wrote it (None without one), `reason` says in one clause why, and
-    `rule` names the extraction rule that found the answer.
+    `rule` names the extraction rule that found the answer. `stance` says how the text stands to it, and `beat` which
+    other candidates it beat, each as "6 (boxed, revoked)".
     """
 
     outcome: Outcome
     answer: str | None
     reason: str
     rule: str | None = None
+    stance: str | None = None
+    beat: tuple[str, ...] = ()
     checker_version: str = CHECKER_VERSION
 
     @property
