@@ -13,7 +13,7 @@ from s1_contract.thinking import FAMILIES
 from s1_contract.usage import ANSWER_CUT_OFF, CUT_OFF, THINKING_LIMIT
 
 TAIL = 300
-"""Characters at the end of a response in which the reference is looked for."""
+"""Characters at the end of an answer in which the reference is looked for."""
 LOOP_WINDOW = 2000
 """Characters at the end of the thinking in which a loop is looked for."""
 LOOP_TURNS, LOOP_LENGTH = 6, 60
@@ -29,7 +29,7 @@ class Failure(Enum):
     NO_ANSWER = Outcome.NO_ANSWER.value
     UNREADABLE = Outcome.UNREADABLE.value
     TIMED_OUT = Outcome.TIMED_OUT.value
-    MISSED = "reference in the tail, not extracted"
+    MISSED = "reference in the answer, not extracted"
     LOOP = "loop"
     OVERLONG_PROMPT = "overlong prompt"
     WRONG = "wrong answer"
@@ -63,7 +63,7 @@ def failures(judged: Judged) -> tuple[Failure, ...]:
     found = [*(_of_trace(judged) if judged.trace is not None else _of_text(judged))]
     if judged.outcome in _OF_OUTCOME:
         found.append(_OF_OUTCOME[judged.outcome])
-    if not judged.correct and _stands_in(judged.reference, judged.text[-TAIL:]):
+    if not judged.correct and _stands_in(judged.reference, answer_of(judged.text, judged.trace)[-TAIL:]):
         found.append(Failure.MISSED)
     if is_loop(thinking_of(judged.text, judged.trace)):
         found.append(Failure.LOOP)
@@ -92,6 +92,14 @@ def thinking_of(text: str, trace: Mapping[str, Any] | None) -> str:
     if trace is None:
         return text
     return "".join(span["text"] for span in trace["spans"] if span["phase"] == "thinking")
+
+
+def answer_of(text: str, trace: Mapping[str, Any] | None) -> str:
+    """The answer of a response: its spans when there is a trace, else what follows the last end of thinking."""
+    if trace is not None:
+        return "".join(span["text"] for span in trace["spans"] if span["phase"] == "answering")
+    ends = [at + len(end) for _, end in FAMILIES if end and (at := text.rfind(end)) >= 0]
+    return text[max(ends, default=0) :]
 
 
 def is_loop(text: str) -> bool:

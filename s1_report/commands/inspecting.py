@@ -20,15 +20,15 @@ def audit(
     metric: Metric = None,
     filter_name: Filter = None,
 ) -> None:
-    """One HTML file with every answer: filter by class of failure, read every round, see why it was judged so."""
-    from s1_contract.files import write_whole
-    from s1_report.audit import audit as page
+    """A page with every answer, one HTML file (for a large run with a folder beside it): filter by class of failure, read every round, see why it was judged so."""
+    from s1_report.audit import write_audit
     from s1_report.collect import collect
 
     found = collect(*folders, metric=metric, filter_name=filter_name)
     if found.runs:
-        write_whole(output, page(found.runs, title))
-        say(f"wrote {output} ({output.stat().st_size / 1e6:.1f} MB)")
+        page, *parts = write_audit(found.runs, title, output)
+        beside = f", its texts in {parts[0]}: keep both together" if parts else ""
+        say(f"wrote {page} ({page.stat().st_size / 1e6:.1f} MB){beside}")
     finish(found.problems, found.superseded)
 
 
