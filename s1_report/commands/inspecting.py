@@ -20,7 +20,10 @@ def audit(
     metric: Metric = None,
     filter_name: Filter = None,
 ) -> None:
-    """A page with every answer, one HTML file (for a large run with a folder beside it): filter by class of failure, read every round, see why it was judged so."""
+    """A page with every answer: filter by class of failure, read every round, see why it was judged so.
+
+    One HTML file; for a large run with a folder of texts beside it. It opens from a disk, without a server.
+    """
     from s1_report.audit import write_audit
     from s1_report.collect import collect
 

@@ -201,7 +201,8 @@ LAYOUT = """<script>addEventListener("load", () => setTimeout(() => {
   root.dataset.detail = Math.round(Math.min(detail.right, innerWidth) - Math.max(detail.left, 0));
   root.dataset.readable = getComputedStyle(document.getElementById("detail")).visibility;
   root.dataset.paper = getComputedStyle(document.body).backgroundColor;
-  root.dataset.cells = Math.min(...[...document.querySelectorAll("tr.answer:first-child td")].map(cell => cell.offsetWidth));
+  const cells = [...document.querySelectorAll("tr.answer:first-child td")];
+  root.dataset.cells = Math.min(...cells.map(cell => cell.offsetWidth));
 }, 100));</script></body>"""
 
 
@@ -242,7 +243,7 @@ def test_the_page_is_usable_in_360_pixels(run_folder, tmp_path):
 def test_filters_and_the_open_answer_stand_in_the_address(run_folder, tmp_path):
     folder = run_folder("run", {"aime24": [[1], [0], [0]]})
     page = write_page(folder, "Address", tmp_path)
-    dom = browse(page, "#answer=2&verdict=wrong&search=2", "--virtual-time-budget=2000")
+    dom = browse(page, "#answer=2&verdict=wrong&search=3", "--virtual-time-budget=2000")
     root = re.search(r"<html[^>]*>", dom).group()
     assert 'data-matching="1"' in root
     assert 'data-read="2"' in root

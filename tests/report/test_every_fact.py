@@ -11,7 +11,7 @@ from s1_contract.metrics import OUTCOMES
 from s1_contract.outcomes import Outcome
 from s1_contract.usage import USAGE_FIELDS
 from s1_report import curve, summary
-from s1_report.audit import audit
+from s1_report.audit import write_audit
 from s1_report.collect import collect
 from s1_report.export import hub, inspect_log, tables
 from s1_report.export.every_eval import Publisher, export
@@ -98,10 +98,12 @@ def test_the_curve_has_usage_and_cut_offs(the_run):
     assert cells["thinking tokens"] == f"{the_run.record.mean_of('thinking_tokens'):,.0f}"
 
 
-def test_audit_files_every_outcome_under_its_own_name_and_shows_the_whole_prompt(the_run):
-    page = audit([the_run], "Run")
-    blocks = dict(re.findall(r'<script type="application/json" id="(\w+)">(.*?)</script>', page))
-    answers = json.loads(blocks["index"])["answers"]
+def test_audit_files_every_outcome_under_its_own_name_and_shows_the_whole_prompt(the_run, tmp_path):
+    (page,) = write_audit([the_run], "Run", tmp_path / "audit.html")
+    blocks = dict(
+        re.findall(r'<script type="application/json" id="(\w+)">(.*?)</script>\n', page.read_text(encoding="utf-8"))
+    )
+    answers = json.loads(blocks["answers"])
     assert [answer["outcome"] for answer in answers[::2]] == [outcome.value for outcome in ANSWERS]
     names = {Outcome.NO_ANSWER: Failure.NO_ANSWER, Outcome.UNREADABLE: Failure.UNREADABLE}
     names |= {Outcome.TIMED_OUT: Failure.TIMED_OUT}
@@ -110,7 +112,8 @@ def test_audit_files_every_outcome_under_its_own_name_and_shows_the_whole_prompt
         assert of_outcome == ({names[outcome].value} if outcome in names else set())
         assert Failure.WRONG.value not in answer["classes"] or outcome is Outcome.INCORRECT
     for number in range(10):
-        detail = json.loads(blocks[f"d{number}"])
+        part, place = answers[number]["part"]
+        detail = json.loads(blocks[f"part{part}"])[place]
         assert detail["usage"] == usage_of(*divmod(number, 2))
         assert detail["prompt"] == f"<user>Question {number // 2}?</user>"
 

@@ -12,7 +12,7 @@ import pytest
 
 from s1_contract.usage import REJECTED_TOKENS, TRIES, WAITS_USED
 from s1_report import summary
-from s1_report.audit import audit
+from s1_report.audit import write_audit
 from s1_report.collect import collect
 from s1_report.compare import compare
 from s1_report.record import from_json, load, to_json
@@ -66,8 +66,9 @@ def test_an_old_record_is_read_and_compares_with_the_logs_it_came_from(runs, pat
     assert summary.row(old)[3:14] == summary.row(now)[3:14]
 
 
-def test_old_logs_reach_the_page_and_the_checker(runs):
-    page = audit(list(runs.values()), "Old")
+def test_old_logs_reach_the_page_and_the_checker(runs, tmp_path):
+    (written,) = write_audit(list(runs.values()), "Old", tmp_path / "audit.html")
+    page = written.read_text(encoding="utf-8")
     assert page.count('"phase": "thinking"') > 20
     for run in runs.values():
         rows = score_rows(rescore_run(run, {PLAIN: None}))
