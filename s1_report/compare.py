@@ -120,8 +120,11 @@ def _mean(outcomes: Outcomes) -> float:
 
 
 def _same_answers(old: Question, now: Question) -> bool:
-    given = ("correct", "outcomes", "answers", "thinking_tokens", "answer_tokens")
-    return bool(old.answers) and all(getattr(old, name) == getattr(now, name) for name in given)
+    return bool(old.answers) and _given(old) == _given(now)
+
+
+def _given(question: Question) -> tuple[object, ...]:
+    return question.correct, question.outcomes, question.answers, question.thinking_tokens, question.answer_tokens
 
 
 def check_comparable(base: RunRecord, new: RunRecord, allow: Collection[str] = ()) -> tuple[str, ...]:

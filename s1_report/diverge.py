@@ -16,6 +16,7 @@ from itertools import chain
 from statistics import median
 from typing import Any, BinaryIO
 
+from s1_contract.places import TRACES_FILE
 from s1_report.collect import Run
 from s1_report.record import ReportError
 
@@ -147,8 +148,8 @@ class _Side:
 
     def __init__(self, run: Run) -> None:
         self.run = run
-        self.path = run.samples.parent / "traces.jsonl"
-        self.name = run.samples.stem.removeprefix(f"samples_{run.record.task}_"), run.record.task
+        self.path = run.samples.parent / TRACES_FILE
+        self.name = run.date, run.record.task
         self.correct = {question.key: question.correct for question in run.record.questions}
         self.keys: dict[Any, str] = {}
 

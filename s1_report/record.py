@@ -62,6 +62,7 @@ class Question:
     waits_used: tuple[float, ...] = ()
     cut_off: tuple[float, ...] = ()
     answer_cut_off: tuple[float, ...] = ()
+    answer_asked: tuple[float, ...] = ()
     thinking_limit: tuple[float, ...] = ()
     dropped_tokens: tuple[float, ...] = ()
     tries: tuple[float, ...] = ()

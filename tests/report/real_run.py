@@ -32,7 +32,7 @@ THINKING = r"<musing>first \boxed{5}</musing>"
 def usage_of(question: int, repeat: int) -> Usage:
     """Another number in every field, question and repeat; the cut-off flags are 0 or 1."""
     numbers = {name: 1000 * place + 10 * question + repeat for place, name in enumerate(USAGE_FIELDS, start=1)}
-    return Usage(**{**numbers, "cut_off": int(question == 2), "answer_cut_off": repeat})
+    return Usage(**{**numbers, "cut_off": int(question == 2), "answer_cut_off": repeat, "answer_asked": repeat})
 
 
 class Scripted(LM):
