@@ -67,7 +67,6 @@ class Question:
     dropped_tokens: tuple[float, ...] = ()
     tries: tuple[float, ...] = ()
     rejected_tokens: tuple[float, ...] = ()
-    answer_asked: tuple[float, ...] = ()
 
     @property
     def mean(self) -> float:
