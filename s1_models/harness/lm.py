@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from s1_contract.response import Response
+from s1_contract.usage import ANSWER_CUT_OFF, DROPPED_TOKENS, THINKING_LIMIT
 from s1_models.driver import Engine, Job, Sampling, run_each
 from s1_models.forcing import Session, Tokens
 from s1_models.harness.fail_closed import refuse_a_broken_bridge, refuse_namesakes
@@ -266,7 +267,7 @@ def _reuse(engine: Engine, asked: Sequence[_Asked], options: int) -> Reuse:
 def _log_summary(responses: Sequence[tuple[_Asked, Response]]) -> None:
     """Says once, after a run, what its numbers must be read with."""
     count = len(responses)
-    if dropped := sum(response.usage["dropped_tokens"] for _, response in responses):
+    if dropped := sum(response.usage[DROPPED_TOKENS] for _, response in responses):
         logger.warning("%d sampled token ids are unknown to the tokenizer and were left out of the text", dropped)
     if limited := sum(map(_is_limited, responses)):
         logger.warning(
@@ -275,7 +276,7 @@ def _log_summary(responses: Sequence[tuple[_Asked, Response]]) -> None:
             limited,
             count,
         )
-    if unfinished := sum(response.usage["answer_cut_off"] for _, response in responses):
+    if unfinished := sum(response.usage[ANSWER_CUT_OFF] for _, response in responses):
         logger.warning(
             "%d of %d answers were stopped at max_answer_tokens: raise it if they are not just repeating themselves",
             unfinished,
@@ -290,7 +291,7 @@ def _is_limited(answered: tuple[_Asked, Response]) -> bool:
     """Whether the context window left less thinking than was asked for."""
     asked, response = answered
     wanted = asked.settings.budget.max_thinking_tokens
-    return wanted is not None and response.usage["thinking_limit"] < wanted
+    return wanted is not None and response.usage[THINKING_LIMIT] < wanted
 
 
 def end_ids(tokenizer: Any, configured: int | list[int] | None) -> frozenset[int]:
