@@ -17,6 +17,7 @@ THINKING_FORMAT: Final = "thinking_format"
 CHAT_TEMPLATE: Final = "chat_template"
 PROMPT_STYLE: Final = "prompt_style"
 THINK_FOR: Final = "think_for"
+RESPONSE: Final = "response"
 MEMO: Final = "memo"
 
 MIN_TOKENS_THINKING: Final = "min_tokens_thinking"

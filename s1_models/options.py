@@ -24,6 +24,7 @@ from s1_contract.options import (
     REJECTION_FALLBACK,
     REJECTION_SAMPLE,
     REJECTION_TRIES,
+    RESPONSE,
     S1_FORMAT_OPTIONS,
     THINK_FOR,
     THINKING_END,
@@ -39,9 +40,11 @@ from s1_models.formats import S1, Format, custom, parse_format
 from s1_models.policies.rejection import DEFAULT_TRIES, Rejection
 
 CHAT_TEMPLATE_CHOICES = ("auto", "always", "never")
+RESPONSE_CHOICES = ("auto", "whole", "answer")
 BUDGET_OPTIONS = tuple(option.name for option in fields(Budget))
 REJECTION_OPTIONS = (REJECTION_TRIES, REJECTION_FALLBACK)
-OPTIONS = (*BUDGET_OPTIONS, *REJECTION_OPTIONS, THINKING_FORMAT, "chat_template", PROMPT_STYLE, THINK_FOR, "memo")
+_PROMPT_OPTIONS = (THINKING_FORMAT, "chat_template", PROMPT_STYLE, THINK_FOR)
+OPTIONS = (*BUDGET_OPTIONS, *REJECTION_OPTIONS, *_PROMPT_OPTIONS, RESPONSE, "memo")
 # The memo of a run whose model args say nothing about it.
 MEMO_VARIABLE = "S1_MEMO"
 
@@ -64,7 +67,8 @@ PROMPT_STYLES = {
 THINKING_SUFFIX = "_thinking"
 # The harness's names for the limit of a generation, in its order of priority.
 LENGTH_NAMES = ("max_gen_toks", "max_new_tokens", "max_tokens", "max_completion_tokens")
-HARNESS_NAMES = (*LENGTH_NAMES, "until", "do_sample", "n", "repeats")
+ONE_ONLY = ("num_beams", "num_beam_groups", "num_return_sequences")
+HARNESS_NAMES = (*LENGTH_NAMES, "until", "do_sample", "n", "repeats", *ONE_ONLY)
 
 
 class OptionError(S1Error, ValueError):
@@ -80,6 +84,7 @@ class Settings:
     thinking_sampling: the same for the thinking, where it is sampled differently. rejection: None is budget forcing.
     thinking_request, prompt_style: put after the question.
     plain_answer_tokens: limit of an answer without any thinking, which is as long as thinking and answer together.
+    response: what a task is given: "whole", the "answer" alone, or "auto" (whole for tasks that s1_tasks scores).
     """
 
     budget: Budget
@@ -93,6 +98,7 @@ class Settings:
     plain_answer_tokens: int = Budget().max_answer_tokens
     thinking_request: str = ""
     prompt_style: str = ""
+    response: str = "auto"
 
 
 def split_options(
@@ -185,9 +191,7 @@ def resolve(defaults: Mapping[str, Any], gen_kwargs: Mapping[str, Any], sampling
     else:
         budget[MAX_ANSWER_TOKENS] = min(Budget().max_answer_tokens, plain_answer_tokens)
 
-    chat_template = options.get("chat_template", "auto")
-    if chat_template not in CHAT_TEMPLATE_CHOICES:
-        raise OptionError(f"chat_template={chat_template!r}: expected one of {', '.join(CHAT_TEMPLATE_CHOICES)}")
+    _refuse_beams(rest)
     samples = _whole_number("n", rest.get("n", rest.get("repeats", 1)))
     if samples < 1:
         raise OptionError(f"n={samples}: expected at least 1 sample per question")
@@ -197,7 +201,7 @@ def resolve(defaults: Mapping[str, Any], gen_kwargs: Mapping[str, Any], sampling
     return Settings(
         budget=Budget(**budget),
         form=_format(options),
-        chat_template=chat_template,
+        chat_template=_choice("chat_template", options, CHAT_TEMPLATE_CHOICES),
         samples=samples,
         until=(until,) if isinstance(until, str) else tuple(until),
         sampling=sampling,
@@ -206,7 +210,26 @@ def resolve(defaults: Mapping[str, Any], gen_kwargs: Mapping[str, Any], sampling
         plain_answer_tokens=plain_answer_tokens,
         thinking_request=_thinking_request(options.get(THINK_FOR)),
         prompt_style=_prompt_style(options.get(PROMPT_STYLE, "bare")),
+        response=_choice(RESPONSE, options, RESPONSE_CHOICES),
     )
+
+
+def _choice(name: str, options: Mapping[str, Any], choices: Collection[str]) -> str:
+    """The value of an option that has a few; "auto" where it is not given."""
+    value = options.get(name, "auto")
+    if value not in choices:
+        raise OptionError(f"{name}={value!r}: expected one of {', '.join(choices)}")
+    return str(value)
+
+
+def _refuse_beams(rest: Mapping[str, Any]) -> None:
+    """Raises OptionError for more than one beam: what several beams think cannot be interrupted."""
+    for name in ONE_ONLY:
+        if rest.get(name) is not None and str(rest[name]) != "1":
+            raise OptionError(
+                f"{name}={rest[name]!r}: one text is written at a time here, so that its thinking can be continued or "
+                f"cut: give --gen_kwargs {name}=1 (n=K asks for K samples)"
+            )
 
 
 def _thinking_request(wanted: Any) -> str:

@@ -21,7 +21,7 @@ from typing import Any
 HOOKS = {
     "lm_eval.models": "register_models",
     "lm_eval.tasks.manager": "add_tasks",
-    "lm_eval.api.task": "keep_parts_apart",
+    "lm_eval.api.task": "prepare_tasks",
     "lm_eval.loggers.evaluation_tracker": "write_traces_beside_samples",
     "lm_eval._cli.run": "report_errors_as_sentences",
 }

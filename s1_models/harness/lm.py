@@ -20,6 +20,7 @@ from s1_contract.usage import ANSWER_CUT_OFF, DROPPED_TOKENS, THINKING_LIMIT
 from s1_models.driver import Engine, Job, Sampling, run_each
 from s1_models.forcing import Session, Tokens
 from s1_models.harness.fail_closed import refuse_a_broken_bridge, refuse_namesakes
+from s1_models.harness.plugin import is_of_others
 from s1_models.harness.progress import Bar
 from s1_models.harness.prompts import Prompt, Prompting
 from s1_models.harness.run_facts import TaskFacts, run_facts
@@ -219,7 +220,10 @@ class BudgetForcingLM(Prompting, Identified):
 
         def finish(number: int, session: Session) -> Response | None:
             one = asked[number]
-            return transcribe(session, self._decode, one.settings.until) if one.options == 0 else None
+            if one.options:
+                return None
+            alone = self._answers_alone(one)
+            return transcribe(session, self._decode, one.settings.until, answer_only=alone, after=self._think_end())
 
         in_flight = None if self.max_in_flight is None else self.max_in_flight * passes
         with self._remembering() as engine:
@@ -229,6 +233,17 @@ class BudgetForcingLM(Prompting, Identified):
                     return run_each(jobs, engine, finish, max_in_flight=in_flight, progress=bar)
             finally:
                 self.reuse = [_reuse(engine, asked, number) for number in range(passes)]
+
+    def _answers_alone(self, asked: _Asked) -> bool:
+        """Whether a task gets the answer without the thinking: other people's filters look for answers in all of it."""
+        if asked.settings.response != "auto":
+            return asked.settings.response == "answer"
+        return bool(self._think_end()) or is_of_others(asked.request)
+
+    def _think_end(self) -> str:
+        """lm_eval's `think_end_token` as text: a response begins behind the last one."""
+        token = getattr(self, "think_end_token", None)
+        return self._decode((token,)) if isinstance(token, int) else token or ""
 
     @contextmanager
     def _remembering(self) -> Iterator[Engine]:

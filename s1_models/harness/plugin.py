@@ -119,6 +119,38 @@ def _log_override() -> None:
     )
 
 
+def prepare_tasks() -> None:
+    """What lm_eval's tasks have to tell us of their questions."""
+    keep_parts_apart()
+    tell_whose_requests_are()
+
+
+def tell_whose_requests_are() -> None:
+    """Marks the requests of tasks that something else than s1_tasks scores."""
+    from lm_eval.api.task import Task
+
+    original = Task.build_all_requests
+    if hasattr(original, "s1"):
+        return
+
+    @functools.wraps(original)
+    def with_marks(self: Any, *arguments: Any, **options: Any) -> Any:
+        result = original(self, *arguments, **options)
+        scorer = getattr(getattr(self, "config", None), "process_results", None)
+        own = str(getattr(scorer, "__module__", "")).partition(".")[0] == "s1_tasks"
+        for request in self.instances:
+            request.of_others = not own
+        return result
+
+    with_marks.s1 = True  # type: ignore[attr-defined]
+    Task.build_all_requests = with_marks
+
+
+def is_of_others(request: Any) -> bool:
+    """Whether the request is of a task that s1_tasks does not score; not for one that no task has made."""
+    return bool(getattr(request, "of_others", False))
+
+
 def keep_parts_apart() -> None:
     """Makes lm_eval's prompts without a chat template say which part is an instruction, and which begins the answer.
 

@@ -13,7 +13,7 @@ from s1_models.memo.store import MemoError
 class Identified:
     """Mixin for a model class whose tokens a memo remembers."""
 
-    _identity: dict[str, str] | MemoError
+    _identity: dict[str, str] | MemoError = MemoError("nobody has said what identifies this model's tokens: memo=off")
 
     def model_identity(self) -> dict[str, str]:
         """Everything that changes this model's tokens, by name, as it was when the model was loaded.

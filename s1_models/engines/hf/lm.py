@@ -73,7 +73,7 @@ class S1HF(BudgetForcingLM, HFLM):  # type: ignore[misc]
         """Loads the model as HFLM does, and makes the engine that decodes with it."""
         if pretrained is None:
             raise OptionError("s1_hf needs to know its model: --model_args pretrained=MODEL")
-        for name in arguments.keys() & {"think_end_token", "truncation"}:
+        for name in arguments.keys() & {"truncation"}:
             logger.warning("%s has no effect on how s1_hf generates", name)
         self.default_seed = int(seed)
         self.template_thinks = take_thinking_switch(arguments)

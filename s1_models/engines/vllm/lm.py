@@ -46,7 +46,7 @@ class S1VLLM(BudgetForcingLM, VLLM):  # type: ignore[misc]
     def load(self, pretrained: str = DEFAULT_MODEL, **arguments: Any) -> None:
         """Starts vLLM, or its replicas, and connects the driver to it."""
         sizes = parallel_sizes(arguments)
-        for name in arguments.keys() & {"max_gen_toks", "think_end_token", "truncation_side"}:
+        for name in arguments.keys() & {"max_gen_toks", "truncation_side"}:
             logger.warning("%s has no effect on how s1_vllm generates (max_answer_tokens limits the answer)", name)
         self.template_thinks = take_thinking_switch(arguments)
         self._given = {"pretrained": pretrained, **arguments}
