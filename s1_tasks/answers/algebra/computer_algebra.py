@@ -241,6 +241,22 @@ def from_sympy(expression: Any) -> Node:
     raise NoValue(f"no tree for {type(expression).__name__}")
 
 
+_WHOLE_NUMBERS = (1, 2, 3, 5)
+
+
+def _differ_at_whole_numbers(left: Any, right: Any) -> bool:
+    """Whether a sum or product up to n, written out for small n, differs from the other side there."""
+    names = left.free_symbols | right.free_symbols
+    if len(names) != 1 or not (left.has(sympy.Sum, sympy.Product) or right.has(sympy.Sum, sympy.Product)):
+        return False
+    (name,) = names
+    for number in _WHOLE_NUMBERS:
+        first, second = (side.subs(name, number).doit() for side in (left, right))
+        if first.is_Rational and second.is_Rational and first != second:
+            return True
+    return False
+
+
 _BARE_FRACTION = re.compile(r"\\[dtc]?frac\s*(\d)\s*(\d)")
 
 
@@ -260,5 +276,7 @@ def compare_calculus(answer: str, reference: str) -> Truth:
     left, right = parsed
     if not (isinstance(left, sympy.Expr) and isinstance(right, sympy.Expr)):
         return bool(left == right)
+    if _differ_at_whole_numbers(left, right):
+        return False
     gap = left.doit() - right.doit()
     return bool(gap == 0 or sympy.simplify(gap) == 0)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
-from s1_tasks.answers.algebra.functions import apply
+from s1_tasks.answers.algebra.functions import apply, unit_circle
 from s1_tasks.answers.algebra.polynomials import Expander, Form, TooBig, Undefined, number_form
 from s1_tasks.answers.tree.nodes import Call, Constant, Node, Number, Power, Product, Quantity, Sum, Symbol
 
@@ -41,7 +41,18 @@ def _product(expander: Expander, node: Product) -> Form:
 
 
 def _power(expander: Expander, node: Power) -> Form:
-    return expander.raise_to(form_of(expander, node.base), form_of(expander, node.exponent))
+    exponent = form_of(expander, node.exponent)
+    turn = _imaginary_turn(exponent) if node.base == Constant("e") else None
+    if turn is not None:
+        return unit_circle(expander, turn)
+    return expander.raise_to(form_of(expander, node.base), exponent)
+
+
+def _imaginary_turn(exponent: Form) -> Fraction | None:
+    """r when an exponent is r pi i."""
+    if set(exponent.top) != {(("cpi", Fraction(1)), ("i", Fraction(1)))} or set(exponent.bottom) != {()}:
+        return None
+    return next(iter(exponent.top.values())) / exponent.bottom[()]
 
 
 def _quantity(expander: Expander, node: Quantity) -> Form:

@@ -83,6 +83,12 @@ def _cosine_of_turn(expander: Expander, turn: Fraction) -> Form:
     return total
 
 
+def unit_circle(expander: Expander, turn: Fraction) -> Form:
+    """e^(turn * pi * i)"""
+    sine = _cosine_of_turn(expander, Fraction(1, 2) - turn)
+    return expander.add(_cosine_of_turn(expander, turn), expander.multiply(expander.atom("i"), sine))
+
+
 _QUARTER = Fraction(1, 4)
 _COSINES: dict[Fraction, tuple[tuple[Fraction, int], ...]] = {
     Fraction(0): ((Fraction(1), 1),),

@@ -47,7 +47,16 @@ def decide(left: Node, right: Node) -> Truth:
         return exact.is_defined(left)
     if approx.differ(left, right):
         return False
-    return exact.proved_equal(left, right)
+    proved = exact.proved_equal(left, right)
+    return _proved_by_squares(left, right) if proved is None else proved
+
+
+def _proved_by_squares(left: Node, right: Node) -> Truth:
+    """True for constants of one sign with equal squares: the root of 5 + 2 root 6 is root 2 + root 3."""
+    first, second = approx.value_of(left), approx.value_of(right)
+    if not first or not second or first.imag or second.imag or (first.real > 0) != (second.real > 0):
+        return None
+    return exact.proved_equal(Power(left, integer(2)), Power(right, integer(2))) or None
 
 
 def infinity_sign(node: Node) -> int | None:
