@@ -13,6 +13,7 @@ import cmath
 import math
 import zlib
 from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 from s1_tasks.answers.tree.nodes import (
     MINUS_ONE,
@@ -57,63 +58,56 @@ class Evaluator:
         return value, error
 
     def _evaluate(self, node: Node) -> tuple[Value, float]:
-        if isinstance(node, Number):
-            literal = float(node.value)
-            if literal == 0 and node.value:
+        evaluate = _EVALUATED.get(type(node))
+        if evaluate is None:
+            raise NoValue(f"{type(node).__name__} is no number")
+        return evaluate(self, node)
+
+    def _number(self, node: Number) -> tuple[Value, float]:
+        literal = float(node.value)
+        if literal == 0 and node.value:
+            raise NoValue("underflow")
+        return literal, abs(literal) * 2**-52
+
+    def _symbol(self, node: Symbol) -> tuple[Value, float]:
+        return self._point[node.name], 0.0
+
+    def _constant(self, node: Constant) -> tuple[Value, float]:
+        return _constant(node.name)
+
+    def _sum(self, node: Sum) -> tuple[Value, float]:
+        total, error = 0j, 0.0
+        for term in node.terms:
+            value, bound = self._evaluate(term)
+            total += value
+            error += bound + _EPSILON * (abs(total) + abs(value))
+        return total, error
+
+    def _product(self, node: Product) -> tuple[Value, float]:
+        total, error = 1 + 0j, 0.0
+        for factor in node.factors:
+            value, bound = self._evaluate(factor)
+            error = abs(total) * bound + abs(value) * error + error * bound + _EPSILON * abs(total * value)
+            if total * value == 0 and total != 0 and value != 0:
                 raise NoValue("underflow")
-            return literal, abs(literal) * 2**-52
-        if isinstance(node, Symbol):
-            return self._point[node.name], 0.0
-        if isinstance(node, Constant):
-            return _constant(node.name)
-        if isinstance(node, Sum):
-            total, error = 0j, 0.0
-            for term in node.terms:
-                value, bound = self._evaluate(term)
-                total += value
-                error += bound + _EPSILON * (abs(total) + abs(value))
-            return total, error
-        if isinstance(node, Product):
-            total, error = 1 + 0j, 0.0
-            for factor in node.factors:
-                value, bound = self._evaluate(factor)
-                error = abs(total) * bound + abs(value) * error + error * bound + _EPSILON * abs(total * value)
-                if total * value == 0 and total != 0 and value != 0:
-                    raise NoValue("underflow")
-                total *= value
-            return total, error
-        if isinstance(node, Power):
-            return self._power(node)
-        if isinstance(node, Quantity):
-            value, bound = self._evaluate(node.value)
-            scale = {"%": 0.01, "degree": math.pi / 180}.get(node.unit, 1.0)
-            return value * scale, (bound + _EPSILON * abs(value)) * scale
-        if isinstance(node, Call):
-            return self._call(node)
-        raise NoValue(f"{type(node).__name__} is no number")
+            total *= value
+        return total, error
+
+    def _quantity(self, node: Quantity) -> tuple[Value, float]:
+        value, bound = self._evaluate(node.value)
+        scale = _SCALES.get(node.unit, 1.0)
+        return value * scale, (bound + _EPSILON * abs(value)) * scale
 
     def _power(self, node: Power) -> tuple[Value, float]:
         base, base_error = self._evaluate(node.base)
         if isinstance(node.exponent, Number):
             exact = node.exponent.value
             if exact.denominator == 1 and abs(exact.numerator) < 10**6:
-                count = int(exact)
-                if abs(base) <= base_error and count < 0:
-                    raise NoValue("division by what may be zero")
-                value = base**count
-                if value == 0 and base != 0:
-                    raise NoValue("underflow")
-                relative = base_error / abs(base) if base else 0.0
-                if count < 0 and relative > 0.1:
-                    raise NoValue("division by what may be zero")
-                return value, abs(value) * (abs(count) * relative * 1.2 + _EPSILON * (2 + abs(count))) + (
-                    base_error if count > 0 and abs(base) <= 10 * base_error else 0.0
-                )
+                return _whole_power(base, base_error, int(exact))
             if base.imag == 0 and base.real < 0 and exact.denominator % 2:
                 value, bound = self._general_power(-base, base_error, float(exact), 0.0)
                 return (-value if exact.numerator % 2 else value), bound
-        exponent, exponent_error = self._evaluate(node.exponent)
-        return self._general_power(base, base_error, exponent, exponent_error)
+        return self._general_power(base, base_error, *self._evaluate(node.exponent))
 
     def _general_power(
         self, base: Value, base_error: float, exponent: Value, exponent_error: float
@@ -138,17 +132,10 @@ class Evaluator:
 
     def _call(self, node: Call) -> tuple[Value, float]:
         if node.name == "root" and len(node.arguments) == 2:
-            index = node.arguments[1]
-            exponent = Number(1 / index.value) if isinstance(index, Number) and index.value else Power(index, MINUS_ONE)
-            return self._power(Power(node.arguments[0], exponent))
+            return self._root(*node.arguments)
         parts = [self._evaluate(argument) for argument in node.arguments]
         if node.name == "log" and len(parts) == 2:
-            top = self._apply("ln", _KNOWN["ln"], *parts[0])
-            bottom = self._apply("ln", _KNOWN["ln"], *parts[1])
-            if abs(bottom[0]) <= 2 * bottom[1]:
-                raise NoValue("logarithm to base 1")
-            value = top[0] / bottom[0]
-            return value, 2 * (top[1] + abs(value) * bottom[1]) / abs(bottom[0])
+            return self._logarithm(*parts)
         name = "ln" if node.name == "log" else node.name
         known = _KNOWN.get(name)
         if known is not None and len(parts) == 1:
@@ -160,6 +147,17 @@ class Evaluator:
         if node.name in _UNSUPPORTED:
             raise NoValue(node.name)
         return _unknown_function(node.name, parts)
+
+    def _root(self, inside: Node, index: Node) -> tuple[Value, float]:
+        exponent = Number(1 / index.value) if isinstance(index, Number) and index.value else Power(index, MINUS_ONE)
+        return self._power(Power(inside, exponent))
+
+    def _logarithm(self, argument: tuple[Value, float], base: tuple[Value, float]) -> tuple[Value, float]:
+        top, bottom = self._apply("ln", _KNOWN["ln"], *argument), self._apply("ln", _KNOWN["ln"], *base)
+        if abs(bottom[0]) <= 2 * bottom[1]:
+            raise NoValue("logarithm to base 1")
+        value = top[0] / bottom[0]
+        return value, 2 * (top[1] + abs(value) * bottom[1]) / abs(bottom[0])
 
     def _apply(self, name: str, function: Callable[[Value], Value], value: Value, error: float) -> tuple[Value, float]:
         if self._real and name in _REAL_DOMAINS and not _REAL_DOMAINS[name](value.real, error):
@@ -176,6 +174,32 @@ class Evaluator:
         except (ValueError, ZeroDivisionError, OverflowError):
             slope = (1 + abs(result)) / max(step, 1e-12)
         return result, 2 * slope * (error + _EPSILON * abs(value)) + 4 * _EPSILON * abs(result)
+
+
+_SCALES = {"%": 0.01, "degree": math.pi / 180}
+_EVALUATED: dict[type, Callable[[Evaluator, Any], tuple[Value, float]]] = {
+    Number: Evaluator._number,
+    Symbol: Evaluator._symbol,
+    Constant: Evaluator._constant,
+    Sum: Evaluator._sum,
+    Product: Evaluator._product,
+    Power: Evaluator._power,
+    Quantity: Evaluator._quantity,
+    Call: Evaluator._call,
+}
+
+
+def _whole_power(base: Value, base_error: float, count: int) -> tuple[Value, float]:
+    if abs(base) <= base_error and count < 0:
+        raise NoValue("division by what may be zero")
+    value = base**count
+    if value == 0 and base != 0:
+        raise NoValue("underflow")
+    relative = base_error / abs(base) if base else 0.0
+    if count < 0 and relative > 0.1:
+        raise NoValue("division by what may be zero")
+    near_zero = base_error if count > 0 and abs(base) <= 10 * base_error else 0.0
+    return value, abs(value) * (abs(count) * relative * 1.2 + _EPSILON * (2 + abs(count))) + near_zero
 
 
 def _constant(name: str) -> tuple[Value, float]:
@@ -273,30 +297,34 @@ def points(names: set[str], *, complex_values: bool = False) -> Iterator[dict[st
 
 def differ(left: Node, right: Node) -> bool | None:
     """True: different for certain. False: they agree at every sample point (no proof). None: nothing to compare."""
-    names = symbols(left) | symbols(right)
-    imaginary = any(part == Constant("i") for side in (left, right) for part in walk(side))
-    if any(isinstance(part, PlusMinus) for side in (left, right) for part in walk(side)):
+    parts = [*walk(left), *walk(right)]
+    if any(isinstance(part, PlusMinus) for part in parts):
         return None
+    names = {part.name for part in parts if isinstance(part, Symbol)}
     complex_values = takes_complex_apart(left, right)
-    modes = (False,) if imaginary or complex_values else (True, False)
+    modes = (False,) if complex_values or Constant("i") in parts else (True, False)
     for real in modes:
         compared = 0
         for point in points(names, complex_values=complex_values):
             evaluator = Evaluator(point, real=real)
             try:
-                first, first_error = evaluator.evaluate(left)
-                second, second_error = evaluator.evaluate(right)
+                first, second = evaluator.evaluate(left), evaluator.evaluate(right)
             except NoValue:
                 continue
             compared += 1
-            bound = 4 * (first_error + second_error)
-            if abs(first - second) > bound and bound < 0.01 * (abs(first) + abs(second) + 1e-300):
-                return True
-            if abs(first - second) > bound + 0.1 * (abs(first) + abs(second)):
+            if _apart(first, second):
                 return True
         if compared:
             return False
     return None
+
+
+def _apart(left: tuple[Value, float], right: tuple[Value, float]) -> bool:
+    """Whether two values with their error bounds are different numbers for certain."""
+    (first, first_error), (second, second_error) = left, right
+    bound = 4 * (first_error + second_error)
+    gap, size = abs(first - second), abs(first) + abs(second)
+    return (gap > bound and bound < 0.01 * (size + 1e-300)) or gap > bound + 0.1 * size
 
 
 def value_of(node: Node) -> complex | None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import signal
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from typing import Any
@@ -172,30 +172,44 @@ _CONSTANTS = {"pi": sympy.pi, "e": sympy.E, "i": sympy.I, "infinity": sympy.oo}
 
 def to_sympy(node: Node, names: dict[str, Any]) -> Any:
     """A sympy expression built node by node (no text is ever handed to sympy); raises NoValue."""
-    if isinstance(node, Number):
-        return sympy.Rational(node.value.numerator, node.value.denominator)
-    if isinstance(node, Symbol):
-        return names[node.name]
-    if isinstance(node, Constant) and node.name in _CONSTANTS:
-        return _CONSTANTS[node.name]
-    if isinstance(node, Sum):
-        return sympy.Add(*(to_sympy(term, names) for term in node.terms))
-    if isinstance(node, Product):
-        return sympy.Mul(*(to_sympy(factor, names) for factor in node.factors))
-    if isinstance(node, Power):
-        return _sympy_power(to_sympy(node.base, names), to_sympy(node.exponent, names))
-    if isinstance(node, Quantity):
-        scale = {"%": sympy.Rational(1, 100), "degree": sympy.pi / 180}.get(node.unit, sympy.Integer(1))
-        return to_sympy(node.value, names) * scale
-    if isinstance(node, Call):
-        arguments = [to_sympy(argument, names) for argument in node.arguments]
-        if node.name == "root":
-            return sympy.real_root(*arguments) if arguments[1].is_odd else _sympy_power(arguments[0], 1 / arguments[1])
-        if node.name in _FUNCTIONS:
-            if node.name == "factorial" and arguments[0].is_number and arguments[0] > 10_000:
-                raise NoValue("a large factorial")
-            return _FUNCTIONS[node.name](*arguments)
-    raise NoValue(f"no sympy form of {node}")
+    convert = _CONVERTED.get(type(node))
+    if convert is None:
+        raise NoValue(f"no sympy form of {node}")
+    return convert(node, names)
+
+
+def _constant_to_sympy(node: Constant, names: dict[str, Any]) -> Any:
+    if node.name not in _CONSTANTS:
+        raise NoValue(f"no sympy form of {node}")
+    return _CONSTANTS[node.name]
+
+
+def _quantity_to_sympy(node: Quantity, names: dict[str, Any]) -> Any:
+    scale = {"%": sympy.Rational(1, 100), "degree": sympy.pi / 180}.get(node.unit, sympy.Integer(1))
+    return to_sympy(node.value, names) * scale
+
+
+def _call_to_sympy(node: Call, names: dict[str, Any]) -> Any:
+    arguments = [to_sympy(argument, names) for argument in node.arguments]
+    if node.name == "root":
+        return sympy.real_root(*arguments) if arguments[1].is_odd else _sympy_power(arguments[0], 1 / arguments[1])
+    if node.name not in _FUNCTIONS:
+        raise NoValue(f"no sympy form of {node}")
+    if node.name == "factorial" and arguments[0].is_number and arguments[0] > 10_000:
+        raise NoValue("a large factorial")
+    return _FUNCTIONS[node.name](*arguments)
+
+
+_CONVERTED: dict[type, Callable[[Any, dict[str, Any]], Any]] = {
+    Number: lambda node, names: sympy.Rational(node.value.numerator, node.value.denominator),
+    Symbol: lambda node, names: names[node.name],
+    Constant: _constant_to_sympy,
+    Sum: lambda node, names: sympy.Add(*(to_sympy(term, names) for term in node.terms)),
+    Product: lambda node, names: sympy.Mul(*(to_sympy(factor, names) for factor in node.factors)),
+    Power: lambda node, names: _sympy_power(to_sympy(node.base, names), to_sympy(node.exponent, names)),
+    Quantity: _quantity_to_sympy,
+    Call: _call_to_sympy,
+}
 
 
 def _sympy_power(base: Any, exponent: Any) -> Any:

@@ -38,27 +38,35 @@ class PreciseEvaluator:
         return value
 
     def _evaluate(self, node: Node) -> Any:
-        if isinstance(node, Number):
-            return mpmath.mpf(node.value.numerator) / node.value.denominator
-        if isinstance(node, Symbol):
-            return self._point[node.name]
-        if isinstance(node, Constant):
-            constants = {"pi": mp.pi, "e": mp.e, "i": mpmath.mpc(0, 1)}
-            if node.name not in constants:
-                raise NoValue(node.name)
-            return +constants[node.name]
-        if isinstance(node, Sum):
-            return mpmath.fsum(self._evaluate(term) for term in node.terms)
-        if isinstance(node, Product):
-            return mpmath.fprod(self._evaluate(factor) for factor in node.factors)
-        if isinstance(node, Power):
-            return self._power(self._evaluate(node.base), node.exponent)
-        if isinstance(node, Quantity):
-            scale = {"%": mpmath.mpf(1) / 100, "degree": mp.pi / 180}.get(node.unit, 1)
-            return self._evaluate(node.value) * scale
-        if isinstance(node, Call):
-            return self._call(node)
-        raise NoValue(f"{type(node).__name__} is no number")
+        evaluate = _EVALUATED.get(type(node))
+        if evaluate is None:
+            raise NoValue(f"{type(node).__name__} is no number")
+        return evaluate(self, node)
+
+    def _number(self, node: Number) -> Any:
+        return mpmath.mpf(node.value.numerator) / node.value.denominator
+
+    def _symbol(self, node: Symbol) -> Any:
+        return self._point[node.name]
+
+    def _constant(self, node: Constant) -> Any:
+        constants = {"pi": mp.pi, "e": mp.e, "i": mpmath.mpc(0, 1)}
+        if node.name not in constants:
+            raise NoValue(node.name)
+        return +constants[node.name]
+
+    def _sum(self, node: Sum) -> Any:
+        return mpmath.fsum(self._evaluate(term) for term in node.terms)
+
+    def _product(self, node: Product) -> Any:
+        return mpmath.fprod(self._evaluate(factor) for factor in node.factors)
+
+    def _raised(self, node: Power) -> Any:
+        return self._power(self._evaluate(node.base), node.exponent)
+
+    def _quantity(self, node: Quantity) -> Any:
+        scale = {"%": mpmath.mpf(1) / 100, "degree": mp.pi / 180}.get(node.unit, 1)
+        return self._evaluate(node.value) * scale
 
     def _power(self, base: Any, exponent_node: Node) -> Any:
         exponent = self._evaluate(exponent_node)
@@ -101,6 +109,16 @@ class PreciseEvaluator:
         return value
 
 
+_EVALUATED: dict[type, Callable[[PreciseEvaluator, Any], Any]] = {
+    Number: PreciseEvaluator._number,
+    Symbol: PreciseEvaluator._symbol,
+    Constant: PreciseEvaluator._constant,
+    Sum: PreciseEvaluator._sum,
+    Product: PreciseEvaluator._product,
+    Power: PreciseEvaluator._raised,
+    Quantity: PreciseEvaluator._quantity,
+    Call: PreciseEvaluator._call,
+}
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "sin": mpmath.sin, "cos": mpmath.cos, "tan": mpmath.tan, "cot": mpmath.cot, "sec": mpmath.sec, "csc": mpmath.csc,
     "sinh": mpmath.sinh, "cosh": mpmath.cosh, "tanh": mpmath.tanh, "coth": mpmath.coth, "sech": mpmath.sech,
@@ -153,34 +171,45 @@ class _Bound:
         return self._roots * sum(math.gcd(k, self._conductor) == 1 for k in range(self._conductor))
 
     def of(self, node: Node) -> tuple[float, float]:
-        if isinstance(node, Number):
-            return _log2(abs(node.value.numerator)), _log2(node.value.denominator)
-        if isinstance(node, Constant) and node.name == "i":
-            self._conductor = math.lcm(self._conductor, 4)
-            return 0.0, 0.0
-        if isinstance(node, Sum):
-            upper, lower = self.of(node.terms[0])
-            for term in node.terms[1:]:
-                other_upper, other_lower = self.of(term)
-                first, second = upper + other_lower, lower + other_upper
-                upper = max(first, second) + 1
-                lower += other_lower
-            return upper, lower
-        if isinstance(node, Product):
-            parts = [self.of(factor) for factor in node.factors]
-            return sum(part[0] for part in parts), sum(part[1] for part in parts)
-        if isinstance(node, Power) and isinstance(node.exponent, Number):
-            return self._power(node, node.base, node.exponent)
-        if (
-            isinstance(node, Call)
-            and node.name == "root"
-            and isinstance(node.arguments[1], Number)
-            and node.arguments[1].value
-        ):
-            return self._power(node, node.arguments[0], Number(1 / node.arguments[1].value))
-        if isinstance(node, Call) and node.name in ("sin", "cos", "tan"):
+        """(log2 u, log2 l) of a constant; raises NoValue for one that is not algebraic."""
+        bound = _BOUNDS.get(type(node))
+        if bound is None:
+            raise NoValue("not algebraic")
+        return bound(self, node)
+
+    def _number(self, node: Number) -> tuple[float, float]:
+        return _log2(abs(node.value.numerator)), _log2(node.value.denominator)
+
+    def _constant(self, node: Constant) -> tuple[float, float]:
+        if node.name != "i":
+            raise NoValue("not algebraic")
+        self._conductor = math.lcm(self._conductor, 4)
+        return 0.0, 0.0
+
+    def _sum(self, node: Sum) -> tuple[float, float]:
+        upper, lower = self.of(node.terms[0])
+        for term in node.terms[1:]:
+            other_upper, other_lower = self.of(term)
+            upper = max(upper + other_lower, lower + other_upper) + 1
+            lower += other_lower
+        return upper, lower
+
+    def _product(self, node: Product) -> tuple[float, float]:
+        parts = [self.of(factor) for factor in node.factors]
+        return sum(part[0] for part in parts), sum(part[1] for part in parts)
+
+    def _raised(self, node: Power) -> tuple[float, float]:
+        if not isinstance(node.exponent, Number):
+            raise NoValue("not algebraic")
+        return self._power(node, node.base, node.exponent)
+
+    def _call(self, node: Call) -> tuple[float, float]:
+        if node.name in ("sin", "cos", "tan"):
             return self._trigonometric(node)
-        raise NoValue("not algebraic")
+        index = node.arguments[1] if node.name == "root" else None
+        if not isinstance(index, Number) or not index.value:
+            raise NoValue("not algebraic")
+        return self._power(node, node.arguments[0], Number(1 / index.value))
 
     def _power(self, node: Node, base: Node, exponent: Number) -> tuple[float, float]:
         upper, lower = self.of(base)
@@ -209,6 +238,16 @@ class _Bound:
         if node not in self._seen:
             self._seen.add(node)
             self._roots *= degree
+
+
+_BOUNDS: dict[type, Callable[[_Bound, Any], tuple[float, float]]] = {
+    Number: _Bound._number,
+    Constant: _Bound._constant,
+    Sum: _Bound._sum,
+    Product: _Bound._product,
+    Power: _Bound._raised,
+    Call: _Bound._call,
+}
 
 
 def _log2(value: int) -> float:

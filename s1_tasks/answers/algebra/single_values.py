@@ -80,12 +80,7 @@ class Scalars:
 
     def same(self, given: Node, wanted: Node) -> Truth:
         if not isinstance(given, Quantity) and not isinstance(wanted, Quantity):
-            bare = _without_letter_unit(given, wanted)
-            if self._symmetric and bare is None:
-                swapped = _without_letter_unit(wanted, given)
-                if swapped is not None:
-                    return self._same_plain(given, swapped[0])
-            return self._same_plain(given if bare is None else bare[0], wanted)
+            return self._same_without_units(given, wanted)
         given_value, given_unit = _split(given, wanted)
         wanted_value, wanted_unit = _split(wanted, given)
         if given_unit and wanted_unit:
@@ -95,16 +90,21 @@ class Scalars:
             if modulus.isdigit() and modulus != given_unit:
                 return _congruent(given_value, wanted_value, int(modulus))
             return self._same_plain(given_value, wanted_value)
-        unit = given_unit or wanted_unit
         result = self._same_plain(given_value, wanted_value)
-        if result is not True and unit in ("%", "degree"):
-            # 33.5% is 0.335, 30 degrees is pi/6
-            other = self._same_plain(_in_numbers(given), _in_numbers(wanted))
-            if unit == "degree":  # arctan 2 is 63.43 degrees
-                degrees = [_in_degrees(given, given_unit), _in_degrees(wanted, wanted_unit)]
-                other = either(other, self._same_plain(*degrees))
-            return either(result, other)
+        unit = given_unit or wanted_unit
+        if result is True or unit not in ("%", "degree"):
+            return result
+        result = either(result, self._same_plain(_in_numbers(given), _in_numbers(wanted)))  # 33.5% is 0.335
+        if unit == "degree":  # arctan 2 is 63.43 degrees
+            degrees = [_in_degrees(given, given_unit), _in_degrees(wanted, wanted_unit)]
+            result = either(result, self._same_plain(*degrees))
         return result
+
+    def _same_without_units(self, given: Node, wanted: Node) -> Truth:
+        bare = _without_letter_unit(given, wanted)
+        if bare is None and self._symmetric and (swapped := _without_letter_unit(wanted, given)) is not None:
+            return self._same_plain(given, swapped[0])
+        return self._same_plain(given if bare is None else bare[0], wanted)
 
     def _same_plain(self, given: Node, wanted: Node) -> Truth:
         result = self._decide(given, wanted)
@@ -202,22 +202,35 @@ def _rounds_to(given: Node, wanted: Node) -> bool:
     """Whether `given` is the value that `wanted`, a decimal, was rounded from, or its full-precision print-out."""
     given, wanted = _as_decimal(given), _as_decimal(wanted)
     if isinstance(wanted, Number) and wanted.decimals is not None:
-        if isinstance(given, Number) and given.decimals is not None and given.decimals <= wanted.decimals:
-            return False
-        if wanted.significant < 2 or (wanted.decimals < 2 and wanted.significant < 3):
-            return False
-        if isinstance(given, Number) and given.decimals is None and given.value.denominator == 1:
+        if not _tells_enough(wanted, wanted.decimals) or (isinstance(given, Number) and _is_shorter(given, wanted)):
             return False
         return _distance(given, wanted.value, Fraction(1, 2 * 10**wanted.decimals))
     if isinstance(given, Number) and given.decimals is not None and given.significant >= FULL_PRECISION_DIGITS:
-        if any(isinstance(part, Number) and part.decimals is not None for part in walk(wanted)):
-            return False
-        value = exact.rational(wanted)
-        if value is not None and _terminates(value):
-            return False
-        slack = max(Fraction(2, 10**given.decimals), abs(given.value) * Fraction(4, 10**16))
-        return _distance(wanted, given.value, slack)
+        return _prints(given, given.decimals, wanted)
     return False
+
+
+def _tells_enough(number: Number, decimals: int) -> bool:
+    """Whether a decimal has digits enough to be a rounded value."""
+    return number.significant >= 2 and (decimals >= 2 or number.significant >= 3)
+
+
+def _is_shorter(given: Number, wanted: Number) -> bool:
+    """Whether a number is whole, or has no more decimals than the one it is compared with: it was not rounded then."""
+    if given.decimals is None:
+        return given.value.denominator == 1
+    return wanted.decimals is not None and given.decimals <= wanted.decimals
+
+
+def _prints(given: Number, decimals: int, wanted: Node) -> bool:
+    """Whether a decimal with all its digits is the printed form of an exact value that has no finite decimal."""
+    if any(isinstance(part, Number) and part.decimals is not None for part in walk(wanted)):
+        return False
+    value = exact.rational(wanted)
+    if value is not None and _terminates(value):
+        return False
+    slack = max(Fraction(2, 10**decimals), abs(given.value) * Fraction(4, 10**16))
+    return _distance(wanted, given.value, slack)
 
 
 def _distance(node: Node, target: Fraction, limit: Fraction) -> bool:
