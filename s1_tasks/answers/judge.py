@@ -149,31 +149,27 @@ def vote_key(verdict: Verdict) -> str | None:
 def _compare(
     answer: str, reference: str, kind: Kind, timeout_seconds: float, *, symmetric: bool
 ) -> tuple[Outcome, str]:
-    if (
-        kind != "choice"
-        and (is_choice(answer) or is_choice(reference))
-        and choice_letter(answer) == choice_letter(reference)
-    ):
-        return Outcome.CORRECT, "the letters agree"
-    if kind == "choice":
+    if kind == "choice" or is_choice(answer) or is_choice(reference):
         same = choice_letter(answer) == choice_letter(reference)
-        return _outcome(same), "the letters agree" if same else "the letters differ"
+        if same or kind == "choice":
+            return _outcome(same), "the letters agree" if same else "the letters differ"
     try:
         truth = _decided(answer, reference, symmetric=symmetric)
     except Exception as failure:
         # a fault of ours must not cost the run whose answers are being scored; tests look for this reason
         return Outcome.UNREADABLE, f"internal error: {type(failure).__name__}: {failure}"
-    if truth is not True and (bare := _without_labels(answer, reference, symmetric=symmetric)) is not None:
+    if truth is True:
+        return Outcome.CORRECT, "the same"
+    bare = _without_labels(answer, reference, symmetric=symmetric)
+    if bare is not None:
         return _compare(*bare, kind, timeout_seconds, symmetric=symmetric)
-    if truth is not True and _same_words(answer, reference):
+    if _same_words(answer, reference):
         return Outcome.CORRECT, "the same words"
     if unreadable(readings(answer)):
         return Outcome.UNREADABLE, "the answer is neither a formula nor words"
-    if truth is False and (needs_calculus(answer) or needs_calculus(reference)):
-        truth = None
-    if truth is None:
-        return shared_pool().compare(answer, reference, timeout_seconds, symmetric=symmetric)
-    return _outcome(truth), "the same" if truth else "different"
+    if truth is False and not (needs_calculus(answer) or needs_calculus(reference)):
+        return Outcome.INCORRECT, "different"
+    return shared_pool().compare(answer, reference, timeout_seconds, symmetric=symmetric)
 
 
 def _without_labels(answer: str, reference: str, *, symmetric: bool) -> tuple[str, str] | None:

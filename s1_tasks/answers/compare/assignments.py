@@ -49,15 +49,16 @@ def _point(values: list[Node]) -> Sequence:
 
 def written_out(items: list[Node]) -> list[Node]:
     """1, 2, ..., 5 as 1, 2, 3, 4, 5; other lists, and long ones, as they are."""
-    if items.count(_ELLIPSIS) != 1 or items.index(_ELLIPSIS) != len(items) - 2 or len(items) < 3:
+    if len(items) < 3 or items[-2] != _ELLIPSIS or items.count(_ELLIPSIS) != 1:
         return items
-    known = [item.value for item in items if isinstance(item, Number) and item.value.denominator == 1]
+    known = [int(item.value) for item in items if isinstance(item, Number) and item.value.denominator == 1]
     if len(known) != len(items) - 1:
         return items
-    *first, last = map(int, known)
+    *first, last = known
     step = first[-1] - first[-2] if len(first) > 1 else 1
-    if not step or (last - first[-1]) % step or not 0 < (last - first[-1]) // step < MAX_PROGRESSION:
+    if not step or any(after - before != step for before, after in pairwise(first)):
         return items
-    if any(after - before != step for before, after in pairwise(first)):
+    missing, rest = divmod(last - first[-1], step)
+    if rest or not 0 < missing < MAX_PROGRESSION:
         return items
     return [integer(value) for value in range(first[0], last + (1 if step > 0 else -1), step)]

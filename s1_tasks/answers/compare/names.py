@@ -280,10 +280,17 @@ def may_agree(left: Node, right: Node, body: Node) -> bool:
         return False
     if symbols(body) or (isinstance(left, Sequence) and isinstance(right, Sequence)):
         return True
-    stems = [label.name.split("_") if isinstance(label, Symbol) else [] for label in (left, right)]
-    if stems[0] and stems[0][:1] == stems[1][:1]:
-        return 1 in map(len, stems) or left == right  # x, and one x of several
+    stem, index = _indexed(left)
+    other_stem, other_index = _indexed(right)
+    if stem and stem == other_stem:
+        return not (index and other_index) or index == other_index  # x, and one x of several
     return _spelled(left) == _spelled(right) or _is_value_of(left, right) or _is_value_of(right, left)
+
+
+def _indexed(label: Node) -> tuple[str, str]:
+    """x and 1 of x_1"""
+    stem, _, index = label.name.partition("_") if isinstance(label, Symbol) else ("", "", "")
+    return stem, index
 
 
 def _is_quotient(label: Node) -> bool:

@@ -6,6 +6,7 @@ length. The result is still text; `tokens` and `parser` read it.
 
 import re
 import unicodedata
+from collections.abc import Callable
 from fractions import Fraction
 
 from s1_tasks.answers.read.measures import marked_units
@@ -322,31 +323,32 @@ _ROW_END = re.compile(r"\\\\(?=\s*[a-zA-Z](?:_\{?\w{1,3}\}?)?\s*=)")
 
 
 def _meaningful(text: str) -> str:
-    """`text` with what its typesetting says spelled out: units, clock times, bars, vectors, gaps between equations."""
-    if r"\left" in text and _SYSTEM.search(text):
-        text = _SYSTEM_END.sub(r"\\end{cases}", _SYSTEM.sub(r"\\begin{cases}", text))
-    if r"\|" in text:
-        text = _NORM.sub(r"\\lvert \1 \\rvert ", text)
-    if r"\mapsto" in text:
-        text = _MAPS.sub(r"\1(\2) = ", text)
-    if r"\not" in text:
-        text = _NOT.sub(lambda match: _NEGATED[match.group(1)], text)
-    if r"\left" in text and r"\{" in text:
-        text = _SUCH_THAT.sub(lambda match: f"{match[1]} \\mid " if match[1] else f"\\mid {match[2]}", text)
-    if r"\text" in text or r"\mathrm" in text or r"\mbox" in text:
-        text = _COLON.sub(":", text)
-        text = _CLOCK_IN_TEXT.sub(r" \\word{\1m}", text)
-        text = _ABBREVIATION.sub(r"\1", text)
-    if r"\math" in text or r"\b" in text:
-        text = _BOLD_SET.sub(r"\\mathbb{\1}", text)
-    if r"\vec" in text or r"\overrightarrow" in text:
-        text = _RAY.sub(r"\\ray{\1\2}", text)
-    if r"\times" in text:
-        text = _CROSS.sub(r"\1\\cross ", text)
+    """`text` with what its typesetting says spelled out: clock times, bars, vectors, gaps between equations."""
+    for marks, pattern, written in _REWRITES:
+        if any(mark in text for mark in marks):
+            text = pattern.sub(written, text)
     if "quad" in text:
         pieces = _QUAD.split(text)
         text = (" , " if all("=" in piece for piece in pieces) else " ").join(pieces)
     return text
+
+
+_IN_TEXT = (r"\text", r"\mathrm", r"\mbox")
+_REWRITES: tuple[tuple[tuple[str, ...], re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] = (
+    ((r"\left",), _SYSTEM, r"\\begin{cases}"),
+    ((r"\begin{cases}",), _SYSTEM_END, r"\\end{cases}"),
+    ((r"\|",), _NORM, r"\\lvert \1 \\rvert "),
+    ((r"\mapsto",), _MAPS, r"\1(\2) = "),
+    ((r"\not",), _NOT, lambda match: _NEGATED[match.group(1)]),
+    ((r"\left",), _SUCH_THAT, lambda match: rf"{match[1]} \mid " if match[1] else rf"\mid {match[2]}"),
+    (_IN_TEXT, _COLON, ":"),
+    (_IN_TEXT, _CLOCK_IN_TEXT, r" \\word{\1m}"),
+    (_IN_TEXT, _ABBREVIATION, r"\1"),
+    ((r"\math", r"\b"), _BOLD_SET, r"\\mathbb{\1}"),
+    ((r"\vec", r"\overrightarrow"), _RAY, r"\\ray{\1\2}"),
+    ((r"\times",), _CROSS, r"\1\\cross "),
+)
+"""(what a text must hold, pattern, what is written instead), in this order."""
 
 
 def _currency_first(text: str) -> str:

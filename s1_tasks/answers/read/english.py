@@ -110,23 +110,20 @@ def _with_part(words: list[str], part: int) -> Fraction | None:
 
 
 def _whole_number(words: list[str]) -> int | None:
-    if not words or len(words) > MAX_WORDS or words[0] == "and" or words[-1] == "and":
+    if not words or len(words) > MAX_WORDS or "and" in (words[0], words[-1]):
         return None
+    if words == ["zero"]:
+        return 0
     total, group, room, limit = 0, 0, 1000, 10**12
     for word in words:
-        if word == "and":
-            continue
-        if word in _SMALL:
-            value = _SMALL[word]
-            if value >= room or (value == 0 and len(words) > 1):
-                return None
-            group += value
-            room = 10 if value >= 20 else 1
+        if 0 < _SMALL.get(word, 0) < room:
+            group += _SMALL[word]
+            room = 10 if _SMALL[word] >= 20 else 1
         elif word == "hundred" and 0 < group < 10:
             group, room = group * 100, 100
-        elif word in _LARGE and group and _LARGE[word] < limit:
+        elif group and _LARGE.get(word, limit) < limit:
             limit = _LARGE[word]
             total, group, room = total + group * limit, 0, 1000
-        else:
+        elif word != "and":
             return None
     return total + group

@@ -5,6 +5,7 @@ last known measure; a text with another word in it is left to the words after a 
 """
 
 import re
+from collections.abc import Callable
 
 from s1_tasks.answers.tree.units import measure, spelled
 
@@ -43,7 +44,7 @@ _MICRO = frozenset({"mu", "micro", "upmu"})
 _PREFIX_MACROS = {"kilo": "k", "mega": "M", "giga": "G", "tera": "T", "hecto": "h", "deca": "da", "deci": "d",
                   "centi": "c", "milli": "m", "nano": "n", "pico": "p", "femto": "f"}  # fmt: skip
 _POWER_MACROS = {"squared": 2, "cubed": 3}
-_NEXT_POWER_MACROS = {"square": 2, "cubic": 3}
+_NEXT_POWERS = {"square": 2, "sq": 2, "cubic": 3, "cu": 3}
 _SIUNITX = re.compile(r"\\(SI|qty|num|ang|si)(?![a-zA-Z])(?:\[[^\[\]]{0,80}\])?")
 _SCALES = frozenset("CF")
 _PREFIX_LETTERS = frozenset("MGmn")
@@ -62,8 +63,8 @@ class _Reader:
         self.prefix = ""
         self.sign = 1
         self.next_power = 1
-        self.group_signs: list[int] = []
         self.brackets = 0
+        self.groups = 0
         self.strong = False
         self.may_be_prefix = False
         """Whether the last thing read is a letter such as the M of M\\Omega."""
@@ -89,9 +90,12 @@ class _Reader:
             return bool(self.factors)
         if lowered in _POWER_MACROS:
             return self.raise_last(_POWER_MACROS[lowered])
-        if lowered in ("square", "sq", "cubic", "cu"):
-            self.next_power = 2 if lowered[0] == "s" else 3
+        if lowered in _NEXT_POWERS:
+            self.next_power = _NEXT_POWERS[lowered]
             return True
+        return self._symbol(word, upright)
+
+    def _symbol(self, word: str, upright: bool) -> bool:
         if self.prefix == _DEGREE:
             self.prefix, self.strong = "", word in _SCALES
             self.add({_DEGREE + word: 1})
@@ -99,9 +103,7 @@ class _Reader:
         if word == "k" and upright:
             self.prefix = word
             return True
-        if not self.prefix and len(word) == 1 and (word in _LETTERS_OF_MATHEMATICS or not (upright or self.factors)):
-            return False
-        known = measure(self.prefix + word)
+        known = measure(self.prefix + word) if self.prefix or self._may_be_unit(word, upright) else None
         if known is None:
             return False
         self.strong = self.strong or upright or bool(self.prefix) or (len(word) > 1 and word not in _NOT_BARE)
@@ -109,6 +111,10 @@ class _Reader:
         self.prefix = ""
         self.add(known)
         return True
+
+    def _may_be_unit(self, word: str, upright: bool) -> bool:
+        """A single letter may be a variable: it is a unit only in upright type, or behind another unit."""
+        return len(word) > 1 or (word not in _LETTERS_OF_MATHEMATICS and (upright or bool(self.factors)))
 
     def command(self, name: str) -> bool:
         if name in _MICRO:
@@ -119,8 +125,8 @@ class _Reader:
             self.prefix += _PREFIX_MACROS[name]
         elif name == "per":
             self.sign = -1
-        elif name in _NEXT_POWER_MACROS:
-            self.next_power = _NEXT_POWER_MACROS[name]
+        elif name in _NEXT_POWERS:
+            self.next_power = _NEXT_POWERS[name]
         elif name in _POWER_MACROS:
             return self.raise_last(_POWER_MACROS[name])
         else:
@@ -138,6 +144,20 @@ class _Reader:
         self.prefix, self.strong = "", True
         self.add(known)
         return True
+
+    @property
+    def complete(self) -> bool:
+        """Whether what was read is a unit as it stands."""
+        return bool(self.factors) and not (self.groups or self.brackets or self.prefix)
+
+    def group(self, step: int) -> bool:
+        """A font's group opens or closes."""
+        self.groups += step
+        return self.groups >= 0
+
+    def divide(self) -> bool:
+        self.sign = -1
+        return bool(self.factors)
 
     def bracket(self, opens: bool) -> bool:
         """J/(mol K): what is inside is below."""
@@ -171,52 +191,45 @@ def marked_units(text: str) -> str:
 def _unit_at(text: str, start: int) -> tuple[str, int] | None:
     """(unit, its end) of the unit that begins at `start`; None when no unit does, or other words belong to it."""
     reader = _Reader()
-    open_groups = 0
-    position, end, count = start, -1, 0
-    while count < MAX_TOKENS and (token := _TOKEN.match(text, position)):
-        count += 1
-        kind = token.lastgroup or ""
-        if kind == "open":
-            open_groups += 1
-        elif kind == "close":
-            if not open_groups:
-                break
-            open_groups -= 1
-        elif not _take(reader, token, kind, upright=open_groups > 0):
-            if open_groups:
-                return None
+    position, end = start, -1
+    for _ in range(MAX_TOKENS):
+        token = _TOKEN.match(text, position)
+        if token is None or not _take(reader, token):
             break
         position = token.end()
-        if reader.factors and not open_groups and not reader.brackets and not reader.prefix and kind not in _HANGING:
+        if reader.complete and token.lastgroup not in _HANGING:
             end = position
-    if end < 0 or not reader.strong or open_groups:
+    if end < 0 or not reader.strong or reader.groups:
         return None
     follows = text[end : end + 1]
-    if follows and (follows in "_{^(" or follows.isalnum()):
-        return None
-    return spelled(reader.factors), end
+    belongs = follows in ("_", "{", "^", "(") or follows.isalnum()
+    return None if belongs else (spelled(reader.factors), end)
 
 
 _HANGING = frozenset({"space", "times", "over", "dot"})
 
 
-def _take(reader: _Reader, token: re.Match[str], kind: str, *, upright: bool) -> bool:
+def _take(reader: _Reader, token: re.Match[str]) -> bool:
     """Let the reader take one token; False where the unit ends."""
-    if kind == "word":
-        return reader.word(token["word"], upright)
-    reader.may_be_prefix = reader.may_be_prefix and kind in ("open", "close", "command")
-    if kind == "command":
-        return reader.command(token["command"][1:])
-    if kind in ("braced", "power", "raised"):
-        return reader.raise_last(int(token[kind]))
-    if kind == "over":
-        reader.sign = -1
-        return bool(reader.factors)
-    if kind == "bracket":
-        return reader.bracket(token["bracket"] == "(")
-    if kind == "degrees":
-        reader.prefix = _DEGREE
-    return True
+    kind = token.lastgroup or ""
+    if kind != "word":
+        reader.may_be_prefix = reader.may_be_prefix and kind in ("open", "close", "command")
+    take = _TAKEN.get(kind)
+    return take is None or take(reader, token[kind])
+
+
+_TAKEN: dict[str, Callable[[_Reader, str], bool]] = {
+    "open": lambda reader, text: reader.group(1),
+    "close": lambda reader, text: reader.group(-1),
+    "word": lambda reader, text: reader.word(text, upright=reader.groups > 0),
+    "command": lambda reader, text: reader.command(text[1:]),
+    "braced": lambda reader, text: reader.raise_last(int(text)),
+    "power": lambda reader, text: reader.raise_last(int(text)),
+    "raised": lambda reader, text: reader.raise_last(int(text)),
+    "over": lambda reader, text: reader.divide(),
+    "bracket": lambda reader, text: reader.bracket(text == "("),
+    "degrees": lambda reader, text: reader.command("degree"),
+}
 
 
 def _without_siunitx(text: str) -> str:

@@ -43,6 +43,8 @@ from s1_tasks.answers.tree.nodes import (
 MAX_ANSWER_CHARS = 10_000
 """A longer answer is unreadable: no benchmark asks for one."""
 
+MAX_WORDS_CHARS = 2_000
+"""A longer text is no answer in words."""
 MAX_DECLARED_CHARS = 1_000
 """Declarations such as "for k in Z" are looked for in shorter texts."""
 
@@ -126,26 +128,30 @@ def readings(text: str) -> tuple[Node, ...]:
         return (Words(""),)
     cleaned = clean(text)
     parts = read_parts(cleaned) if cleaned[:1] == "(" else None
-    found = _parses(cleaned) if parts is None else (parts,)
-    found = found or _parses(clean(mended(text)))
-    if found:
-        return found
+    if parts is not None:
+        return (parts,)
+    return _parses(cleaned) or _parses(clean(mended(text))) or _in_prose(text, cleaned)
+
+
+def _in_prose(text: str, cleaned: str) -> tuple[Node, ...]:
+    """What a text means that is no notation as a whole: a number in words, a formula with words, or words."""
     if permuted(cleaned):
         return (Words(words_form(cleaned)),)  # too many to write out, and more than the one point that is written
-    form = words_form(text) if len(text) < 2_000 else ""
+    form = words_form(text) if len(text) < MAX_WORDS_CHARS else ""
     spelled = number_in_words(form.split())
     if spelled is not None:
         return (Number(spelled, divided=spelled.denominator > 1),)
     statement = read_statement(cleaned) if form not in _NO_ANSWERS else None
     if statement is not None:
         return (statement,)
-    for candidate in candidates(text):
-        found = _parses(clean(candidate))
-        if found:
-            return found
+    found = next(filter(None, (_parses(clean(candidate)) for candidate in candidates(text))), ())
+    return found or (_words(cleaned, form),)
+
+
+def _words(cleaned: str, form: str) -> Node:
     if form in _NO_ANSWERS:
-        return (Words(""),)
-    return (_PHRASES.get(form) or Words((list_in_words(cleaned) if form else None) or form),)
+        return Words("")
+    return _PHRASES.get(form) or Words(list_in_words(cleaned) or form)
 
 
 def without_choice_label(text: str) -> str | None:
@@ -174,14 +180,20 @@ def _parses(cleaned: str) -> tuple[Node, ...]:
     """The trees of a cleaned text that is notation as a whole; none for prose."""
     if not cleaned or (len(cleaned) < 12 and cleaned.lower() in _NO_ANSWERS):
         return ()
-    if described := permuted(cleaned) if "ermutation" in cleaned else None:
+    described = permuted(cleaned) if "ermutation" in cleaned else None
+    if described:
         head, cyclic = described
         return tuple(filter(None, (write_out(tree, cyclic) for tree in _parses(head))))
     named = _phrase(cleaned) or _based(cleaned) or _roman(cleaned)
-    if named is not None:
-        return (named,)
-    in_words = in_symbols(cleaned) if " " in cleaned and _COMPARES.search(cleaned) else None
-    text = _respelled(cleaned if in_words is None else in_words)
+    return (named,) if named is not None else _notation(_in_symbols(cleaned))
+
+
+def _in_symbols(cleaned: str) -> str:
+    compares = " " in cleaned and _COMPARES.search(cleaned)
+    return _respelled((in_symbols(cleaned) if compares else None) or cleaned)
+
+
+def _notation(text: str) -> tuple[Node, ...]:
     found = [reading for spelling in dict.fromkeys(_spellings(text)) for reading in _trees(spelling)]
     if not found and len(text) < MAX_DECLARED_CHARS:
         found = _trees(_FOR_ALL.sub("", text))

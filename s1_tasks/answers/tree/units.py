@@ -188,28 +188,36 @@ def unit_name(words: list[str]) -> str:
 def _measured(words: list[str]) -> list[tuple[str, int]] | None:
     """The factors of words that are measures throughout ("square feet", "kg m / s ^ 2"), up to an "of"."""
     factors: list[tuple[str, int]] = []
-    sign, squared, place = 1, 1, 0
-    while place < len(words):
-        word = words[place]
+    sign = squared = 1
+    for place, word in enumerate(words):
         known = measure(word)
         if word in ("/", "per", "*"):
             sign = 1 if word == "*" else -1
         elif word in _SQUARES:
             squared = _SQUARES[word]
-        elif word in _RAISED and factors:
-            factors[-1] = (factors[-1][0], factors[-1][1] * _RAISED[word])
-        elif word == "^" and factors and place + 1 < len(words) and words[place + 1].lstrip("-").isdigit():
-            factors[-1] = (factors[-1][0], factors[-1][1] * int(words[place + 1]))
-            place += 1
         elif known is not None:
             factors += [(name, sign * squared * exponent) for name, exponent in known.items()]
             squared = 1
-        elif word in _ENDS_NAME and factors:
-            return factors
-        else:
+        elif not factors:
             return None
-        place += 1
+        elif word in _ENDS_NAME:
+            return factors
+        elif not _raise(factors, word, words[place - 1]):
+            return None
     return factors or None
+
+
+def _raise(factors: list[tuple[str, int]], word: str, before: str) -> bool:
+    """Raise the last factor by "squared", or by the 2 of "^ 2"; False for another word."""
+    if word == "^":
+        return True
+    number = word if before == "^" and word.lstrip("-").isdigit() else None
+    power = int(number) if number else _RAISED.get(word)
+    if power is None:
+        return False
+    name, exponent = factors[-1]
+    factors[-1] = (name, exponent * power)
+    return True
 
 
 # -- two units --------------------------------------------------------------------------------------------------------
