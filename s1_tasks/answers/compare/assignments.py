@@ -55,10 +55,14 @@ def written_out(items: list[Node]) -> list[Node]:
     if len(known) != len(items) - 1:
         return items
     *first, last = known
-    step = first[-1] - first[-2] if len(first) > 1 else 1
-    if not step or any(after - before != step for before, after in pairwise(first)):
-        return items
-    missing, rest = divmod(last - first[-1], step)
+    step = _step(first)
+    missing, rest = divmod(last - first[-1], step) if step else (0, 0)
     if rest or not 0 < missing < MAX_PROGRESSION:
         return items
     return [integer(value) for value in range(first[0], last + (1 if step > 0 else -1), step)]
+
+
+def _step(first: list[int]) -> int:
+    """What the beginning of a progression goes up by; 0 when it is none."""
+    steps = {after - before for before, after in pairwise(first)} or {1}
+    return steps.pop() if len(steps) == 1 else 0

@@ -133,6 +133,13 @@ def components_like(node: Node, rows: list[list[Node]] | None) -> tuple[list[Nod
     return None if components is None else (components, cells)
 
 
+def in_one_shape(first: list[list[Node]], second: list[list[Node]]) -> tuple[list[list[Node]], list[list[Node]]]:
+    """A row and a column as two rows; other tables as they are."""
+    if len(first) == len(second) or not is_vector(first) or not is_vector(second):
+        return first, second
+    return [[cell for row in first for cell in row]], [[cell for row in second for cell in row]]
+
+
 def is_vector(rows: list[list[Node]]) -> bool:
     """Whether a table has one row or one column."""
     return 1 in (len(rows), len(rows[0]))

@@ -82,13 +82,16 @@ class Comparer:
             return True
         if isinstance(given, Words) or isinstance(wanted, Words):
             return names.same_words(given, wanted)
-        given, wanted = families.solutions_of(given), families.solutions_of(wanted)
-        (given, condition), (wanted, other_condition) = names.condition_of(given), names.condition_of(wanted)
+        given, condition = names.condition_of(families.solutions_of(given))
+        wanted, other_condition = names.condition_of(families.solutions_of(wanted))
         if condition is not None and other_condition is not None and self.same(condition, other_condition) is False:
             return False
         if names.words_differ(given, wanted):
             return False
-        given, wanted = names.without_words(given)[1], names.without_words(wanted)[1]
+        return self._same_values(names.without_words(given)[1], names.without_words(wanted)[1])
+
+    def _same_values(self, given: Node, wanted: Node) -> Truth:
+        """The same for values without conditions and words."""
         first, second = self._named(given, wanted)
         by_name = self._same_by_name(first, second)
         if by_name is not None:
@@ -144,6 +147,9 @@ class Comparer:
             result = self._same_sets(given, wanted)
             if result is not False or not collections.may_be_lists(given, wanted):
                 return result
+        return self._same_lists_or_values(given, wanted)
+
+    def _same_lists_or_values(self, given: Node, wanted: Node) -> Truth:
         if isinstance(given, Relation) and isinstance(wanted, Relation):
             return self._same_relations(given, wanted)
         if collections.is_collection(given) or collections.is_collection(wanted):
@@ -352,14 +358,12 @@ class Comparer:
 
     def _same_matrices(self, given: Node, wanted: Node) -> Truth:
         first, second = collections.matrix_rows(given), collections.matrix_rows(wanted)
-        for one, rows in ((given, second), (wanted, first)):
-            components = collections.components_like(one, rows)
-            if components is not None:
-                return self._in_order(*components)
+        components = collections.components_like(given, second) or collections.components_like(wanted, first)
+        if components is not None:
+            return self._in_order(*components)
         if first is None or second is None:
             return given == wanted
-        if len(first) != len(second) and collections.is_vector(first) and collections.is_vector(second):
-            first, second = [[cell for row in first for cell in row]], [[cell for row in second for cell in row]]
+        first, second = collections.in_one_shape(first, second)
         if [len(row) for row in first] != [len(row) for row in second]:
             return False
         return both(*(self._in_order(one, other) for one, other in zip(first, second, strict=True)))

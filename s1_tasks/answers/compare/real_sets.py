@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 from s1_tasks.answers.algebra import approx, exact
 from s1_tasks.answers.algebra.real_line import (
@@ -41,7 +42,7 @@ from s1_tasks.answers.tree.nodes import (
 )
 
 _FLIPPED = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "!=": "!=", "=": "="}
-INEQUALITIES = frozenset(_FLIPPED) - {"="}
+_SET_RELATIONS = (frozenset(_FLIPPED) - {"="}) | {"in", "notin"}
 
 
 class NeedsSolving(Exception):
@@ -56,15 +57,23 @@ def looks_like_set(node: Node) -> bool:
     if isinstance(node, SetOperation | Builder | NamedSet):
         return True
     if isinstance(node, Relation):
-        return bool(INEQUALITIES & set(node.operators)) or "in" in node.operators or "notin" in node.operators
-    if isinstance(node, Sequence):
-        if node.opening == "":
-            return any(looks_like_set(item) and isinstance(item, Relation) for item in node.items) or all(
-                isinstance(item, Sequence) and looks_like_set(item) for item in node.items
-            )
-        mixed = (node.opening, node.closing) in (("(", "]"), ("[", ")"))
-        return len(node.items) == 2 and (mixed or any(infinity_sign(item) for item in node.items))
-    return False
+        return not _SET_RELATIONS.isdisjoint(node.operators)
+    if not isinstance(node, Sequence):
+        return False
+    return _lists_sets(node) if node.opening == "" else _is_interval_only(node)
+
+
+def _lists_sets(node: Sequence) -> bool:
+    """`x > 1, x < 3`, or intervals only."""
+    if any(isinstance(item, Relation) and looks_like_set(item) for item in node.items):
+        return True
+    return all(isinstance(item, Sequence) and looks_like_set(item) for item in node.items)
+
+
+def _is_interval_only(node: Sequence) -> bool:
+    """[1, 2) and (1, infinity), which are no points."""
+    mixed = (node.opening, node.closing) in (("(", "]"), ("[", ")"))
+    return len(node.items) == 2 and (mixed or any(infinity_sign(item) for item in node.items))
 
 
 def as_interval(node: Node) -> tuple[Node, Node, bool, bool] | None:
@@ -73,45 +82,48 @@ def as_interval(node: Node) -> tuple[Node, Node, bool, bool] | None:
         return node.items[0], node.items[1], node.opening == "[", node.closing == "]"
     if not isinstance(node, Relation):
         return None
+    return as_interval(node.sides[1]) if node.operators == ("in",) else _between(node)
+
+
+def _between(node: Relation) -> tuple[Node, Node, bool, bool] | None:
+    """a < x <= b, or b >= x > a"""
     sides, operators = list(node.sides), list(node.operators)
-    if operators == ["in"]:
-        return as_interval(sides[1])
-    if all(operator in (">", ">=") for operator in operators):
+    if set(operators) <= {">", ">="}:
         sides, operators = sides[::-1], [_FLIPPED[operator] for operator in reversed(operators)]
-    if not all(operator in ("<", "<=") for operator in operators):
+    if len(sides) != 3 or not set(operators) <= {"<", "<="} or not _is_variable(sides[1]):
         return None
-    closed = [operator == "<=" for operator in operators]
-    if len(sides) == 3 and _is_variable(sides[1]):
-        return sides[0], sides[2], closed[0], closed[1]
-    return None
+    return sides[0], sides[2], operators[0] == "<=", operators[1] == "<="
 
 
 def real_set(node: Node, solver: Solver) -> list[Piece]:
     """The sorted, disjoint pieces of a set; raises NotReal or NeedsSolving."""
-    if isinstance(node, NamedSet):
-        return named_pieces(node.name)
-    if isinstance(node, SetOperation):
-        if node.operator == "union":
-            parts: list[Node] = []
-            rest: Node = node
-            while isinstance(rest, SetOperation) and rest.operator == "union":  # written from the left, so nested there
-                parts.append(rest.right)
-                rest = rest.left
-            return union(*(real_set(part, solver) for part in (rest, *parts)))
-        left, right = real_set(node.left, solver), real_set(node.right, solver)
-        return intersection(left, right if node.operator == "intersection" else complement(right))
-    if isinstance(node, Builder):
-        if not isinstance(node.element, Symbol | Relation):
-            raise NotReal
-        pieces = real_set(Sequence(node.conditions) if len(node.conditions) > 1 else node.conditions[0], solver)
-        if isinstance(node.element, Relation):
-            pieces = intersection(pieces, real_set(node.element, solver))
-        return pieces
-    if isinstance(node, Relation):
-        return _relation(node, solver)
-    if isinstance(node, Sequence):
-        return _sequence(node, solver)
-    raise NotReal
+    read = _READ.get(type(node))
+    if read is None:
+        raise NotReal
+    return read(node, solver)
+
+
+def _operation(node: SetOperation, solver: Solver) -> list[Piece]:
+    if node.operator == "union":
+        parts: list[Node] = []
+        rest: Node = node
+        while isinstance(rest, SetOperation) and rest.operator == "union":  # written from the left, so nested there
+            parts.append(rest.right)
+            rest = rest.left
+        return union(*(real_set(part, solver) for part in (rest, *parts)))
+    left, right = real_set(node.left, solver), real_set(node.right, solver)
+    return intersection(left, right if node.operator == "intersection" else complement(right))
+
+
+def _builder(node: Builder, solver: Solver) -> list[Piece]:
+    if not isinstance(node.element, Symbol | Relation):
+        raise NotReal
+    pieces = real_set(_together(node.conditions), solver)
+    return intersection(pieces, real_set(node.element, solver)) if isinstance(node.element, Relation) else pieces
+
+
+def _together(conditions: tuple[Node, ...]) -> Node:
+    return Sequence(conditions) if len(conditions) > 1 else conditions[0]
 
 
 def whole_numbers(node: Node, solver: Solver) -> Node:
@@ -125,17 +137,22 @@ def whole_numbers(node: Node, solver: Solver) -> Node:
     conditions = tuple(part for part in node.conditions if part not in members)
     if len(members) != 1 or not conditions or (node.element not in members and not isinstance(node.element, Symbol)):
         return node
-    pieces = real_set(Sequence(conditions) if len(conditions) > 1 else conditions[0], solver)
-    first = _FIRST[_kind(members[0])]
     found: list[Node] = []
-    for piece in pieces:
-        low = max(first, piece.low.value)
-        if math.isinf(low) or math.isinf(piece.high.value) or piece.high.value - low > MAX_WRITTEN_OUT:
+    for piece in real_set(_together(conditions), solver):
+        inside = _whole_numbers_in(piece, _FIRST[_kind(members[0])])
+        if inside is None:
             return node
-        numbers = range(math.ceil(low), math.floor(piece.high.value) + 1)
-        ends = {piece.low.value: piece.low.closed, piece.high.value: piece.high.closed}
-        found += [integer(number) for number in numbers if ends.get(number, True)]
+        found += map(integer, inside)
     return Sequence(tuple(found), "{", "}") if found else NamedSet("empty")
+
+
+def _whole_numbers_in(piece: Piece, first: float) -> list[int] | None:
+    """The whole numbers from `first` on in a piece; None for too many."""
+    low, high = max(first, piece.low.value), piece.high.value
+    if math.isinf(low) or math.isinf(high) or high - low > MAX_WRITTEN_OUT:
+        return None
+    ends = {piece.low.value: piece.low.closed, high: piece.high.closed}
+    return [number for number in range(math.ceil(low), math.floor(high) + 1) if ends.get(number, True)]
 
 
 _FIRST = {"integers": -math.inf, "naturals": 1, "integers +": 1, "naturals +": 1, "naturals *": 1}
@@ -156,22 +173,32 @@ def _sequence(node: Sequence, solver: Solver) -> list[Piece]:
         low, high = node.items
         piece = Piece(bound(low, node.opening == "["), bound(high, node.closing == "]"))
         return [piece] if piece.low.value <= piece.high.value else _refuse()
-    if node.opening:
+    return _refuse() if node.opening else _joined(node, solver)
+
+
+def _joined(node: Sequence, solver: Solver) -> list[Piece]:
+    """Comparisons joined by "and", "or" or commas, about one variable."""
+    items = _spelled_out(node.items)
+    relations = [item for item in items if isinstance(item, Relation)]
+    if len(set().union(*map(symbols, relations))) > 1:
         raise NotReal
-    items = list(node.items)
-    for index, item in enumerate(items[1:], 1):
-        before = items[index - 1]
-        if isinstance(before, Relation) and before.operators == ("!=",) and isinstance(item, SCALAR_TYPES):
-            items[index] = Relation(("!=",), (before.sides[0], item))  # x is not 0, 1
-    if len(set().union(*(symbols(item) for item in items if isinstance(item, Relation)))) > 1:
-        raise NotReal  # about several variables
     parts = [real_set(item, solver) for item in items]
-    if node.joiner == "or" or not all(isinstance(item, Relation) for item in items):
+    if node.joiner == "or" or len(relations) < len(items):
         return union(*parts)
     common = parts[0]
     for part in parts[1:]:
         common = intersection(common, part)
     return common or union(*parts)
+
+
+def _spelled_out(items: tuple[Node, ...]) -> list[Node]:
+    """x is not 0, 1: the 1 is excluded, too."""
+    found = list(items)
+    for index, item in enumerate(found[1:], 1):
+        before = found[index - 1]
+        if isinstance(before, Relation) and before.operators == ("!=",) and isinstance(item, SCALAR_TYPES):
+            found[index] = Relation(("!=",), (before.sides[0], item))
+    return found
 
 
 def _refuse() -> list[Piece]:
@@ -200,17 +227,13 @@ def _relation(node: Relation, solver: Solver) -> list[Piece]:
 
 def _solve(left: Node, operator: str, right: Node, solver: Solver) -> list[Piece]:
     """One comparison in one variable."""
-    if _is_variable(left) and not symbols(right):
-        return compared_with(operator, bound(right, True))
-    if _is_variable(right) and not symbols(left):
-        return compared_with(_FLIPPED[operator], bound(left, True))
-    names = symbols(left) | symbols(right)
-    if len(names) != 1 or any(
-        isinstance(part, Call) and len(part.name) == 1 for side in (left, right) for part in walk(side)
-    ):
-        raise NotReal
     if not symbols(left):
         left, operator, right = right, _FLIPPED[operator], left
+    if _is_variable(left) and not symbols(right):
+        return compared_with(operator, bound(right, True))
+    names = symbols(left) | symbols(right)
+    if len(names) != 1 or any(isinstance(part, Call) and len(part.name) == 1 for part in (*walk(left), *walk(right))):
+        raise NotReal
     if isinstance(left, Call) and left.name == "abs" and not symbols(right):
         return _absolute(left.arguments[0], operator, right, solver)
     name = next(iter(names))
@@ -271,3 +294,12 @@ def _is_polynomial(node: Node, name: str) -> bool:
             _is_polynomial(factor, name) for factor in node.factors
         )
     return isinstance(node, Symbol) or name not in symbols(node)
+
+
+_READ: dict[type, Callable[[Any, Solver], list[Piece]]] = {
+    NamedSet: lambda node, solver: named_pieces(node.name),
+    SetOperation: _operation,
+    Builder: _builder,
+    Relation: _relation,
+    Sequence: _sequence,
+}
