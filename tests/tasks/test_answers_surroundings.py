@@ -106,8 +106,8 @@ def test_a_worker_that_cannot_fork_compares_by_itself() -> None:
 
 
 def test_two_hundred_callers_at_once_all_get_their_verdict() -> None:
-    texts = (r"\frac{1}{\sqrt{N}+\sqrt{M}}", r"\sqrt{M}-\sqrt{N}")
-    pairs = [[text.replace("N", str(n)).replace("M", str(n + 1)) for text in texts] for n in range(2, 202)]
+    texts = (r"\sin N x", r"2\sin M x\cos M x")  # only a worker knows
+    pairs = [[text.replace("N", str(2 * n)).replace("M", str(n)) for text in texts] for n in range(2, 42)] * 5
     with ThreadPoolExecutor(max_workers=200) as callers:
         assert all(callers.map(lambda pair: equivalent(*pair), pairs))
 
