@@ -27,6 +27,7 @@ from s1_models.harness.run_facts import TaskFacts, run_facts
 from s1_models.memo.identity import Identified
 from s1_models.memo.memo import Memo
 from s1_models.memo.store import MemoError, Store
+from s1_models.nano_model import find_model
 from s1_models.options import OptionError, Settings, memo_path, resolve, split_model_arguments
 from s1_models.policies.choose import Policies
 from s1_models.trace import transcribe
@@ -80,6 +81,8 @@ class BudgetForcingLM(Prompting, Identified):
         """Loads a model. Raises OptionError, BudgetError, FormatError and MemoError before anything is loaded."""
         self.options, rest = split_model_arguments(model_args, self.sampling_names, self.model_arguments)
         self._check_options()
+        if "pretrained" in rest:
+            rest["pretrained"] = find_model(rest["pretrained"])
         self.load(**rest)
 
     def load(self, **arguments: Any) -> None:

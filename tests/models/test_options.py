@@ -1,9 +1,12 @@
 """Options: defaults, overriding, aliases, and errors that name the nearest known name."""
 
+from pathlib import Path
+
 import pytest
 
 from s1_models.forcing import Budget, BudgetError
 from s1_models.formats import HARMONY, NO_THINKING, PROMPTED, S1, THINK, Format, FormatError
+from s1_models.nano_model import find_model
 from s1_models.options import OptionError, resolve, split_options, take_thinking_switch
 from s1_models.policies.rejection import DEFAULT_TRIES, Rejection
 
@@ -245,3 +248,12 @@ def test_s1s_variables_are_not_ignored_in_silence(
     ):
         resolve({}, {}, SAMPLING)
     assert resolve({}, {"think_for": instead}, SAMPLING).thinking_request
+
+
+def test_the_embedded_model_is_found_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (Path(find_model("nano")) / "config.json").exists()
+    assert find_model("somebody/model") == "somebody/model"
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "nano").mkdir()
+    (tmp_path / "nano" / "config.json").write_text("{}", encoding="utf-8")
+    assert find_model("nano") == "nano", "a folder of the user's own is meant"

@@ -28,6 +28,7 @@ from s1_models.formats import (
     stop_texts,
 )
 from s1_models.harness.templates import ChatTemplate
+from s1_models.nano_model import find_model
 from s1_models.options import OPTIONS, OptionError, Settings, resolve, split_options, take_thinking_switch
 from s1_models.policies.choose import Policies
 
@@ -49,7 +50,8 @@ def check(asked: Asked) -> Iterator[Finding]:
             ("s1-eval doctor --model_args pretrained=MODEL",),
         )
         return
-    loaded = _load(str(name), asked)
+    name = str(find_model(name))
+    loaded = _load(name, asked)
     if isinstance(loaded, Finding):
         yield loaded
         return
@@ -61,12 +63,12 @@ def check(asked: Asked) -> Iterator[Finding]:
             "model",
             Status.FIX,
             "neither tokenizer nor generation config names an end-of-text token: answers would run to their limit",
-            _set_eos(str(name), "END_OF_TEXT_ID"),
+            _set_eos(name, "END_OF_TEXT_ID"),
         )
     try:
         ours, _ = split_options(asked.model_args)
         settings = resolve(ours, asked.gen_kwargs, set(asked.gen_kwargs) - set(OPTIONS))
-        found = Detection(settings.form, "chosen") if settings.form else detect(tokenizer, str(name))
+        found = Detection(settings.form, "chosen") if settings.form else detect(tokenizer, name)
         if template.text and settings.chat_template != "never":
             template.check_switch(found.form)
     except S1Error as error:
@@ -86,7 +88,7 @@ def check(asked: Asked) -> Iterator[Finding]:
 
 def _load(name: str, asked: Asked) -> tuple[Any, int, frozenset[int]] | Finding:
     """Tokenizer, positions (tokens) of the model and the ids that end a generation; or why there are none."""
-    source = str(asked.model_args.get("pretrained") or name)
+    source = str(find_model(asked.model_args.get("pretrained") or name))
     revision = asked.model_args.get("revision")
     try:
         tokenizer = _tokenizer(name, asked)
