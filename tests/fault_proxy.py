@@ -128,6 +128,8 @@ def spoil(whole: bytes, fault: str) -> bytes:
         return whole[: len(whole) * 2 // 3]
     if fault == "not_json":
         return b"data: <html><body>502 Bad Gateway</body></html>\n\ndata: [DONE]\n\n"
+    if b'"delta"' in whole:
+        return _spoil_chat(whole, fault)
     events = [event.removeprefix("data: ") for event in whole.decode().split("\n\n") if event]
     chunks: list[Any] = [event if event == "[DONE]" else json.loads(event) for event in events]
     choices = [choice for chunk in chunks if isinstance(chunk, dict) for choice in chunk["choices"]]
@@ -141,6 +143,24 @@ def spoil(whole: bytes, fault: str) -> bytes:
             choice.pop("stop_reason", None)
     elif fault == "twice":
         chunks.insert(0, chunks[0])
+    else:
+        raise ValueError(f"unknown fault {fault!r}")
+    return "".join(f"data: {c if isinstance(c, str) else json.dumps(c)}\n\n" for c in chunks).encode()
+
+
+def _spoil_chat(whole: bytes, fault: str) -> bytes:
+    """The same for a chat reply, in which only the text can be wrong."""
+    events = [event.removeprefix("data: ") for event in whole.decode().split("\n\n") if event]
+    chunks: list[Any] = [event if event == "[DONE]" else json.loads(event) for event in events]
+    choices = [choice for chunk in chunks if isinstance(chunk, dict) for choice in chunk["choices"]]
+    if fault == "too_many":
+        choices[0]["delta"]["content"] = "so " * 100_000
+    elif fault == "wrong_end":
+        choices[-1]["finish_reason"] = "error"
+    elif fault == "no_ids":
+        choices[-1]["finish_reason"] = None
+    elif fault == "twice":
+        chunks[1:1] = [chunk for chunk in chunks if isinstance(chunk, dict) and chunk["choices"]]
     else:
         raise ValueError(f"unknown fault {fault!r}")
     return "".join(f"data: {c if isinstance(c, str) else json.dumps(c)}\n\n" for c in chunks).encode()

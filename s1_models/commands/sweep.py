@@ -238,7 +238,8 @@ class Manifest:
             "model_args": redact(dict(sweep.model_args)),
             "tasks": [str(task) for task in sweep.tasks],
         }
-        asked["arguments"] = {name: value for name, value in sweep.arguments.items() if value not in (None, False, {})}
+        given = {name: value for name, value in sweep.arguments.items() if value not in (None, False, {})}
+        asked["arguments"] = redact(given)
         content = json.loads(json.dumps({"sweep": asked, "versions": dict(versions), "settings": []}, default=str))
         path = output / MANIFEST
         try:

@@ -23,6 +23,7 @@ MODELS = {
     "s1_vllm": "s1_models.engines.vllm.lm:S1VLLM",
     "s1_hf": "s1_models.engines.hf.lm:S1HF",
     "s1_openai": "s1_models.engines.openai.lm:S1OpenAI",
+    "s1_chat": "s1_models.engines.chat.lm:S1Chat",
 }
 
 
