@@ -28,6 +28,11 @@ class Change:
     gained: int | None
     p: float
 
+    @property
+    def is_counted(self) -> bool:
+        """Whether flips can be counted."""
+        return self.lost is not None and self.gained is not None
+
 
 @dataclass(frozen=True, slots=True)
 class Point:
@@ -122,10 +127,7 @@ def rows(series: Sequence[Series]) -> list[tuple[str, ...]]:
 
 def _others(series: Series) -> list[str]:
     """Per point what sets it apart from the others of its series, beside waits and thinking budget."""
-    settings = [
-        {**point.record.budget, **point.record.prompting, **point.record.sampling, **point.record.model_args}
-        for point in series.points
-    ]
+    settings = [point.record.setting() for point in series.points]
     names = sorted({name for setting in settings for name in setting} - {NUM_WAITS, MAX_THINKING_TOKENS})
     apart = [name for name in names if len({plain({"": setting.get(name)}) for setting in settings}) > 1]
     return ["".join(f", {name}={shown(setting[name])}" for name in apart if name in setting) for setting in settings]

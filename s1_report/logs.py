@@ -70,18 +70,22 @@ def read_traces(path: Path, spans: bool = False) -> Traces:
         return found
     for number, row in read_json_lines(path):
         try:
-            questions = found.setdefault((str(row["run"]), str(row["task"])), {})
-            repeats = questions.setdefault(row["doc_id"], [])
-            row["repeat"] = int(row["repeat"])
-            if spans and not isinstance(row["spans"], list):
-                raise TypeError("its spans are no list")
+            _add_trace(found, row, spans)
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise ReportError(f"{path}, line {number}: not a trace ({error!r}): remove the line") from None
-        repeats.append({name: value for name, value in with_todays_names(row).items() if spans or name != "spans"})
-    for questions in found.values():
-        for repeats in questions.values():
-            repeats.sort(key=lambda row: row["repeat"])
+    for repeats in (repeats for questions in found.values() for repeats in questions.values()):
+        repeats.sort(key=lambda row: row["repeat"])
     return found
+
+
+def _add_trace(found: Traces, row: dict[str, Any], spans: bool) -> None:
+    """Raises KeyError, TypeError, ValueError or OverflowError for what is no trace."""
+    trace = {**with_todays_names(row), "repeat": int(row["repeat"])}
+    if spans and not isinstance(row["spans"], list):
+        raise TypeError("its spans are no list")
+    if not spans:
+        trace.pop("spans", None)
+    found.setdefault((str(row["run"]), str(row["task"])), {}).setdefault(row["doc_id"], []).append(trace)
 
 
 def traces_beside(folder: Path, spans: bool = False) -> Traces:

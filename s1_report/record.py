@@ -37,6 +37,10 @@ HALF_PAIR = re.compile("[\ud800-\udfff]")
 """Half a surrogate pair, which model text may hold and UTF-8 may not: records spell it out as six characters."""
 
 
+USUAL: Mapping[str, Any] = {"until": [], "temperature": 0.0}
+"""What our tasks ask for unless told otherwise: labels leave it out."""
+
+
 class ReportError(DataError):
     """Something the user can mend; the message names the file, says what was found and what to do."""
 
@@ -182,15 +186,14 @@ class RunRecord:
         """Whether fewer questions were asked than the data set holds."""
         return self.asked is not None and self.available is not None and self.asked < self.available
 
+    def setting(self) -> dict[str, Any]:
+        """Everything that was asked for, by name: budget, texts around the question, sampling, other model args."""
+        return dict(sorted({**self.budget, **self.prompting, **self.sampling, **self.model_args}.items()))
+
     def label(self) -> str:
         """Model, task and setting in one line."""
-        sampling = {
-            name: value
-            for name, value in self.sampling.items()
-            if (name, value) not in (("until", []), ("temperature", 0.0))
-        }
-        setting = {**self.budget, **self.prompting, **sampling, **self.model_args}
-        text = ", ".join(f"{name}={shown(value)}" for name, value in sorted(setting.items()))
+        told = ((name, value) for name, value in self.setting().items() if USUAL.get(name, ...) != value)
+        text = ", ".join(f"{name}={shown(value)}" for name, value in told)
         filtered = "" if self.filter in ("", "none") else f", filter {self.filter}"
         return f"{self.model} on {self.task}{filtered}" + (f" ({text})" if text else "")
 

@@ -8,14 +8,39 @@ import subprocess
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 from s1_contract.files import read_text, write_whole
 from s1_contract.printing import show
 from s1_report.collect import Run, collect
-from s1_report.record import ReportError, RunRecord, from_json, load, to_json
+from s1_report.record import ReportError, RunRecord, from_json, load, plain, to_json
 
 COLLECTOR = ("commit", "dirty", "collected_by")
 """What `collect` adds to the environment of a run: where and with what it was read, not how it was made."""
+
+
+class Places(NamedTuple):
+    """What the places hold: records, and the places that hold none, which are lm_eval's output."""
+
+    records: list[RunRecord]
+    logs: list[Path]
+
+
+def read_places(*places: Path) -> Places:
+    """Raises ReportError when a record cannot be read, or when one run is there twice."""
+    logs = []
+    found: dict[str, tuple[str, RunRecord]] = {}
+    for place in places:
+        records = _records_with_files(place)
+        for file, record in records:
+            # The same run at the same time: records of a rerun have another date, published ones another source.
+            key = plain({"run": record.run_hash, "date": record.environment.get("date"), "source": record.source})
+            if record.questions and key in found and found[key][0] != file:
+                raise ReportError(f"{file}: is a second record of the run in {found[key][0]}: remove one of the two")
+            found[key if record.questions else f"{file} {len(found)}"] = (file, record)
+        if not records:
+            logs.append(place)
+    return Places([record for _, record in found.values()], logs)
 
 
 def load_runs(
@@ -23,32 +48,47 @@ def load_runs(
 ) -> list[RunRecord]:
     """All runs at the places, records or lm_eval output; only those with questions if `measured`.
 
-    Raises ReportError when anything there cannot be read, or when nothing is left."""
-    found = []
-    for place in places:
-        records = records_under(place) or [run.record for run in logged_runs(place, metric, filter_name)]
-        chosen = [record for record in records if record.questions or not measured]
-        if not chosen:
-            raise ReportError(
-                f"{place}: its {len(records)} published records hold no questions: "
-                "name a measured run (published numbers: s1-report export csv or readme)"
-            )
-        found.extend(chosen)
-    return found
+    Raises ReportError when anything there cannot be read, or when a place holds nothing of the kind."""
+    read = read_places(*places)
+    _check_choice(read.records, metric, filter_name)
+    chosen = [record for record in read.records if record.questions or not measured]
+    if read.records and not chosen:
+        raise ReportError(
+            f"{places[0]}: its {len(read.records)} published records hold no questions: "
+            "name a measured run (published numbers: s1-report export csv or readme)"
+        )
+    if read.logs:
+        chosen += [run.record for run in logged_runs(*read.logs, metric=metric, filter_name=filter_name)]
+    return chosen
 
 
-def logged_runs(place: Path, metric: str | None = None, filter_name: str | None = None) -> list[Run]:
-    """All runs of an lm_eval output folder, with their samples. Raises ReportError when one cannot be read."""
-    collected = collect(place, metric=metric, filter_name=filter_name)
+def logged_runs(*places: Path, metric: str | None = None, filter_name: str | None = None) -> list[Run]:
+    """All runs of lm_eval output folders, with their samples. Raises ReportError when one cannot be read."""
+    collected = collect(*places, metric=metric, filter_name=filter_name)
     if collected.problems:
         raise ReportError("\n".join(collected.problems))
     return collected.runs
 
 
+def _check_choice(records: Sequence[RunRecord], metric: str | None, filter_name: str | None) -> None:
+    """Raises ReportError for a record that was made with another metric or filter than is asked for now."""
+    for record in records:
+        for option, wanted, has in (("--metric", metric, record.metric), ("--filter", filter_name, record.filter)):
+            if wanted is not None and record.questions and has not in (wanted, ""):
+                raise ReportError(
+                    f"{record.label()}: its record holds {has}, not {wanted}: leave {option} out, or collect the logs "
+                    f"again with {option} {wanted}"
+                )
+
+
 def records_under(place: Path) -> list[RunRecord]:
     """The records in a file or anywhere in a folder; other JSON files are passed over."""
+    return [record for _, record in _records_with_files(place)]
+
+
+def _records_with_files(place: Path) -> list[tuple[str, RunRecord]]:
     paths = sorted(place.rglob("*.json")) if place.is_dir() else [place] if place.is_file() else []
-    return [record for path in paths if _is_record(path) for record in records_in(path)]
+    return [(str(path), record) for path in paths if _is_record(path) for record in records_in(path)]
 
 
 def _is_record(path: Path) -> bool:
@@ -83,17 +123,19 @@ def store(records: Sequence[RunRecord], root: Path) -> list[Path]:
         if path in chosen:
             raise ReportError(f"{path}: two runs would be written there: collect their folders into two places")
         chosen[path] = record
-    texts = {path: to_json(record) for path, record in chosen.items()}
-    kept = {path for path, record in chosen.items() if path.exists() and _same_run(path, record)}
-    for path in texts:
-        if path not in kept and path.exists():
-            raise ReportError(
-                f"{path}: is there with other content; records are never changed: remove it by hand first"
-            )
-    for path, text in texts.items():
-        if path not in kept:
-            write_whole(path, text)
-    return list(texts)
+    new = {path: record for path, record in chosen.items() if not _is_stored(path, record)}
+    for path, record in new.items():
+        write_whole(path, to_json(record))
+    return list(chosen)
+
+
+def _is_stored(path: Path, record: RunRecord) -> bool:
+    """Whether the file is there and holds the record. Raises ReportError when it holds something else."""
+    if not path.exists():
+        return False
+    if not _same_run(path, record):
+        raise ReportError(f"{path}: is there with other content; records are never changed: remove it by hand first")
+    return True
 
 
 def _same_run(path: Path, record: RunRecord) -> bool:

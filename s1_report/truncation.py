@@ -47,10 +47,15 @@ def _cut(question: Question) -> tuple[float, ...]:
     if not columns:
         return ()
     repeats = len(question.correct)
-    wide = [values * repeats if len(values) == 1 and values[0] in (0, 1) else values for values in columns]
+    wide = [_per_repeat(values, repeats) for values in columns]
     if all(len(values) == repeats for values in wide):
         return tuple(float(any(flags)) for flags in zip(*wide, strict=True))
     return (min(1.0, sum(sum(values) / len(values) for values in columns)),)
+
+
+def _per_repeat(values: tuple[float, ...], repeats: int) -> tuple[float, ...]:
+    """One flag per repeat; a single 0 or 1 stands for all of them."""
+    return values * repeats if len(values) == 1 and values[0] in (0, 1) else values
 
 
 def _finished(questions: Sequence[Question], cut: Sequence[tuple[float, ...]]) -> list[float]:

@@ -99,14 +99,12 @@ class Whole(NamedTuple):
 
     def runs(self) -> list[Run]:
         """The runs with their logs. Raises ReportError for records, which hold no texts."""
-        from s1_report.collect import collect
+        from s1_report.runs import logged_runs
         from s1_report.truncation import refuse_above
 
-        found = collect(*self.places)
-        if found.problems:
-            raise ReportError("\n".join(found.problems))
-        refuse_above(found.records, self.max_cut)
-        return found.runs
+        found = logged_runs(*self.places)
+        refuse_above([run.record for run in found], self.max_cut)
+        return found
 
 
 def _from_records(form: Format, whole: Whole, source_url: str | None) -> dict[str, str]:

@@ -154,7 +154,7 @@ def _comparisons(
         if records_under(place):
             records = load_runs(place, measured=True)
         else:
-            runs = logged_runs(place, metric, filter_name)
+            runs = logged_runs(place, metric=metric, filter_name=filter_name)
             records = [run.record for run in runs]
             logs.update({id(run.record): run for run in runs})
         sides.append(_of_tasks(records, tasks, place))
@@ -205,7 +205,7 @@ def diverge(
     from s1_report.compare import check_comparable, left_out, match
     from s1_report.runs import logged_runs
 
-    sides = [logged_runs(place, metric, filter_name) for place in (base, new)]
+    sides = [logged_runs(place, metric=metric, filter_name=filter_name) for place in (base, new)]
     runs = {id(run.record): run for side in sides for run in side}
     records = [
         _of_tasks([run.record for run in side], task, place) for side, place in zip(sides, (base, new), strict=True)

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from enum import StrEnum
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from s1_report.commands import Figure, Filter, Folders, Level, Metric, Runs, app, finish, say, table
 from s1_report.record import ReportError
+
+if TYPE_CHECKING:
+    from s1_report.curve import Series
+    from s1_report.record import RunRecord
 
 
 class Axis(StrEnum):
@@ -37,28 +42,31 @@ def curve(
     from s1_report import scaling
     from s1_report.collect import Collected
     from s1_report.collect import collect as read
-    from s1_report.runs import records_under
+    from s1_report.runs import read_places
 
-    records = {place: records_under(place) for place in runs}
-    logs = [place for place in runs if not records[place]]
-    found = read(*logs, metric=metric, filter_name=filter_name) if logs else Collected()
-    measured = [record for place in runs for record in records[place] if record.questions]
+    known, logs = read_places(*runs)
+    measured = [record for record in known if record.questions]
     if not measured and not logs:
         raise ReportError(f"{runs[0]}: published records hold no questions: name a measured run")
+    found = read(*logs, metric=metric, filter_name=filter_name) if logs else Collected()
     series = curves.curve([*measured, *found.records])
     if series:
         table(curves.HEADERS, curves.rows(series))
         say(curves.FOOTNOTE)
         for line in filter(None, map(scaling.summary, series)):
             say(line)
-    if series and output is not None:
-        from s1_report.plots import curves as figures
-        from s1_report.plots import style
-
-        draw = figures.draw_curve if against is Axis.tokens else figures.draw_budgets
-        draw(series, output, title)
-        say("wrote " + " and ".join(str(path) for path in style.paths(output)))
+        if output is not None:
+            _draw(series, output, title, against)
     finish(found.problems, found.superseded)
+
+
+def _draw(series: list[Series], output: Path, title: str, against: Axis) -> None:
+    from s1_report.plots import curves as figures
+    from s1_report.plots import style
+
+    draw = figures.draw_curve if against is Axis.tokens else figures.draw_budgets
+    draw(series, output, title)
+    say("wrote " + " and ".join(str(path) for path in style.paths(output)))
 
 
 @app.command(
@@ -131,3 +139,21 @@ def lengths(
 
     answers.draw_lengths(load_runs(*runs, metric=metric, filter_name=filter_name, measured=True), output, title)
     say("wrote " + " and ".join(str(path) for path in style.paths(output)))
+
+
+@app.command(
+    short_help="Everything that is known of a run", epilog="Example: s1-report show runs/base, or show record.json"
+)
+def show(runs: Runs, metric: Metric = None, filter_name: Filter = None) -> None:
+    """Who answered, with which settings, texts, rows and versions, and what came of it: one block per run."""
+    from s1_report import show as showing
+    from s1_report.runs import logged_runs, read_places
+
+    records, logs = read_places(*runs)
+    known: list[tuple[RunRecord, Mapping[str, str]]] = [(record, {}) for record in records]
+    if logs:
+        found = logged_runs(*logs, metric=metric, filter_name=filter_name)
+        known += [(run.record, run.around) for run in found]
+    for record, around in known:
+        say(f"\n{record.label()}")
+        table(showing.HEADERS, showing.rows(record, around), left=2)

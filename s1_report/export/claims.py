@@ -25,22 +25,34 @@ def metric_of(record: RunRecord) -> str:
 
 def caveats(record: RunRecord) -> list[str]:
     """What has to stand beside the score, each in a few words; empty when the claim is what it seems."""
-    found = []
+    return [caveat for caveat in (_part_of(record), about_rows(record), _cut_off(record)) if caveat]
+
+
+def _part_of(record: RunRecord) -> str:
     if record.is_part:
-        found.append(f"only {record.asked} of {record.available} questions")
-    elif (known := rows_of(record.task)) is not None and record.questions and len(record.questions) < known.rows:
-        found.append(f"only {len(record.questions)} of {known.rows} questions")
+        return f"only {record.asked} of {record.available} questions"
+    known = rows_of(record.task)
+    if known is None or not 0 < len(record.questions) < known.rows:
+        return ""
+    return f"only {len(record.questions)} of {known.rows} questions"
+
+
+def about_rows(record: RunRecord) -> str:
+    """What has to be said of where the questions came from; "" when they are the Hub's."""
     if record.rows.get(FILE):
-        found.append(f"rows from the local file {record.rows[FILE]} (sha256 {str(record.rows.get('sha256'))[:16]})")
-    elif record.questions and not record.rows and dataset_of(record) is not None:
-        found.append("the log does not say where the rows came from")
+        return f"rows from the local file {record.rows[FILE]} (sha256 {str(record.rows.get('sha256'))[:16]})"
+    unknown = record.questions and not record.rows and dataset_of(record) is not None
+    return "the log does not say where the rows came from" if unknown else ""
+
+
+def _cut_off(record: RunRecord) -> str:
     cut = truncation(record)
-    if cut is not None and cut.share > 0:
-        found.append(
-            f"{100 * cut.share:.1f} % of the responses were cut off, so the score lies between "
-            f"{100 * cut.score:.1f} and {100 * cut.high:.1f} %"
-        )
-    return found
+    if cut is None or cut.share == 0:
+        return ""
+    return (
+        f"{100 * cut.share:.1f} % of the responses were cut off, so the score lies between "
+        f"{100 * cut.score:.1f} and {100 * cut.high:.1f} %"
+    )
 
 
 def notes(record: RunRecord) -> str:

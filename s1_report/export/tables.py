@@ -10,7 +10,7 @@ from s1_contract.options import MAX_THINKING_TOKENS, NUM_WAITS
 from s1_contract.printing import show
 from s1_contract.usage import THINKING_TOKENS, USAGE_FIELDS
 from s1_report import stats, truncation
-from s1_report.export.claims import FILE, HUB, caveats
+from s1_report.export.claims import FILE, HUB, about_rows
 from s1_report.record import RunRecord, shown
 
 COLUMNS = (
@@ -25,15 +25,8 @@ def values(record: RunRecord) -> dict[str, str | int | float | None]:
 
     A published accuracy gets the interval of one repeat over its questions.
     """
-    count = len(record.questions) or int(record.scores.get("questions", 0))
-    interval = None
-    if record.questions:
-        interval = stats.accuracy_interval([question.correct for question in record.questions])
-    elif count:
-        interval = stats.wilson(record.accuracy * count, count)
-    cut = truncation.truncation(record)
-    others = {**record.budget, **record.prompting, **record.sampling, **record.model_args}
-    settings = [f"{name}={shown(value)}" for name, value in sorted(others.items()) if name not in COLUMNS]
+    count = _count(record)
+    interval = _interval(record, count)
     return {
         "kind": record.kind,
         "model": record.model,
@@ -42,21 +35,43 @@ def values(record: RunRecord) -> dict[str, str | int | float | None]:
         "filter": record.filter or None,
         NUM_WAITS: record.num_waits,
         MAX_THINKING_TOKENS: record.max_thinking_tokens,
-        "settings": ", ".join(settings) or None,
+        "settings": _settings(record),
         "questions": count or None,
         "of": record.available,
         "repeats": record.repeats or None,
         "accuracy": round(record.accuracy, 6),
-        "low": None if interval is None else round(interval.low, 6),
-        "high": None if interval is None else round(interval.high, 6),
-        "cut_share": None if cut is None else round(cut.share, 6),
-        "finished_accuracy": None if cut is None or cut.finished is None else round(cut.finished, 6),
-        "upper_bound": None if cut is None else round(cut.high, 6),
+        "low": interval and round(interval.low, 6),
+        "high": interval and round(interval.high, 6),
+        **_cut(record),
         **{name: record.mean_of(name) for name in USAGE_FIELDS},
         "rows": record.rows.get(FILE) or record.rows.get(HUB),
         "date": record.environment.get("date"),
         "source": record.source or None,
     }
+
+
+def _count(record: RunRecord) -> int:
+    return len(record.questions) or int(record.scores.get("questions", 0))
+
+
+def _interval(record: RunRecord, count: int) -> stats.Interval | None:
+    if record.questions:
+        return stats.accuracy_interval([question.correct for question in record.questions])
+    return stats.wilson(record.accuracy * count, count) if count else None
+
+
+def _settings(record: RunRecord) -> str | None:
+    """The settings that have no column of their own."""
+    others = [f"{name}={shown(value)}" for name, value in record.setting().items() if name not in COLUMNS]
+    return ", ".join(others) or None
+
+
+def _cut(record: RunRecord) -> dict[str, float | None]:
+    cut = truncation.truncation(record)
+    if cut is None:
+        return dict.fromkeys(("cut_share", "finished_accuracy", "upper_bound"))
+    finished = None if cut.finished is None else round(cut.finished, 6)
+    return {"cut_share": round(cut.share, 6), "finished_accuracy": finished, "upper_bound": round(cut.high, 6)}
 
 
 def as_csv(records: Sequence[RunRecord]) -> str:
@@ -90,12 +105,12 @@ def _row(record: RunRecord, row: dict[str, str | int | float | None]) -> list[st
         "-" if row["low"] is None else f"{_percent(row['low'])} to {_percent(row['high'])}",
         "-" if tokens is None else f"{float(tokens):,.0f}",
         *truncation.cells(record),
-        str(row["source"] or "; ".join([f"measured {str(row['date'] or '')[:10]}".strip(), *_about_rows(record)])),
+        str(row["source"] or "; ".join(filter(None, [_measured(row), about_rows(record)]))),
     ]
 
 
-def _about_rows(record: RunRecord) -> list[str]:
-    return [caveat for caveat in caveats(record) if caveat.startswith("rows")]
+def _measured(row: dict[str, str | int | float | None]) -> str:
+    return f"measured {str(row['date'] or '')[:10]}".strip()
 
 
 def _text(value: object) -> str:

@@ -3,35 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import cycle
 from pathlib import Path
+from typing import Any
 
 from s1_report.compare import Comparison
 from s1_report.plots.style import COLORS, FAINT, figure
 from s1_report.record import ReportError, RunRecord
 from s1_report.scaling import Step
+from s1_report.stats import accuracy_interval
 
 
 def draw_flips(steps: Sequence[Step], output: Path, title: str) -> None:
     """Wrong to right above the axis, right to wrong below, for every step from one number of waits to the next."""
-    counted = [(step, step.change.gained, step.change.lost) for step in steps]
-    known = [(step, gained, lost) for step, gained, lost in counted if gained is not None and lost is not None]
+    known = [step for step in steps if step.change.is_counted]
     if not known:
         raise ReportError("no flips to draw: they need two settings of the same questions with one repeat each")
     with figure(output) as axes:
         places = range(len(known))
-        axes.bar(places, [gained for _, gained, _ in known], color=COLORS[2], width=0.6, label="wrong to right")
-        axes.bar(places, [-lost for _, _, lost in known], color=COLORS[1], width=0.6, label="right to wrong")
+        gained = [step.change.gained or 0 for step in known]
+        axes.bar(places, gained, color=COLORS[2], width=0.6, label="wrong to right")
+        axes.bar(
+            places, [-(step.change.lost or 0) for step in known], color=COLORS[1], width=0.6, label="right to wrong"
+        )
         axes.axhline(0, color=FAINT, linewidth=0.8)
-        for place, (step, gained, _) in zip(places, known, strict=True):
-            axes.annotate(
-                f"p = {step.change.p:.2g}",
-                (place, gained),
-                xytext=(0, 4),
-                textcoords="offset points",
-                ha="center",
-                fontsize=9,
-            )
-        axes.set_xticks(places, [f"{s.before.num_waits} to {s.after.num_waits} waits" for s, _, _ in known])
+        over = {"xytext": (0, 4), "textcoords": "offset points", "ha": "center", "fontsize": 9}
+        for place, (step, height) in enumerate(zip(known, gained, strict=True)):
+            axes.annotate(f"p = {step.change.p:.2g}", (place, height), **over)
+        axes.set_xticks(places, [f"{step.before.num_waits} to {step.after.num_waits} waits" for step in known])
         axes.margins(y=0.15)
         axes.yaxis.set_major_formatter(lambda value, _: f"{abs(value):,.0f}")
         axes.grid(axis="x", visible=False)
@@ -42,11 +41,7 @@ def draw_flips(steps: Sequence[Step], output: Path, title: str) -> None:
 
 def draw_lengths(records: Sequence[RunRecord], output: Path, title: str) -> None:
     """Histogram of thinking tokens per answer, right against wrong, all records together."""
-    lengths: dict[bool, list[float]] = {True: [], False: []}
-    for question in (question for record in records for question in record.questions):
-        if len(question.thinking_tokens) == len(question.correct):
-            for tokens, correct in zip(question.thinking_tokens, question.correct, strict=True):
-                lengths[correct >= 0.5].append(tokens)
+    lengths = {right: _lengths(records, right) for right in (True, False)}
     everything = lengths[True] + lengths[False]
     if not everything:
         raise ReportError("no thinking tokens per answer in any of these runs: only s1 models report them")
@@ -62,6 +57,18 @@ def draw_lengths(records: Sequence[RunRecord], output: Path, title: str) -> None
         axes.set_ylabel("answers")
         axes.set_title(title)
         axes.legend(loc="best", fontsize=9)
+
+
+def _lengths(records: Sequence[RunRecord], right: bool) -> list[float]:
+    """The thinking tokens of every right answer, or of every wrong one, where they are known per repeat."""
+    questions = (question for record in records for question in record.questions)
+    return [
+        tokens
+        for question in questions
+        if len(question.thinking_tokens) == len(question.correct)
+        for tokens, correct in zip(question.thinking_tokens, question.correct, strict=True)
+        if (correct >= 0.5) == right
+    ]
 
 
 def draw_comparison(comparisons: Sequence[Comparison], output: Path, title: str, margin: float | None = None) -> None:
@@ -85,26 +92,24 @@ def draw_comparison(comparisons: Sequence[Comparison], output: Path, title: str,
 
 def draw_published(pairs: Sequence[tuple[RunRecord, RunRecord]], output: Path, title: str) -> None:
     """Published accuracy against measured, one point per (published, measured) pair; on the diagonal they agree."""
-    from s1_report.stats import accuracy_interval
-
     if not pairs:
         raise ReportError("no measured run has a published counterpart (same model, task and number of waits)")
     with figure(output, width=5.2, height=5.0) as axes:
         axes.plot([0, 100], [0, 100], color=FAINT, linewidth=1, zorder=1)
-        for index, task in enumerate(dict.fromkeys(published.task for published, _ in pairs)):
-            color = COLORS[index % len(COLORS)]
-            chosen = [(p, m) for p, m in pairs if p.task == task]
-            intervals = [accuracy_interval([question.correct for question in m.questions]) for _, m in chosen]
-            ys = [100 * m.accuracy for _, m in chosen]
-            bounds = [
-                [y - 100 * interval.low for y, interval in zip(ys, intervals, strict=True)],
-                [100 * interval.high - y for y, interval in zip(ys, intervals, strict=True)],
-            ]
-            xs = [100 * p.accuracy for p, _ in chosen]
-            axes.errorbar(xs, ys, yerr=bounds, fmt="o", color=color, capsize=3, label=task)
+        tasks = dict.fromkeys(published.task for published, _ in pairs)
+        for task, color in zip(tasks, cycle(COLORS), strict=False):
+            _draw_task(axes, [(known, run) for known, run in pairs if known.task == task], task, color)
         axes.set_xlim(0, 100)
         axes.set_ylim(0, 100)
         axes.set_xlabel("published accuracy (%)")
         axes.set_ylabel("measured accuracy (%), 95 % interval")
         axes.set_title(title)
         axes.legend(loc="upper left", fontsize=9)
+
+
+def _draw_task(axes: Any, pairs: Sequence[tuple[RunRecord, RunRecord]], task: str, color: str) -> None:
+    intervals = [accuracy_interval([question.correct for question in run.questions]) for _, run in pairs]
+    xs, ys = [100 * known.accuracy for known, _ in pairs], [100 * run.accuracy for _, run in pairs]
+    below = [y - 100 * interval.low for y, interval in zip(ys, intervals, strict=True)]
+    above = [100 * interval.high - y for y, interval in zip(ys, intervals, strict=True)]
+    axes.errorbar(xs, ys, yerr=(below, above), fmt="o", color=color, capsize=3, label=task)

@@ -2,54 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
 from s1_contract.usage import THINKING_TOKENS
-from s1_report.curve import Series
+from s1_report.curve import Point, Series
 from s1_report.plots.style import COLORS, figure
 from s1_report.record import ReportError
 
 
 def draw_curve(series: Sequence[Series], output: Path, title: str) -> None:
     """The s1 figure (paper, figure 1): accuracy against mean thinking tokens, 95 % intervals, labelled with waits."""
+    lines = [(one.name, _placed(one, lambda point: point.record.mean_of(THINKING_TOKENS))) for one in series]
+    known = [(name, line) for name, line in lines if line]
+    if not known:
+        raise ReportError("no thinking tokens in any of these runs: only s1 models report them, nothing to draw")
     with figure(output) as axes:
-        drawn = 0
-        for one in series:
-            color = COLORS[drawn % len(COLORS)]
-            points = [(p.record.mean_of(THINKING_TOKENS), p) for p in one.points]
-            known = sorted(((x, p) for x, p in points if x is not None), key=lambda pair: pair[0])
-            if not known:
-                continue
-            xs = [x for x, _ in known]
-            ys = [100 * point.record.accuracy for _, point in known]
-            down = [y - 100 * point.interval.low for y, (_, point) in zip(ys, known, strict=True)]
-            up = [100 * point.interval.high - y for y, (_, point) in zip(ys, known, strict=True)]
-            axes.plot(xs, ys, color=color, linewidth=1.8, zorder=2)
-            axes.errorbar(
-                xs, ys, yerr=[down, up], fmt="none", ecolor=color, elinewidth=1.1, capsize=3, alpha=0.45, zorder=1
-            )
-            axes.plot(xs, ys, "o", color=color, markersize=7, markeredgecolor="white", zorder=3, label=one.name)
-            for x, y, (_, point) in zip(xs, ys, known, strict=True):
-                if point.record.num_waits is not None:
-                    axes.annotate(
-                        _waits(point.record.num_waits),
-                        (x, y),
-                        xytext=(7, -12),
-                        textcoords="offset points",
-                        fontsize=9,
-                        color=color,
-                    )
-            drawn += 1
-        if not drawn:
-            raise ReportError("no thinking tokens in any of these runs: only s1 models report them, nothing to draw")
+        for (name, line), color in zip(known, cycle(COLORS), strict=False):
+            _draw_line(axes, line, name, color)
         _token_axis(axes)
         axes.set_xlabel("mean thinking tokens per question (log scale)")
         axes.set_ylabel("accuracy (%)")
         axes.set_title(title)
-        if drawn > 1:
+        if len(known) > 1:
             axes.legend(loc="best", fontsize=9)
+
+
+Placed = list[tuple[float, Point]]
+"""Points with their place on the horizontal axis, in its order."""
+
+
+def _placed(series: Series, place: Callable[[Point], Any]) -> Placed:
+    """Those points whose place is a number above 0."""
+    places = ((place(point), point) for point in series.points)
+    return sorted(((x, point) for x, point in places if isinstance(x, int | float) and x > 0), key=lambda pair: pair[0])
+
+
+def _heights(line: Placed) -> list[float]:
+    """Accuracies in percent."""
+    return [100 * point.record.accuracy for _, point in line]
+
+
+def _bars(line: Placed) -> tuple[list[float], list[float]]:
+    """How far the intervals reach below and above the accuracies, in percent."""
+    below = [y - 100 * point.interval.low for y, (_, point) in zip(_heights(line), line, strict=True)]
+    above = [100 * point.interval.high - y for y, (_, point) in zip(_heights(line), line, strict=True)]
+    return below, above
+
+
+def _draw_line(axes: Any, line: Placed, name: str, color: str) -> None:
+    xs, ys = [x for x, _ in line], _heights(line)
+    axes.plot(xs, ys, color=color, linewidth=1.8, zorder=2)
+    bars = {"ecolor": color, "elinewidth": 1.1, "capsize": 3, "alpha": 0.45}
+    axes.errorbar(xs, ys, yerr=_bars(line), fmt="none", zorder=1, **bars)
+    axes.plot(xs, ys, "o", color=color, markersize=7, markeredgecolor="white", zorder=3, label=name)
+    for x, y, (_, point) in zip(xs, ys, line, strict=True):
+        if point.record.num_waits is not None:
+            text, place = _waits(point.record.num_waits), {"xytext": (7, -12), "textcoords": "offset points"}
+            axes.annotate(text, (x, y), fontsize=9, color=color, **place)
 
 
 def _waits(count: int) -> str:
@@ -80,35 +92,22 @@ def _round_ticks(low: float, high: float) -> list[float]:
 
 def draw_budgets(series: Sequence[Series], output: Path, title: str) -> None:
     """Accuracy against the thinking budget that was asked for, with the tokens that were used as hollow points."""
+    lines = [(one.name, _placed(one, lambda point: point.record.max_thinking_tokens)) for one in series]
+    known = [(name, line) for name, line in lines if line]
+    if not known:
+        raise ReportError("none of these runs sets max_thinking_tokens: there is no budget curve to draw")
     with figure(output) as axes:
-        drawn = 0
-        for one in series:
-            limits = [(point.record.max_thinking_tokens, point) for point in one.points]
-            known = sorted(
-                ((x, p) for x, p in limits if isinstance(x, int | float) and x > 0), key=lambda pair: pair[0]
-            )
-            if not known:
-                continue
-            color = COLORS[drawn % len(COLORS)]
-            drawn += 1
-            ys = [100 * point.record.accuracy for _, point in known]
-            bounds = [
-                [y - 100 * p.interval.low for y, (_, p) in zip(ys, known, strict=True)],
-                [100 * p.interval.high - y for y, (_, p) in zip(ys, known, strict=True)],
-            ]
-            axes.errorbar([x for x, _ in known], ys, yerr=bounds, color=color, marker="o", capsize=3, label=one.name)
-            used = [
-                (tokens, y)
-                for y, (_, p) in zip(ys, known, strict=True)
-                if (tokens := p.record.mean_of(THINKING_TOKENS))
-            ]
-            axes.plot(
-                [x for x, _ in used], [y for _, y in used], "o", mfc="white", mec=color, label=f"{one.name}, used"
-            )
-        if not drawn:
-            raise ReportError("none of these runs sets max_thinking_tokens: there is no budget curve to draw")
+        for (name, line), color in zip(known, cycle(COLORS), strict=False):
+            xs = [x for x, _ in line]
+            axes.errorbar(xs, _heights(line), yerr=_bars(line), color=color, marker="o", capsize=3, label=name)
+            _draw_used(axes, line, name, color)
         _token_axis(axes)
         axes.set_xlabel("max_thinking_tokens (log scale)")
         axes.set_ylabel("accuracy (%)")
         axes.set_title(title)
         axes.legend(loc="best", fontsize=9)
+
+
+def _draw_used(axes: Any, line: Placed, name: str, color: str) -> None:
+    used = [(tokens, point) for _, point in line if (tokens := point.record.mean_of(THINKING_TOKENS))]
+    axes.plot([x for x, _ in used], _heights(used), "o", mfc="white", mec=color, label=f"{name}, used")

@@ -45,8 +45,18 @@ def test_every_command_has_help(command):
 
 
 def test_the_commands_are_the_documented_ones():
-    reading = {"collect", "curve", "flips", "lengths", "stats"}
-    assert set(COMMANDS) == reading | {"compare", "diverge", "gate", "plan", "export", "readme", "audit", "rescore"}
+    reading = {"collect", "curve", "flips", "lengths", "stats", "show"}
+    assert set(COMMANDS) == reading | {
+        "compare",
+        "diverge",
+        "gate",
+        "plan",
+        "export",
+        "readme",
+        "audit",
+        "rescore",
+        "explain",
+    }
 
 
 def test_tables_break_headers_and_never_cells_and_show_no_control_characters():
