@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from typing import Any, Literal, NamedTuple, Self
+
+
+class Mend(NamedTuple):
+    """The one change of a run's options that removes an error.
+
+    how: "rename" an option to `to`, "set" its value to `to`, "move" it to `to` (model_args or gen_kwargs), "drop" it.
+    """
+
+    how: Literal["rename", "set", "move", "drop"]
+    name: str
+    to: Any = None
 
 
 class S1Error(Exception):
     """Something the user can mend; the message says what came, what was expected and what to do.
 
-    key: of the request that failed, where it is known which.
+    key: of the request that failed, where it is known which. mend: the change that removes it, where one does.
 
     S1Error
      ├─ BudgetError   an impossible budget: no room, negative, larger than the context   (s1_models.forcing)
@@ -22,6 +34,12 @@ class S1Error(Exception):
     """
 
     key: Hashable | None = None
+    mend: Mend | None = None
+
+    def mended_by(self, how: Literal["rename", "set", "move", "drop"], name: str, to: Any = None) -> Self:
+        """The error, with the change that removes it."""
+        self.mend = Mend(how, name, to)
+        return self
 
 
 class DataError(S1Error, ValueError):

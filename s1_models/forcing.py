@@ -196,13 +196,13 @@ class Budget:
                 raise BudgetError(
                     f"min_thinking_tokens={self.min_thinking_tokens} is above "
                     f"max_thinking_tokens={self.max_thinking_tokens}: lower the one or raise the other"
-                )
+                ).mended_by("set", "min_thinking_tokens", self.max_thinking_tokens)
 
 
 def _check_count(name: str, value: object, least: int, alternative: str = "") -> None:
     if not isinstance(value, int) or isinstance(value, bool) or value < least:
         expected = " ".join(filter(None, (f"a whole number of at least {least}", alternative)))
-        raise BudgetError(f"{name}={value!r}: expected {expected}")
+        raise BudgetError(f"{name}={value!r}: expected {expected}").mended_by("set", name, least)
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ which may merge with their neighbours in many ways: it is looked for in the text
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -141,7 +142,7 @@ def parse_format(value: object) -> Format | None:
         start, end, stops = value.get("start"), value.get("end"), value.get("stops", ())
         stops = (stops,) if isinstance(stops, str) else stops
         if unknown or not (isinstance(start, str) and isinstance(end, str) and end and _are_texts(stops)):
-            raise FormatError(f"thinking_format={dict(value)!r}: {expected}")
+            raise FormatError(f"thinking_format={dict(value)!r}: {expected}").mended_by("set", THINKING_FORMAT, "auto")
         return custom(start, end, stops)
     if value in (None, "auto"):
         return None
@@ -153,7 +154,8 @@ def parse_format(value: object) -> Format | None:
         start, dots, end = value.partition("...")
         if dots and end:
             return custom(start, end)
-    raise FormatError(f"thinking_format={value!r}: {expected}")
+    choice = (difflib.get_close_matches(str(value).strip().lower(), _CHOICES, n=1, cutoff=0.5) or ("auto",))[0]
+    raise FormatError(f"thinking_format={value!r}: {expected}").mended_by("set", THINKING_FORMAT, choice)
 
 
 def as_option(form: Format) -> str | dict[str, Any]:

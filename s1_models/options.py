@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,8 @@ from s1_models.forcing import Budget, S1Error
 from s1_models.formats import S1, Format, custom, parse_format
 from s1_models.policies.rejection import DEFAULT_TRIES, Rejection
 
+# Of s1_vllm, where no model is named.
+DEFAULT_MODEL = "simplescaling/s1-32B"
 CHAT_TEMPLATE_CHOICES = ("auto", "always", "never")
 RESPONSE_CHOICES = ("auto", "whole", "answer")
 BUDGET_OPTIONS = tuple(option.name for option in fields(Budget))
@@ -115,7 +117,8 @@ def split_options(
         if canonical not in OPTIONS and canonical not in S1_FORMAT_OPTIONS:
             rest[name] = value
         elif canonical in ours:
-            raise OptionError(f"{canonical} is given twice, once as an alias: keep one of them")
+            twice = OptionError(f"{canonical} is given twice, once as an alias: keep one of them")
+            raise twice.mended_by("drop", next(alias for alias in arguments if ALIASES.get(alias) == canonical))
         else:
             ours[canonical] = _tries(value) if name == REJECTION_SAMPLE else value
     suppresses = arguments.keys() & {THINKING_N_IGNORE, MIN_TOKENS_THINKING}
@@ -134,7 +137,8 @@ def split_model_arguments(
     ours, rest = split_options(arguments)
     for name in rest:
         if name in sampling_names and name not in known:
-            raise OptionError(f"{name} is a sampling option: put it into --gen_kwargs {name}={rest[name]}")
+            wrong = OptionError(f"{name} is a sampling option: put it into --gen_kwargs {name}={rest[name]}")
+            raise wrong.mended_by("move", name, "gen_kwargs")
     check_known(rest, [*OPTIONS, *ALIASES, *sorted(known)], "model argument")
     return ours, rest
 
@@ -148,7 +152,8 @@ def split_generation_options(
     """
     ours, rest = split_options(gen_kwargs, defaults)
     if "memo" in ours:
-        raise OptionError("memo belongs to the whole run: put it into --model_args memo=PATH")
+        wrong = OptionError("memo belongs to the whole run: put it into --model_args memo=PATH")
+        raise wrong.mended_by("move", "memo", "model_args")
     of_thinking = {
         name.removesuffix(THINKING_SUFFIX): rest.pop(name)
         for name in list(rest)
@@ -194,7 +199,8 @@ def resolve(defaults: Mapping[str, Any], gen_kwargs: Mapping[str, Any], sampling
     _refuse_beams(rest)
     samples = _whole_number("n", rest.get("n", rest.get("repeats", 1)))
     if samples < 1:
-        raise OptionError(f"n={samples}: expected at least 1 sample per question")
+        wrong = OptionError(f"n={samples}: expected at least 1 sample per question")
+        raise wrong.mended_by("set", "n" if "n" in rest else "repeats", 1)
     until = rest.get("until") or ()
     sampling = _sampling(rest)
     rejection = _rejection(options, rest | of_thinking, sampling)
@@ -218,7 +224,8 @@ def _choice(name: str, options: Mapping[str, Any], choices: Collection[str]) -> 
     """The value of an option that has a few; "auto" where it is not given."""
     value = options.get(name, "auto")
     if value not in choices:
-        raise OptionError(f"{name}={value!r}: expected one of {', '.join(choices)}")
+        wrong = OptionError(f"{name}={value!r}: expected one of {', '.join(choices)}")
+        raise wrong.mended_by("set", name, nearest(value, tuple(choices)))
     return str(value)
 
 
@@ -229,7 +236,7 @@ def _refuse_beams(rest: Mapping[str, Any]) -> None:
             raise OptionError(
                 f"{name}={rest[name]!r}: one text is written at a time here, so that its thinking can be continued or "
                 f"cut: give --gen_kwargs {name}=1 (n=K asks for K samples)"
-            )
+            ).mended_by("set", name, 1)
 
 
 def _thinking_request(wanted: Any) -> str:
@@ -246,7 +253,11 @@ def _thinking_request(wanted: Any) -> str:
     if amount:
         return f"Think for up to {amount[1]} {amount[2]}."
     if wanted not in LENGTH_REQUESTS:
-        raise OptionError(f"think_for={wanted!r}: expected '64 steps', '2048 tokens', long or short")
+        count = re.search(r"[1-9]\d*", str(wanted))
+        unit = nearest(wanted, ("steps", "tokens"))
+        raise OptionError(f"think_for={wanted!r}: expected '64 steps', '2048 tokens', long or short").mended_by(
+            "set", THINK_FOR, f"{count[0]}_{unit}" if count else nearest(wanted, tuple(LENGTH_REQUESTS))
+        )
     return LENGTH_REQUESTS[wanted]
 
 
@@ -255,7 +266,7 @@ def _prompt_style(wanted: Any) -> str:
     if not isinstance(wanted, str) or not wanted.strip():
         raise OptionError(
             f"prompt_style={wanted!r}: expected {', '.join(PROMPT_STYLES)}, or a text to put after questions"
-        )
+        ).mended_by("set", PROMPT_STYLE, "bare")
     return PROMPT_STYLES.get(wanted, wanted)
 
 
@@ -266,7 +277,9 @@ def _format(options: Mapping[str, Any]) -> Format | None:
     if not given:
         return named
     if named is not None:
-        raise OptionError(f"thinking_format and {', '.join(given)} both say how thinking is written: keep one of them")
+        both = f"thinking_format and {', '.join(given)}"
+        wrong = OptionError(f"{both} both say how thinking is written: keep one of them")
+        raise wrong.mended_by("drop", THINKING_FORMAT)
     end = given.get(THINKING_END, S1.end)
     stops = [given.get(UNTIL_THINKING, S1.stops[0]), given.get(UNTIL_THINKING_2), *S1.answer_stops]
     # The model may go on to its answer by itself, without the stop that was named: it will then write s1's end, but
@@ -286,7 +299,7 @@ def _rejection(
     if temperature is not None and float(temperature) == 0:
         raise OptionError(
             "rejection sampling at temperature 0 draws the same thinking in every try: give temperature=1, say"
-        )
+        ).mended_by("set", "temperature", 1)
     return Rejection(tries, options.get(REJECTION_FALLBACK, "cut_off"))
 
 
@@ -294,7 +307,8 @@ def _tries(wanted: Any) -> int:
     """s1's `rejection_sample`, which is on or off."""
     switch = str(wanted).strip().lower()
     if switch not in ("true", "1", "false", "0", "none"):
-        raise OptionError(f"rejection_sample={wanted!r}: expected true or false (rejection_tries=N bounds the tries)")
+        wrong = OptionError(f"rejection_sample={wanted!r}: expected true or false (rejection_tries=N bounds the tries)")
+        raise wrong.mended_by("set", REJECTION_SAMPLE, nearest(wanted, ("true", "false")))
     return DEFAULT_TRIES if switch in ("true", "1") else 0
 
 
@@ -304,7 +318,7 @@ def memo_path(options: Mapping[str, Any]) -> Path | None:
     if value in ("off", None, False):
         return None
     if not isinstance(value, str) or not value:
-        raise OptionError(f"memo={value!r}: expected the path of a file, or off")
+        raise OptionError(f"memo={value!r}: expected the path of a file, or off").mended_by("set", "memo", "off")
     return Path(value)
 
 
@@ -313,17 +327,23 @@ def check_known(given: Collection[str], known: Collection[str], kind: str) -> No
     for name in given:
         if name not in known:
             # Our own names first: a near one of ours is likelier to be meant than a nearer one among vLLM's hundreds.
-            (nearest,) = difflib.get_close_matches(name, OPTIONS, n=1, cutoff=0.75) or difflib.get_close_matches(
+            (known_name,) = difflib.get_close_matches(name, OPTIONS, n=1, cutoff=0.75) or difflib.get_close_matches(
                 name, list(known), n=1, cutoff=0
             )
-            raise OptionError(f"unknown {kind} {name!r}: did you mean {nearest!r}?")
+            wrong = OptionError(f"unknown {kind} {name!r}: did you mean {known_name!r}?")
+            raise wrong.mended_by("rename", name, known_name)
+
+
+def nearest(given: object, choices: Sequence[str]) -> str:
+    """The choice that is spelt most like what was given; the first one when none is like it."""
+    return (difflib.get_close_matches(str(given).strip().lower(), choices, n=1, cutoff=0.3) or choices)[0]
 
 
 def at_least_one(name: str, value: Any) -> int:
     """How many at a time. Raises OptionError for less than one: then nothing would ever be asked."""
     number = _whole_number(name, value)
     if number < 1:
-        raise OptionError(f"{name}={number}: expected at least 1")
+        raise OptionError(f"{name}={number}: expected at least 1").mended_by("set", name, 1)
     return number
 
 
@@ -353,5 +373,14 @@ def _whole_number(name: str, value: Any) -> int:
     text = str(value).strip()
     if isinstance(value, bool) or not text.removeprefix("-").isdecimal():
         expected = "a whole number or auto" if name == MAX_THINKING_TOKENS else "a whole number"
-        raise OptionError(f"{name}={value!r}: expected {expected}")
+        raise OptionError(f"{name}={value!r}: expected {expected}").mended_by("set", name, _likely_number(name, value))
     return int(text)
+
+
+def _likely_number(name: str, value: Any) -> Any:
+    """The whole number that a wrong value was likely meant to be ("4.0", "2k", "1,000"); else the option's default."""
+    found = re.fullmatch(r"\s*(\d[\d,_]*)(?:\.0*)?\s*(k?)\s*(?:tokens)?\s*", str(value), re.IGNORECASE)
+    if found and not isinstance(value, bool):
+        return int(re.sub(r"\D", "", found[1])) * (1000 if found[2] else 1)
+    default = getattr(Budget(), name, 1)
+    return "auto" if default is None else default

@@ -166,7 +166,7 @@ class ChatTemplate:
             raise OptionError(
                 f"enable_thinking=False has no effect: {why}, so the model would think all the same: leave it out, or "
                 f"max_thinking_tokens=0 cuts the thinking at once"
-            )
+            ).mended_by("drop", "enable_thinking")
 
     @cached_property
     def _switched(self) -> dict[str, Any]:
@@ -299,7 +299,8 @@ _MANNERS = tuple(
 
 
 def _refused(what: str) -> OptionError:
-    return OptionError(f"this model's chat template {what}: chat_template=never sends prompts without it")
+    refused = OptionError(f"this model's chat template {what}: chat_template=never sends prompts without it")
+    return refused.mended_by("set", "chat_template", "never")
 
 
 def _squeezed(text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, field, replace
 
-from s1_contract.options import MAX_THINKING_TOKENS, MIN_THINKING_TOKENS, NUM_WAITS, REJECTION_TRIES
+from s1_contract.options import MAX_THINKING_TOKENS, MIN_THINKING_TOKENS, NUM_WAITS, REJECTION_TRIES, WAIT_TEXT
 from s1_models.forcing import Budget, BudgetForcing, Marks, Policy
 from s1_models.formats import (
     NO_THINKING,
@@ -96,7 +96,7 @@ class Policies:
             )
         else:
             why = "with thinking_format=none nothing is thinking; drop the one or the other"
-        raise OptionError(f"{name}={value} can have no effect: {why}")
+        raise OptionError(f"{name}={value} can have no effect: {why}").mended_by("drop", name)
 
     def _watch(self, policy: Policy, form: Format, settings: Settings) -> Policy:
         """The policy with the format's stops that only show in the text."""
@@ -109,7 +109,7 @@ class Policies:
             raise OptionError(
                 f"an empty wait_text cannot suppress {thinking[0]!r}, which is no single token of this model's "
                 f"vocabulary: give wait_text=Wait, say"
-            )
+            ).mended_by("set", WAIT_TEXT, "Wait")
 
         logger.info(
             "%s is no single token of this vocabulary: it is looked for in the text, %d tokens at a time",

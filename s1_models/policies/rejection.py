@@ -38,9 +38,11 @@ class Rejection:
 
     def __post_init__(self) -> None:
         if isinstance(self.tries, bool) or not isinstance(self.tries, int) or self.tries < 1:
-            raise BudgetError(f"rejection_tries={self.tries!r}: expected a whole number of at least 1")
+            wrong = BudgetError(f"rejection_tries={self.tries!r}: expected a whole number of at least 1")
+            raise wrong.mended_by("set", "rejection_tries", DEFAULT_TRIES)
         if self.fallback not in FALLBACKS:
-            raise BudgetError(f"rejection_fallback={self.fallback!r}: expected one of {', '.join(FALLBACKS)}")
+            wrong = BudgetError(f"rejection_fallback={self.fallback!r}: expected one of {', '.join(FALLBACKS)}")
+            raise wrong.mended_by("set", "rejection_fallback", FALLBACKS[0])
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import difflib
+import fnmatch
 import os
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from s1_models.commands.doctor.findings import Asked, Finding, Status, one_line
-from s1_models.commands.doctor.task_files import expand, index, source
+from s1_models.commands.doctor.task_files import everybodys_tasks, expand, index, source
 
 TIMEOUT_SECONDS = 5.0
 
@@ -16,7 +20,7 @@ def check(asked: Asked) -> Iterator[Finding]:
     manager = index(asked.metadata)
     tasks, foreign = expand(asked.tasks, manager)
     if foreign:
-        yield Finding("data", Status.SKIP, f"{', '.join(foreign)}: not our tasks; their data was not looked at")
+        yield from _foreign(asked, foreign, manager)
     # Several tasks read the same rows; one of each is enough.
     first = {
         (one["file"], one["hub"]): (task, one) for task in reversed(tasks) if (one := source(manager, task)) is not None
@@ -36,6 +40,23 @@ def check(asked: Asked) -> Iterator[Finding]:
     made = [task for task in tasks if source(manager, task) is None]
     if made:
         yield Finding("data", Status.OK, f"no data needed: {', '.join(made)}")
+
+
+def _foreign(asked: Asked, names: list[str], manager: Any) -> Iterator[Finding]:
+    """Tasks that are not ours: lm_eval's own, the user's file or folder, or a name that nobody knows."""
+    known = {*manager.all_tasks, *everybodys_tasks()}
+    theirs = [name for name in names if fnmatch.filter(known, name) or Path(name).exists()]
+    if theirs:
+        yield Finding("data", Status.SKIP, f"{', '.join(theirs)}: not our tasks; their data was not looked at")
+    for name in names:
+        if name in theirs:
+            continue
+        near = difflib.get_close_matches(name, manager.all_tasks, n=1) or difflib.get_close_matches(
+            name, sorted(known), n=1, cutoff=0
+        )
+        right = replace(asked, tasks=tuple(near[0] if one == name else one for one in asked.tasks))
+        message = f"there is no task {name!r}: did you mean {near[0]!r}? (lm_eval ls tasks lists all)"
+        yield Finding("data", Status.FIX, message, (right.command(),))
 
 
 def _loaded(

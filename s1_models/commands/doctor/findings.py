@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
-import re
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any
+
+from s1_contract.errors import Mend, S1Error
+from s1_contract.options import ALIASES
+
+MOST_ERRORS = 20
 
 
 class Status(StrEnum):
@@ -57,25 +61,67 @@ class Asked:
         return cls(**{**record, "tasks": tuple(record["tasks"])})
 
     def options(self) -> list[str]:
-        """The run as command-line options."""
+        """The run as command-line options, without those that have their defaults."""
         words = ["--model", self.model]
         for name in ("model_args", "gen_kwargs"):
             if values := getattr(self, name):
                 words += [f"--{name}", _as_argument(values)]
-        return [*words, *(["--tasks", ",".join(self.tasks)] if self.tasks else [])]
-
-    def without_options_in(self, message: str) -> Asked:
-        """The run without the options that an error's message names."""
-        model_args, gen_kwargs = (
-            {name: value for name, value in options.items() if not re.search(rf"\b{re.escape(name)}\b", message)}
-            for options in (self.model_args, self.gen_kwargs)
-        )
-        return replace(self, model_args=model_args, gen_kwargs=gen_kwargs)
+        words += ["--tasks", ",".join(self.tasks)] if self.tasks else []
+        words += ["--batch_size", self.batch_size] if self.batch_size != "1" else []
+        return [*words, *(["--metadata", json.dumps(dict(self.metadata))] if self.metadata else [])]
 
     def command(self, **model_args: Any) -> str:
-        """The run as a command, with some model args changed."""
-        changed = replace(self, model_args={**self.model_args, **model_args}, tasks=self.tasks or ("aime24",))
-        return shlex.join(["s1-eval", *changed.options()])
+        """The run as a command, with some options changed. Without tasks it is no run yet: the doctor looks again."""
+        changed: Asked = self
+        for name, value in model_args.items():
+            changed = changed.mended(Mend("set", name, value))
+        return shlex.join(["s1-eval", *([] if self.tasks else ["doctor"]), *changed.options()])
+
+    def mended(self, mend: Mend) -> Asked:
+        """The run with one option corrected, and everything else as it was."""
+        places = {"model_args": dict(self.model_args), "gen_kwargs": dict(self.gen_kwargs)}
+        known = next((place for place in reversed(places) if _given_as(mend.name, places[place])), None)
+        place = known or ("gen_kwargs" if mend.name in _OF_SAMPLING else "model_args")
+        name = _given_as(mend.name, places[place]) or mend.name
+        if mend.how == "rename" and _given_as(mend.to, places[place]):
+            del places[place][name]  # the right one is given as well
+        elif mend.how == "rename":
+            places[place] = {mend.to if key == name else key: value for key, value in places[place].items()}
+        elif mend.how == "set":
+            places[place][name] = mend.to
+        elif known is not None:
+            value = places[place].pop(name)
+            if mend.how == "move":
+                places[mend.to][name] = value
+        return replace(self, model_args=places["model_args"], gen_kwargs=places["gen_kwargs"])
+
+
+_OF_SAMPLING = ("temperature", "n", "repeats")
+
+
+def _given_as(name: str, options: Mapping[str, Any]) -> str | None:
+    """The name under which an option was given: its own, or one of s1's for it; None when it was not."""
+    return next((given for given in options if name in (given, ALIASES.get(given))), None)
+
+
+def mend_all(asked: Asked, attempt: Callable[[Asked], object]) -> tuple[list[S1Error], Asked]:
+    """What is wrong with a run, one error after another, and the run in which all that can be mended is.
+
+    attempt: raises the first error of a run.
+    """
+    errors: list[S1Error] = []
+    while len(errors) < MOST_ERRORS:
+        try:
+            attempt(asked)
+        except S1Error as error:
+            errors.append(error)
+            better = asked.mended(error.mend) if error.mend else asked
+            if better.options() == asked.options():
+                break
+            asked = better
+        else:
+            break
+    return errors, asked
 
 
 def _as_argument(options: Mapping[str, Any]) -> str:

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from s1_contract.options import MAX_ANSWER_TOKENS, MAX_THINKING_TOKENS, MIN_THINKING_TOKENS
-from s1_models.commands.doctor.findings import Asked, Finding, Status, one_line
-from s1_models.forcing import Budget, BudgetError, S1Error
+from s1_models.commands.doctor.findings import Asked, Finding, Status, mend_all, one_line
+from s1_models.forcing import Budget, BudgetError
 from s1_models.formats import (
     NO_THINKING,
     Detection,
@@ -29,7 +29,15 @@ from s1_models.formats import (
 )
 from s1_models.harness.templates import ChatTemplate
 from s1_models.nano_model import find_model
-from s1_models.options import OPTIONS, OptionError, Settings, resolve, split_options, take_thinking_switch
+from s1_models.options import (
+    DEFAULT_MODEL,
+    OPTIONS,
+    OptionError,
+    Settings,
+    resolve,
+    split_options,
+    take_thinking_switch,
+)
 from s1_models.policies.choose import Policies
 
 logger = logging.getLogger(__name__)
@@ -39,24 +47,17 @@ USUAL_PROMPT = 512  # tokens; nearly every question of the tasks is shorter
 
 
 def check(asked: Asked) -> Iterator[Finding]:
-    name = next(
-        (asked.model_args[key] for key in ("tokenizer", "pretrained", "model") if asked.model_args.get(key)), None
-    )
+    name = named(asked)
     if name is None:
-        yield Finding(
-            "model",
-            Status.SKIP,
-            "no model was named, so neither template nor stops nor budgets were checked",
-            ("s1-eval doctor --model_args pretrained=MODEL",),
-        )
+        yield _unnamed(asked)
         return
     name = str(find_model(name))
-    loaded = _load(name, asked)
+    loaded = load(name, asked)
     if isinstance(loaded, Finding):
         yield loaded
         return
     tokenizer, length, eos_ids = loaded
-    template = _template(tokenizer, asked)
+    template = template_of(tokenizer, asked)
     yield _question(template, asked)
     if not eos_ids:
         yield Finding(
@@ -65,28 +66,51 @@ def check(asked: Asked) -> Iterator[Finding]:
             "neither tokenizer nor generation config names an end-of-text token: answers would run to their limit",
             _set_eos(name, "END_OF_TEXT_ID"),
         )
-    try:
-        ours, _ = split_options(asked.model_args)
-        settings = resolve(ours, asked.gen_kwargs, set(asked.gen_kwargs) - set(OPTIONS))
-        found = Detection(settings.form, "chosen") if settings.form else detect(tokenizer, name)
-        if template.text and settings.chat_template != "never":
-            template.check_switch(found.form)
-    except S1Error as error:
-        yield Finding("model", Status.FIX, str(error), _mend_options(asked, error))
+    errors, mended = mend_all(asked, lambda run: _read(run, tokenizer, name))
+    for error in errors:
+        yield Finding(
+            "model", Status.FIX, str(error), (mended.command(),) if mended.options() != asked.options() else ()
+        )
+    if errors:
         return
-    yield _thinking(tokenizer, found, eos_ids)
-    yield from _turn_end(str(name), tokenizer, found.form, eos_ids)
-    yield from _budget(
-        asked,
-        length,
-        settings,
-        Policies(tokenizer, eos_ids, _window(asked, length), template.off_by, found.why),
-        found,
-        template,
+    settings, found = _read(asked, tokenizer, name)
+    yield _thinking(tokenizer, found, eos_ids, asked)
+    yield from _turn_end(name, tokenizer, found.form, eos_ids)
+    policies = Policies(tokenizer, eos_ids, _window(asked, length), template.off_by, found.why)
+    yield from _budget(asked, length, settings, policies, found, template)
+
+
+def named(asked: Asked) -> str | None:
+    """The model whose tokenizer a run loads; s1_vllm's default where none was named."""
+    given = (asked.model_args.get(key) for key in ("tokenizer", "pretrained", "model"))
+    default = DEFAULT_MODEL if asked.model == "s1_vllm" else None
+    return next((str(name) for name in given if name), default)
+
+
+def _unnamed(asked: Asked) -> Finding:
+    if asked.model == "s1_hf":
+        mend = asked.command(pretrained="MODEL") + "  # a name on the Hub, or a folder"
+        return Finding("model", Status.FIX, "s1_hf needs to know its model, and none was named", (mend,))
+    return Finding(
+        "model",
+        Status.SKIP,
+        "no model was named, so neither template nor stops nor budgets were checked",
+        (f"s1-eval doctor --model {asked.model} --model_args tokenizer=MODEL",),
     )
 
 
-def _load(name: str, asked: Asked) -> tuple[Any, int, frozenset[int]] | Finding:
+def _read(asked: Asked, tokenizer: Any, name: str) -> tuple[Settings, Detection]:
+    """The settings and the format of a run. Raises S1Error as the run would."""
+    ours, _ = split_options(asked.model_args)
+    settings = resolve(ours, asked.gen_kwargs, set(asked.gen_kwargs) - set(OPTIONS))
+    found = Detection(settings.form, "chosen") if settings.form else detect(tokenizer, name)
+    template = template_of(tokenizer, asked)
+    if template.text and settings.chat_template != "never":
+        template.check_switch(found.form)
+    return settings, found
+
+
+def load(name: str, asked: Asked) -> tuple[Any, int, frozenset[int]] | Finding:
     """Tokenizer, positions (tokens) of the model and the ids that end a generation; or why there are none."""
     source = str(find_model(asked.model_args.get("pretrained") or name))
     revision = asked.model_args.get("revision")
@@ -136,7 +160,8 @@ def _read_json(name: str, file: str, revision: str | None) -> dict[str, Any]:
     return dict(json.loads(Path(path).read_text(encoding="utf-8"))) if path else {}
 
 
-def _template(tokenizer: Any, asked: Asked) -> ChatTemplate:
+def template_of(tokenizer: Any, asked: Asked) -> ChatTemplate:
+    """The chat template as a run uses it."""
     rest = dict(asked.model_args)
     thinks = take_thinking_switch(rest)
     return ChatTemplate(tokenizer, thinks=thinks, arguments=rest.get("chat_template_args"))
@@ -162,7 +187,7 @@ def _question(template: ChatTemplate, asked: Asked) -> Finding:
     return Finding("model", Status.OK, f"chat template: a question ends in {text.partition(PROBE)[2][-60:]!r}{switch}")
 
 
-def _thinking(tokenizer: Any, found: Detection, eos_ids: frozenset[int]) -> Finding:
+def _thinking(tokenizer: Any, found: Detection, eos_ids: frozenset[int], asked: Asked) -> Finding:
     form = found.form
     if form == NO_THINKING and found.why != "chosen":
         asks = "; a run asks the model once" if found.candidates else ""
@@ -171,6 +196,7 @@ def _thinking(tokenizer: Any, found: Detection, eos_ids: frozenset[int]) -> Find
             Status.WARN,
             f"thinking format none, so answers only: {found.why}{asks}. If it thinks, say how with thinking_format= "
             f"one of {how_to_force()}",
+            (asked.command(thinking_format="prompted") + "  # or another of these formats",),
         )
     if form == NO_THINKING:
         return Finding("model", Status.OK, f"thinking format none ({found.why}): answers only, no budget applies")
@@ -241,13 +267,17 @@ def _budget(
         opening = _opening(template, found.form, settings)
         limit = policies.policy(settings, found.form, opening).begin(prompt).thinking_limit
     except (FormatError, OptionError) as error:
-        yield Finding("model", Status.FIX, str(error), _mend_options(asked, error))
+        mend = (asked.mended(error.mend).command(),) if error.mend else ()
+        yield Finding("model", Status.FIX, str(error), mend)
         return
     except BudgetError as error:
         yield Finding("model", Status.FIX, str(error), (asked.command(**_smaller(budget, window)),))
         return
     wanted = budget.max_thinking_tokens
     context = f"context of {window:,} tokens"
+    if found.form == NO_THINKING or opening is Opening.CLOSED:
+        yield Finding("model", Status.OK, f"{context}: an answer has at most {settings.plain_answer_tokens:,}")
+        return
     if wanted is not None and limit < wanted:
         yield Finding(
             "model",
@@ -274,10 +304,3 @@ def _smaller(budget: Budget, window: int) -> dict[str, Any]:
     """Model args that fit this window: thinking on auto, at most a quarter for each of the others."""
     least = {name: min(getattr(budget, name), window // 4) for name in (MAX_ANSWER_TOKENS, MIN_THINKING_TOKENS)}
     return {MAX_THINKING_TOKENS: "auto"} | {name: n for name, n in least.items() if n != getattr(budget, name)}
-
-
-def _mend_options(asked: Asked, error: S1Error) -> tuple[str, ...]:
-    """The run without the option that is wrong, or with delimiters to fill in."""
-    if isinstance(error, FormatError):
-        return (asked.command(thinking_format="START...END") + "  # how this model writes thinking",)
-    return (asked.without_options_in(str(error)).command(),)

@@ -50,6 +50,13 @@ def index(metadata: Mapping[str, Any]) -> Any:
     return TaskManager(include_path=str(our_folder()), include_defaults=False, metadata=dict(metadata))
 
 
+def everybodys_tasks() -> list[str]:
+    """The names of lm_eval's own tasks, groups and tags; it takes seconds to read them."""
+    from lm_eval.tasks.manager import TaskManager
+
+    return list(TaskManager().all_tasks)
+
+
 def entries(manager: Any) -> Mapping[str, Any]:
     """Name -> lm_eval's entry of a task, group or tag: `task_index` in 0.4, `_task_index` in 0.5."""
     found: Mapping[str, Any] = getattr(manager, "task_index", None) or manager._task_index

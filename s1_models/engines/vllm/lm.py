@@ -23,14 +23,12 @@ from s1_models.engines.vllm.engine import VLLMEngine
 from s1_models.engines.vllm.processes import end_with_us, shut_down_at_exit
 from s1_models.harness.lm import BudgetForcingLM, end_ids
 from s1_models.memo.fingerprint import fingerprint_model
-from s1_models.options import take_thinking_switch
+from s1_models.options import DEFAULT_MODEL, take_thinking_switch
 
 if TYPE_CHECKING:
     from s1_models.engines.ray import RayEngine
 
 logger = logging.getLogger(__name__)
-
-DEFAULT_MODEL = "simplescaling/s1-32B"
 
 
 class S1VLLM(BudgetForcingLM, VLLM):  # type: ignore[misc]
