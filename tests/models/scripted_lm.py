@@ -85,6 +85,7 @@ class ScriptedLM(BudgetForcingLM, _ChatHost):
 
     def load(self, **arguments: Any) -> None:
         self.template_thinks = take_thinking_switch(arguments)
+        self._identity = {}
         self.load_host(**arguments)
 
     def ask(self, questions: Sequence[str], **gen_kwargs: Any) -> list[Any]:

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from s1_contract.metrics import EXACT_MATCH
-from s1_contract.thinking import THINK
 from s1_contract.response import Response
+from s1_contract.thinking import THINK
 from s1_models.commands.doctor.findings import Asked, Finding, Status, one_line
 from s1_models.commands.doctor.task_files import MADE_UP, expand, index, source, write_made_up_rows
 from s1_models.commands.doctor.versions import install_again
@@ -108,8 +108,8 @@ def _try(manager: Any, name: str, made_of: Mapping[str, Any] | None, folder: Pat
         for form in FORMATS.values():
             thought = f"{form.start}\nperhaps \\boxed{{{wrong}}}?\n{form.end}"
             for answer in (gold, row[2]) if row else (gold,):
-                text = Response(f"{thought}\nFinal Answer: \\boxed{{{answer}}}", answer_start=len(thought))
-                _expect(task, document, text, True, answer, tally)
+                response = Response(f"{thought}\nFinal Answer: \\boxed{{{answer}}}", answer_start=len(thought))
+                _expect(task, document, response, True, answer, tally)
         _expect(task, document, f"Final Answer: \\boxed{{{wrong}}}", False, wrong, tally)
     marker = folder / "executed"
     scorer = (task.config.process_results, documents[0]["answer_kind"]) if documents else None
