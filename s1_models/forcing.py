@@ -196,7 +196,7 @@ class Budget:
                 raise BudgetError(
                     f"min_thinking_tokens={self.min_thinking_tokens} is above "
                     f"max_thinking_tokens={self.max_thinking_tokens}: lower the one or raise the other"
-                ).mended_by("set", "min_thinking_tokens", self.max_thinking_tokens)
+                ).mended_by("set", MIN_THINKING_TOKENS, self.max_thinking_tokens)
 
 
 def _check_count(name: str, value: object, least: int, alternative: str = "") -> None:

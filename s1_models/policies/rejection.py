@@ -18,7 +18,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from s1_contract.options import MIN_THINKING_TOKENS, NUM_WAITS
+from s1_contract.options import MIN_THINKING_TOKENS, NUM_WAITS, REJECTION_FALLBACK, REJECTION_TRIES
 from s1_models.forcing import BudgetError, BudgetForcing, Finish, Phase, Policy, Reply, Request, Session, Tokens
 
 DEFAULT_TRIES = 100
@@ -39,10 +39,10 @@ class Rejection:
     def __post_init__(self) -> None:
         if isinstance(self.tries, bool) or not isinstance(self.tries, int) or self.tries < 1:
             wrong = BudgetError(f"rejection_tries={self.tries!r}: expected a whole number of at least 1")
-            raise wrong.mended_by("set", "rejection_tries", DEFAULT_TRIES)
+            raise wrong.mended_by("set", REJECTION_TRIES, DEFAULT_TRIES)
         if self.fallback not in FALLBACKS:
             wrong = BudgetError(f"rejection_fallback={self.fallback!r}: expected one of {', '.join(FALLBACKS)}")
-            raise wrong.mended_by("set", "rejection_fallback", FALLBACKS[0])
+            raise wrong.mended_by("set", REJECTION_FALLBACK, FALLBACKS[0])
 
 
 @dataclass(frozen=True, slots=True)
