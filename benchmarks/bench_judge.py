@@ -1,10 +1,12 @@
 """How often, and how fast, is the answer check right? Beside Math-Verify on the same labelled pairs.
 
-    python benchmarks/bench_judge.py PAIRS.jsonl [--report NAME] [--only ours]
+    python -m benchmarks.bench_judge PAIRS.jsonl [MORE.jsonl ...] [--report NAME] [--only ours]
 
 A pairs file has one JSON object a line: pred, gold, label (true: the same), and optionally kind ("answer": a bare
-answer, "response": a model's whole output), qtype ("math" or "mcq"), source and id. The last line of the output is
-JSON; `--report` writes the same as benchmarks/reports/judge_NAME.md. Run it on an idle machine: times are wall-clock.
+answer, "response": a model's whole output), qtype ("math" or "mcq"), task_kind ("math", "integer", "choice"), class,
+source and id. Files are measured together, per class where a pair has one; accuracies come with a 95 % interval. The
+last line of the output is JSON; `--report` writes the same as benchmarks/reports/judge_NAME.md. Run it on an idle
+machine: times are wall-clock, save for the CPU time of this process.
 """
 
 import argparse
@@ -18,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.report import write_report
+from s1_report.stats import wilson
 
 Row = dict[str, Any]
 HARD = ("hardverify",)
@@ -27,6 +30,8 @@ SUITES = ("_tests", "issues")
 def part_of(row: Row) -> str:
     """Which line of the table a pair counts in."""
     source = row.get("source", "")
+    if "class" in row:
+        return f"class: {row['class']}"
     if row.get("qtype") == "mcq":
         return "choice letters"
     if source in HARD:
@@ -41,7 +46,7 @@ def ours() -> Callable[[Row], bool]:
 
     def check(row: Row) -> bool:
         if row.get("kind") == "response":
-            return judge(row["pred"], row["gold"]).correct
+            return judge(row["pred"], row["gold"], kind=row.get("task_kind", "math")).correct
         return equivalent(row["pred"], row["gold"])
 
     return check
@@ -50,7 +55,7 @@ def ours() -> Callable[[Row], bool]:
 def ours_through_judge() -> Callable[[Row], bool]:
     from s1_tasks.answers import judge
 
-    return lambda row: judge(row["pred"], row["gold"]).correct
+    return lambda row: judge(row["pred"], row["gold"], kind=row.get("task_kind", "math")).correct
 
 
 def math_verify() -> Callable[[Row], bool]:
@@ -82,12 +87,14 @@ def measure(
     check = make()
     check(rows[0])
     seconds, wrong = [], []
+    began = time.process_time()
     parts: dict[str, dict[str, Any]] = defaultdict(lambda: {"pairs": 0, "false_accepts": 0, "false_rejects": 0})
     for row in rows:
         start = time.perf_counter()
         verdict = check(row)
         seconds.append(time.perf_counter() - start)
-        names = [part_of(row)] + (["all math pairs"] if row.get("qtype") != "mcq" else [])
+        choice = row.get("qtype") == "mcq" or row.get("task_kind") == "choice"
+        names = [part_of(row), "all pairs"] + ([] if choice else ["all math pairs"])
         for name in names:
             parts[name]["pairs"] += 1
             parts[name]["false_accepts"] += verdict and not row["label"]
@@ -95,18 +102,26 @@ def measure(
         if verdict != row["label"]:
             wrong.append((row, verdict))
     ordered = sorted(seconds)
+    cpu = time.process_time() - began
     result = {
         "parts": {
-            name: counts
-            | {"accuracy": round(100 - 100 * (counts["false_accepts"] + counts["false_rejects"]) / counts["pairs"], 2)}
+            name: counts | accuracy(counts["pairs"], counts["false_accepts"] + counts["false_rejects"])
             for name, counts in sorted(parts.items())
         },
         "median_ms": round(1e3 * statistics.median(seconds), 3),
         "p99_ms": round(1e3 * ordered[int(0.99 * len(ordered))], 2),
         "slowest_s": round(ordered[-1], 2),
         "total_s": round(sum(seconds), 2),
+        "cpu_s": round(cpu, 2),
     }
     return result, wrong
+
+
+def accuracy(pairs: int, wrong: int) -> dict[str, Any]:
+    """Accuracy in % and its 95 % interval (Wilson)."""
+    interval = wilson(pairs - wrong, pairs)
+    low, high = (round(100 * end, 1) for end in (interval.low, interval.high))
+    return {"accuracy": round(100 - 100 * wrong / pairs, 2), "interval": [low, high]}
 
 
 def judge_a_run(rows: list[Row], questions: int = 500, repeats: int = 64) -> dict[str, Any]:
@@ -146,9 +161,11 @@ def table(results: dict[str, dict[str, Any]]) -> list[str]:
         cells = []
         for result in results.values():
             numbers = result["parts"][part]
-            cells.append(f"{numbers['accuracy']:.2f} % ({numbers['false_accepts']} + {numbers['false_rejects']})")
+            low, high = numbers["interval"]
+            wrong = f"{numbers['false_accepts']} + {numbers['false_rejects']}"
+            cells.append(f"{numbers['accuracy']:.2f} % [{low}, {high}] ({wrong})")
         lines.append(f"| {part} | {counts['pairs']} | " + " | ".join(cells) + " |")
-    for name, unit in (("median_ms", "ms"), ("p99_ms", "ms"), ("slowest_s", "s"), ("total_s", "s")):
+    for name, unit in (("median_ms", "ms"), ("p99_ms", "ms"), ("slowest_s", "s"), ("total_s", "s"), ("cpu_s", "s")):
         lines.append(
             f"| {name.split('_')[0]} | | " + " | ".join(f"{result[name]} {unit}" for result in results.values()) + " |"
         )
@@ -157,7 +174,7 @@ def table(results: dict[str, dict[str, Any]]) -> list[str]:
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("pairs", type=Path)
+    arguments.add_argument("pairs", type=Path, nargs="+", metavar="PAIRS.jsonl")
     arguments.add_argument("--report", help="write benchmarks/reports/judge_NAME.md")
     arguments.add_argument("--only", choices=["ours", "all"], default="all")
     arguments.add_argument(
@@ -165,7 +182,12 @@ def main() -> None:
     )
     arguments.add_argument("--run", action="store_true", help="also time the verdicts of 500 questions x 64 responses")
     options = arguments.parse_args()
-    rows = [json.loads(line) for line in options.pairs.read_text(encoding="utf-8").splitlines() if line.strip()]
+    rows = [
+        json.loads(line)
+        for path in options.pairs
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if line.strip()
+    ]
     from s1_tasks.answers import CHECKER_VERSION
 
     results: dict[str, dict[str, Any]] = {}
@@ -190,13 +212,16 @@ def main() -> None:
     print("\n".join(lines))
     if options.report:
         head = [
-            f"Checker version {CHECKER_VERSION}; file sha256 {fingerprint(options.pairs)}; {len(rows)} pairs.",
-            "Cells: accuracy (false accepts + false rejects). One process; the second column finds what the first",
-            "compared symbolically in the cache.",
+            f"Checker version {CHECKER_VERSION}; file sha256 {', '.join(map(fingerprint, options.pairs))}; "
+            f"{len(rows)} pairs.",
+            "The checker was developed on these pairs: they show where it fails, not how good it is. Cells: accuracy",
+            "[95 % interval] (false accepts + false rejects). One process; the second column finds what the first",
+            "compared symbolically in the cache; CPU time is this process's own, without workers.",
             "",
         ]
-        write_report(f"judge_{options.report}", f"Answer check on {options.pairs.name}", [*head, *lines])
-    about = {"pairs": len(rows), "file": fingerprint(options.pairs), "version": CHECKER_VERSION}
+        title = "Answer check on " + " and ".join(path.name for path in options.pairs)
+        write_report(f"judge_{options.report}", title, [*head, *lines])
+    about = {"pairs": len(rows), "files": list(map(fingerprint, options.pairs)), "version": CHECKER_VERSION}
     print(json.dumps({**about, "results": results, "run": run}))
 
 

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from s1_tasks.answers.algebra.single_values import decide
 from s1_tasks.answers.compare.compare import Comparer
-from s1_tasks.answers.find.extract import extract_from
+from s1_tasks.answers.find.extract import Extraction, extract_from
 from s1_tasks.answers.find.letters import choice_letter, is_choice
 from s1_tasks.answers.find.question import asked_value
 from s1_tasks.answers.find.thinking import final_part
@@ -50,26 +50,44 @@ def _judge_part(
     part: str | None, reference: str, *, kind: Kind, question: str | None, timeout_seconds: float
 ) -> Verdict:
     check_reference(reference, kind)
-    if kind == "math" and is_choice(reference) and (letter := extract_from(part, "choice")) is not None:
-        # a letter that the text chooses is its answer: what else it says gets no second try
-        outcome, reason = _compare(letter.answer, reference, "choice", timeout_seconds, symmetric=False)
-        return Verdict(outcome, letter.answer, reason, letter.rule, letter.stance, letter.beat)
-    found = extract_from(part, kind, items=_count(reference) if kind == "math" else 1)
-    if found is not None and kind == "math" and is_choice(reference) and found.rule not in _EXPLICIT:
-        found = None  # a letter in a sentence that chooses nothing is a name
+    try:
+        found, compared_as = _found(part, reference, kind)
+    except Exception as failure:
+        return Verdict(Outcome.UNREADABLE, None, _internal(failure))
     if found is None:
         return Verdict(Outcome.NO_ANSWER, None, "no final answer in the text")
     if len(found.answer) > MAX_ANSWER_CHARS:
         reason = f"the answer has {len(found.answer)} characters, at most {MAX_ANSWER_CHARS} are read"
         return Verdict(Outcome.UNREADABLE, found.answer[:200], reason, found.rule)
-    answer = found.answer
+    answer = found.answer if compared_as == "choice" else _value_of(found.answer, reference, kind, question)
+    outcome, reason = _compare(answer, reference, compared_as, timeout_seconds, symmetric=False)
+    return Verdict(outcome, found.answer, reason, found.rule, found.stance, found.beat)
+
+
+def _found(part: str | None, reference: str, kind: Kind) -> tuple[Extraction | None, Kind]:
+    """The answer in a text, and how it is compared: a letter that the text chooses gets no second try."""
+    if kind != "math" or not is_choice(reference):
+        return extract_from(part, kind, items=_count(reference) if kind == "math" else 1), kind
+    letter = extract_from(part, "choice")
+    if letter is not None:
+        return letter, "choice"
+    found = extract_from(part, kind, items=_count(reference))
+    return (found if found is not None and found.rule in _EXPLICIT else None), kind  # else a letter is a name
+
+
+def _value_of(answer: str, reference: str, kind: Kind, question: str | None) -> str:
+    """What of an answer is compared: the result of a series, the value that was asked for, the end of m + n = 25."""
     if "=" not in reference:
         answer = result_of_series(answer)
         answer = asked_value(answer, question) if question and _count(reference) == 1 else answer
     if kind == "integer" and "=" in answer and not _SEVERAL.search(answer):
-        answer = answer.rsplit("=", 1)[1]  # "m + n = 25", but not "m = 10, n = 15"
-    outcome, reason = _compare(answer, reference, kind, timeout_seconds, symmetric=False)
-    return Verdict(outcome, found.answer, reason, found.rule, found.stance, found.beat)
+        return answer.rsplit("=", 1)[1]  # but not "m = 10, n = 15"
+    return answer
+
+
+def _internal(failure: Exception) -> str:
+    """The reason of a verdict when we are at fault: it must not cost the run whose answers are being scored."""
+    return f"internal error: {type(failure).__name__}: {failure}"
 
 
 def judge_many(
@@ -156,8 +174,7 @@ def _compare(
     try:
         truth = _decided(answer, reference, symmetric=symmetric)
     except Exception as failure:
-        # a fault of ours must not cost the run whose answers are being scored; tests look for this reason
-        return Outcome.UNREADABLE, f"internal error: {type(failure).__name__}: {failure}"
+        return Outcome.UNREADABLE, _internal(failure)
     if truth is True:
         return Outcome.CORRECT, "the same"
     bare = _without_labels(answer, reference, symmetric=symmetric)

@@ -51,6 +51,22 @@ def test_every_written_response_is_judged_as_labelled() -> None:
     assert wrong == []
 
 
+def test_fewer_lines_than_values_asked_for_are_no_fault_of_ours() -> None:
+    for reference in ("$0,-1,-\\frac{3}{2}$", "1,2,3,4,5", "(1,2),(3,4),(5,6)"):
+        for text in ("-1.5, -1, 0", "5", "(a) 5", "(a) 1\n(b) 2", ""):
+            assert "internal error" not in judge(text, reference).reason
+
+
+def test_a_fault_of_ours_costs_one_verdict_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise IndexError("list index out of range")
+
+    monkeypatch.setattr(sys.modules["s1_tasks.answers.judge"], "extract_from", broken)
+    verdict = judge("The answer is 5.", "5")
+    assert verdict.outcome is Outcome.UNREADABLE
+    assert verdict.reason == "internal error: IndexError: list index out of range"
+
+
 def test_an_exact_answer_may_round_to_a_decimal_reference_but_not_the_other_way_round() -> None:
     assert judge(r"\boxed{\frac{27}{59}}", "0.458").correct
     assert not judge(r"\boxed{0.458}", r"\frac{27}{59}").correct

@@ -57,6 +57,13 @@ def test_a_single_repeat_yields_no_metric_over_repeats() -> None:
     assert (metrics["exact_match"], metrics["no_answer"]) == (1.0, 0.0)
 
 
+def test_an_unreadable_answer_is_counted_apart_from_no_answer() -> None:
+    metrics = process_results(DOC, [[r"\boxed{" + "1" * 20_000 + "}"]])
+    assert (metrics["exact_match"], metrics["no_answer"], metrics["unreadable"]) == (0.0, 0.0, 1.0)
+    metrics = process_results(DOC, [[""]])
+    assert (metrics["exact_match"], metrics["no_answer"], metrics["unreadable"]) == (0.0, 1.0, 0.0)
+
+
 def test_a_response_picked_by_another_filter_is_scored_as_one_repeat() -> None:
     (texts,) = answered("8")
     metrics = process_results(DOC, texts)

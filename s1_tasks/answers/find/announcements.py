@@ -196,12 +196,14 @@ def _bullets(text: Page, first: int) -> list[str]:
 def parts(text: Page, count: int) -> list[Candidate]:
     """The values of the parts (a), (b), ... that a text ends with, one a line, as one list."""
     first = len(text.spans) - count
-    labels = [_PART.match(text.text, *text.spans[index]) for index in range(max(0, first), len(text.spans))]
+    if first < 0:
+        return []
+    labels = [_PART.match(text.text, *text.spans[index]) for index in range(first, len(text.spans))]
     values = [
         announced_value(text, text.behind(label.end(), index))[0]
         for index, label in enumerate(labels, first)
         if label is not None
     ]
-    if first < 0 or len(values) < count or not all(values):
+    if len(values) < count or not all(values):
         return []
     return [Candidate(text.spans[first][0], text.spans[-1][1], ", ".join(values), "parts")]

@@ -325,8 +325,10 @@ _ROW_END = re.compile(r"\\\\(?=\s*[a-zA-Z](?:_\{?\w{1,3}\}?)?\s*=)")
 def _meaningful(text: str) -> str:
     """`text` with what its typesetting says spelled out: clock times, bars, vectors, gaps between equations."""
     for marks, pattern, written in _REWRITES:
-        if any(mark in text for mark in marks):
-            text = pattern.sub(written, text)
+        for mark in marks:
+            if mark in text:
+                text = pattern.sub(written, text)
+                break
     if "quad" in text:
         pieces = _QUAD.split(text)
         text = (" , " if all("=" in piece for piece in pieces) else " ").join(pieces)
