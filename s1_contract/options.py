@@ -17,6 +17,8 @@ THINKING_FORMAT: Final = "thinking_format"
 CHAT_TEMPLATE: Final = "chat_template"
 PROMPT_STYLE: Final = "prompt_style"
 THINK_FOR: Final = "think_for"
+REASONING_EFFORT: Final = "reasoning_effort"
+"""How much a hosted model is asked to think, in a word of its own."""
 RESPONSE: Final = "response"
 MEMO: Final = "memo"
 

@@ -18,8 +18,9 @@ from typing import Any
 
 from s1_contract.files import write_whole
 from s1_contract.metrics import EXACT_MATCH
-from s1_contract.options import MAX_THINKING_TOKENS, NUM_WAITS
+from s1_contract.options import MAX_THINKING_TOKENS, NUM_WAITS, REASONING_EFFORT
 from s1_contract.places import SWEEP_FILE
+from s1_contract.printing import show
 from s1_contract.redaction import redact
 from s1_contract.usage import THINKING_TOKENS, WAITS_USED
 from s1_models.forcing import BudgetError
@@ -33,31 +34,41 @@ SWEPT = (NUM_WAITS, MAX_THINKING_TOKENS)
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One point of the curve. max_thinking_tokens: None is "auto"."""
+    """One point of the curve. max_thinking_tokens: None is "auto". reasoning_effort: of hosted models, else None."""
 
     num_waits: int
     max_thinking_tokens: int | None
+    reasoning_effort: str | None = None
 
     @property
     def options(self) -> dict[str, Any]:
         """As model args."""
         limit = self.max_thinking_tokens
-        return {NUM_WAITS: self.num_waits, MAX_THINKING_TOKENS: "auto" if limit is None else limit}
+        effort = {} if self.reasoning_effort is None else {REASONING_EFFORT: self.reasoning_effort}
+        return {NUM_WAITS: self.num_waits, MAX_THINKING_TOKENS: "auto" if limit is None else limit, **effort}
 
     @property
     def folder(self) -> str:
         """The folder of this setting's files, inside the sweep's."""
-        return "wait{num_waits}_think{max_thinking_tokens}".format(**self.options)
+        effort = "" if self.reasoning_effort is None else f"_effort-{show(self.reasoning_effort, 'path')}"
+        return "wait{num_waits}_think{max_thinking_tokens}".format(**self.options) + effort
 
     def __str__(self) -> str:
         return ", ".join(f"{name}={value}" for name, value in self.options.items())
 
 
-def choose_settings(waits: Iterable[int], budgets: Iterable[int | None], *, cross: bool = False) -> list[Setting]:
+def choose_settings(
+    waits: Iterable[int],
+    budgets: Iterable[int | None],
+    *,
+    cross: bool = False,
+    efforts: Sequence[str | None] = (None,),
+) -> list[Setting]:
     """The settings of a sweep, longest first.
 
     The paper's two lines: every number of waits at the largest budget, and every budget at the fewest waits.
-    cross: every number of waits at every budget instead. Raises OptionError when there is nothing to choose from.
+    cross: every number of waits at every budget instead. efforts: each with all of these, in this order.
+    Raises OptionError when there is nothing to choose from.
     """
     waits, budgets = set(waits), set(budgets)
     if not waits or not budgets:
@@ -66,7 +77,8 @@ def choose_settings(waits: Iterable[int], budgets: Iterable[int | None], *, cros
     pairs = {(number, budget) for number in waits for budget in budgets}
     if not cross:
         pairs = {(number, budget) for number, budget in pairs if budget == largest or number == min(waits)}
-    return [Setting(*pair) for pair in sorted(pairs, key=lambda pair: (pair[0], _size(pair[1])), reverse=True)]
+    longest_first = sorted(pairs, key=lambda pair: (pair[0], _size(pair[1])), reverse=True)
+    return [Setting(*pair, effort) for effort in dict.fromkeys(efforts) for pair in longest_first]
 
 
 def _size(budget: int | None) -> float:
@@ -120,7 +132,8 @@ def run_sweep(
     started = time.perf_counter()
     lm = load_model()
     manifest.add(load_seconds=round(time.perf_counter() - started, 3))
-    _check_context(waiting, lm.engine.context_window)
+    if hasattr(lm, "engine"):  # a hosted model has none, and its context is its own affair
+        _check_context(waiting, lm.engine.context_window)
     ours, _ = split_options(sweep.model_args)
     options = [{"memo": memo, **ours, **setting.options} for setting in waiting]
     at_once = memo_path(options[0]) is not None  # else every setting generates for itself
@@ -164,7 +177,7 @@ def _check_context(settings: Iterable[Setting], context_window: int) -> None:
 
 def _refuse_swept(where: str, given: Mapping[str, Any]) -> None:
     for name in given:
-        if ALIASES.get(name, name) in SWEPT:
+        if ALIASES.get(name, name) in (*SWEPT, REASONING_EFFORT):
             raise OptionError(
                 f"{where} sets {name}, which a sweep varies: leave it out and use --{ALIASES.get(name, name)}"
             )
@@ -195,7 +208,8 @@ def summarise(finished: Finished, task: str) -> dict[str, Any]:
     usages = [response.usage for sample in first for response in chain(*sample["resps"]) if hasattr(response, "usage")]
     if usages:
         for name in (THINKING_TOKENS, WAITS_USED):
-            summary[name] = sum(usage[name] for usage in usages) / len(usages)
+            if told := [usage[name] for usage in usages if name in usage]:
+                summary[name] = sum(told) / len(told)
     return summary
 
 
@@ -260,7 +274,9 @@ class Manifest:
 
     def row(self, setting: Setting) -> dict[str, Any] | None:
         """The row of a setting, if it is finished."""
-        return next((row for row in self.rows if all(row[name] == setting.options[name] for name in SWEPT)), None)
+        names = (*SWEPT, REASONING_EFFORT)
+        same = (row for row in self.rows if all(row.get(name) == setting.options.get(name) for name in names))
+        return next(same, None)
 
     def add(self, row: Mapping[str, Any] | None = None, **facts: Any) -> None:
         """Records a finished setting, or facts about the whole, and writes the file."""

@@ -17,13 +17,12 @@ from lm_eval.config.evaluate_config import EvaluatorConfig
 from rich.console import Console
 from rich.table import Table
 
-from s1_contract.options import MAX_THINKING_TOKENS, NUM_WAITS
+from s1_contract.options import MAX_THINKING_TOKENS, NUM_WAITS, REASONING_EFFORT
 from s1_contract.printing import show
 from s1_contract.usage import THINKING_TOKENS
 from s1_models.commands.cli import memo_beside
 from s1_models.commands.sweep import SWEPT, Sweep, choose_settings, run_sweep
 from s1_models.harness.evaluation import LoadedTasks, arguments_of
-from s1_models.harness.lm import BudgetForcingLM
 from s1_models.options import MEMO_VARIABLE, OptionError
 
 DESCRIPTION = """\
@@ -46,6 +45,10 @@ examples:
   # 16 samples a question; accuracy is then avg@16, its interval clustered by question
   s1-eval sweep --model s1_vllm --model_args pretrained=MODEL --tasks aime24 \\
                 --num_waits 0,2 --repeats 16 --temperature 0.6 --output_path DIR
+
+  # A hosted model: its efforts instead of waits and budgets
+  s1-eval sweep --model s1_chat --model_args base_url=https://HOST/v1,model=NAME --tasks aime24 \\
+                --reasoning_effort low,medium,high --output_path DIR
 
 DIR holds sweep.json (settings, files, tokens generated and reused, seconds, versions), memo.sqlite (what was
 generated; remove it when you need no resuming and no `s1-eval replay`), and one folder per setting.
@@ -78,6 +81,12 @@ class _Parser(Run):  # type: ignore[misc]
             metavar="N,...,auto",
             help="thinking budgets in tokens; auto: what the context window leaves (default: auto)",
         )
+        group.add_argument(
+            "--reasoning_effort",
+            type=parse_words,
+            metavar="WORD,...",
+            help="efforts of a hosted model (s1_chat), each with all of the above, for instance low,medium,high",
+        )
         group.add_argument("--cross", action="store_true", help="every number of waits at every budget")
         group.add_argument("--repeats", type=int, metavar="K", help="samples per question (needs --temperature)")
         group.add_argument("--temperature", type=float, metavar="T", help="of the samples (default: the task's, 0)")
@@ -98,6 +107,13 @@ def parse_numbers(text: str) -> list[int]:
     if min(numbers) < 0:
         raise argparse.ArgumentTypeError(f"{text!r}: expected whole numbers, for instance 0,1,2,4")
     return numbers
+
+
+def parse_words(text: str) -> list[str]:
+    words = [word.strip() for word in text.split(",")]
+    if not all(words):
+        raise argparse.ArgumentTypeError(f"{text!r}: expected words, for instance low,medium,high")
+    return words
 
 
 def parse_budgets(text: str) -> list[int | None]:
@@ -146,7 +162,7 @@ def main(arguments: Sequence[str]) -> None:
 
 def _sweep(given: argparse.Namespace) -> tuple[Sweep, Any]:
     """The sweep that was asked for, and lm_eval's configuration of one of its runs. Raises OptionError."""
-    ours = {name: vars(given).pop(name) for name in (*SWEPT, "cross", "repeats", "temperature")}
+    ours = {name: vars(given).pop(name) for name in (*SWEPT, REASONING_EFFORT, "cross", "repeats", "temperature")}
     try:
         config = EvaluatorConfig.from_cli(given)
         manager_tasks = config.tasks
@@ -164,7 +180,14 @@ def _sweep(given: argparse.Namespace) -> tuple[Sweep, Any]:
             f"--repeats {ours['repeats']} at temperature 0 would give the same text every time: "
             "add --temperature, for instance 0.6"
         )
-    settings = choose_settings(ours[NUM_WAITS] or [0], ours[MAX_THINKING_TOKENS] or [None], cross=bool(ours["cross"]))
+    efforts = ours[REASONING_EFFORT] or [None]
+    if ours[REASONING_EFFORT] and config.model != "s1_chat":
+        raise OptionError(
+            f"--reasoning_effort is for --model s1_chat: with {config.model} sweep --num_waits or budgets"
+        )
+    settings = choose_settings(
+        ours[NUM_WAITS] or [0], ours[MAX_THINKING_TOKENS] or [None], cross=bool(ours["cross"]), efforts=efforts
+    )
     return Sweep(config.model, config.model_args, config.tasks, settings, arguments_of(config)), config
 
 
@@ -172,7 +195,7 @@ def _load_model(config: Any, memo: str) -> Any:
     from lm_eval.api.registry import get_model
 
     kind = get_model(config.model)
-    if not issubclass(kind, BudgetForcingLM):
+    if not hasattr(kind, "asked_with"):
         raise OptionError(f"--model {config.model} has no thinking to vary: use one of the s1 models, such as s1_vllm")
     others = {name: getattr(config, name) for name in ("batch_size", "max_batch_size", "device")}
     return kind.create_from_arg_obj({**config.model_args, "memo": memo}, others)
@@ -206,8 +229,11 @@ def make_table(rows: Sequence[Mapping[str, Any]]) -> Table:
         "reused: shared with another setting. seconds: the first line's hold the generation of all.",
         caption_justify="left",
     )
+    efforts = any(REASONING_EFFORT in row for row in rows)
     table.add_column("waits", justify="right")
     table.add_column("budget", justify="right")
+    if efforts:
+        table.add_column("effort")
     table.add_column("task")
     for heading in ("questions", "accuracy", "95 %", "thinking tokens", "new", "reused", "seconds"):
         table.add_column(heading, justify="right")
@@ -219,6 +245,7 @@ def make_table(rows: Sequence[Mapping[str, Any]]) -> Table:
             thinking = f"{told[THINKING_TOKENS]:,.1f}" if THINKING_TOKENS in told else "-"
             table.add_row(
                 *(str(row[name]) for name in SWEPT),
+                *([show(row.get(REASONING_EFFORT, "-"))] if efforts else []),
                 show(task),
                 f"{told['questions']:,}",
                 accuracy,

@@ -405,3 +405,24 @@ def test_lm_eval_finds_it_by_its_name(opened: Any) -> None:
         assert len(results["samples"]["s1_nano"]) == 3
         assert results["config"]["s1"]["budget"]["reasoning_effort"] == "low"
     assert all(body["messages"][0]["role"] == "user" for body in server.asked)
+
+
+@pytest.mark.timeout(600)
+def test_efforts_are_swept_on_the_same_axis(opened: Any, tmp_path: Path) -> None:
+    server = opened(ScriptedChat(lambda body: Said(f"Final Answer: {len(question_of(body))}", think(body).thinking)))
+    arguments = ["sweep", "--model", "s1_chat", "--model_args", f"base_url={server.url},model=m", "--tasks", "s1_nano"]
+    arguments += ["--limit", "2", "--reasoning_effort", "low,high", "--output_path", str(tmp_path)]
+    code = f"import sys; sys.argv = {['s1-eval', *arguments]!r}; from s1_models.commands.cli import main; main()"
+    for _ in range(2):
+        done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=280)
+        assert done.returncode == 0, done.stderr[-3000:]
+    assert len(server.asked) == 4, "the second run finds everything finished"
+    rows = json.loads((tmp_path / "sweep.json").read_text())["settings"]
+    assert [(row["reasoning_effort"], row["tasks"]["s1_nano"]["thinking_tokens"]) for row in rows] == [
+        ("low", 2.0),
+        ("high", 8.0),
+    ]
+    assert {body["reasoning_effort"] for body in server.asked} == {"low", "high"}
+    traces = [path for path in tmp_path.rglob("traces.jsonl") if "effort-low" in str(path)]
+    (first, _) = [json.loads(line) for line in traces[0].read_text().splitlines()]
+    assert first["spans"][0]["controlled"] is False

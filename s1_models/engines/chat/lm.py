@@ -13,6 +13,7 @@ import os
 from collections import Counter
 from collections.abc import Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from copy import copy
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -39,6 +40,7 @@ from s1_models.engines.openai.arguments import (
 from s1_models.engines.openai.connection import PATIENCE, Connection
 from s1_models.engines.openai.transport import Refused, split_address
 from s1_models.harness.fail_closed import refuse_a_broken_bridge, refuse_namesakes
+from s1_models.harness.lm import Reuse
 from s1_models.options import OptionError, at_least_one, check_known, memo_path
 
 if TYPE_CHECKING:
@@ -93,6 +95,7 @@ class S1Chat(LM):  # type: ignore[misc]
         if not base_url or not self.model:
             raise OptionError("s1_chat needs a server and a model: base_url=https://HOST/v1,model=NAME")
         self.options = ours
+        self.label = f"Asking {self.model}"
         address, _ = split_address(base_url)
         self.shape = choose_shape(api, urlsplit(address).hostname or "", urlsplit(address).path)
         self.settings({})  # options that cannot be are said before anything is sent
@@ -130,6 +133,24 @@ class S1Chat(LM):  # type: ignore[misc]
                 "max_thinking_tokens, or a server of your own"
             )
         return settings
+
+    def asked_with(self, *options: Mapping[str, Any], label: str = "") -> S1Chat:
+        """This model with other options, on the same connection and file of replies; of several, with the first.
+
+        label: before the progress bar. Raises OptionError.
+        """
+        asked = copy(self)
+        asked.options, _ = split_chat_options({name: value for name, value in options[0].items() if name != "memo"})
+        asked.settings({})
+        asked.label = label or self.label
+        asked.asker = replace(self.asker, spent=[], reused=[])
+        return asked
+
+    @property
+    def reuse(self) -> list[Reuse]:
+        """What the file of replies spared, in tokens."""
+        tokens = [sum(one.completion_tokens or 0 for one in kept) for kept in (self.asker.reused, self.asker.spent)]
+        return [Reuse(*tokens)]
 
     # What lm_eval asks of a model.
 
@@ -171,7 +192,7 @@ class S1Chat(LM):  # type: ignore[misc]
         for place, (_, settings, messages, repeat) in enumerate(jobs):
             futures[self.connection.start(respond(self.asker, settings, messages, repeat))] = place
         try:
-            with tqdm(total=len(jobs), desc=f"Asking {self.model}", unit="question", disable=hidden) as bar:
+            with tqdm(total=len(jobs), desc=self.label, unit="question", disable=hidden) as bar:
                 waiting = set(futures)
                 while waiting:
                     done, waiting = wait(waiting, timeout=0.5, return_when=FIRST_COMPLETED)

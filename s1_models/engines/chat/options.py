@@ -11,6 +11,7 @@ from s1_contract.options import (
     MAX_THINKING_TOKENS,
     NUM_WAITS,
     PROMPT_STYLE,
+    REASONING_EFFORT,
     THINKING_FORMAT,
     WAIT_TEXT,
 )
@@ -26,8 +27,15 @@ from s1_models.options import (
     check_known,
 )
 
-EFFORT = "reasoning_effort"
-CHAT_OPTIONS = (EFFORT, MAX_THINKING_TOKENS, NUM_WAITS, WAIT_TEXT, MAX_ANSWER_TOKENS, THINKING_FORMAT, PROMPT_STYLE)
+CHAT_OPTIONS = (
+    REASONING_EFFORT,
+    MAX_THINKING_TOKENS,
+    NUM_WAITS,
+    WAIT_TEXT,
+    MAX_ANSWER_TOKENS,
+    THINKING_FORMAT,
+    PROMPT_STYLE,
+)
 """Model args that change what is asked; the same names in gen_kwargs win."""
 SAMPLING_NAMES = frozenset(
     {
@@ -63,7 +71,7 @@ class ChatSettings:
     @property
     def told(self) -> dict[str, Any]:
         """As it stands in results files; what is not asked for is left out."""
-        named = {EFFORT: self.effort, MAX_THINKING_TOKENS: self.budget, NUM_WAITS: self.num_waits}
+        named = {REASONING_EFFORT: self.effort, MAX_THINKING_TOKENS: self.budget, NUM_WAITS: self.num_waits}
         return {name: value for name, value in named.items() if value is not None}
 
 
@@ -89,7 +97,7 @@ def read_settings(defaults: Mapping[str, Any], gen_kwargs: Mapping[str, Any]) ->
     sampling = {name: rest[name] for name in sorted(SAMPLING_NAMES & rest.keys()) if rest[name] is not None}
     seed = sampling.pop("seed", None)
     return ChatSettings(
-        effort=_effort(options.get(EFFORT)),
+        effort=_effort(options.get(REASONING_EFFORT)),
         budget=_tokens(MAX_THINKING_TOKENS, options.get(MAX_THINKING_TOKENS)),
         num_waits=_whole(NUM_WAITS, options.get(NUM_WAITS, 0)),
         wait_text=str(options.get(WAIT_TEXT, "Wait")),
@@ -109,7 +117,9 @@ def _effort(value: Any) -> str | None:
     if value is None or value in ("", "auto"):
         return None
     if not isinstance(value, str) or not value.replace("-", "").replace("_", "").isalnum():
-        raise OptionError(f"{EFFORT}={show(value)}: expected a word of the server's own, such as low, medium or high")
+        raise OptionError(
+            f"{REASONING_EFFORT}={show(value)}: expected a word of the server's own, such as low, medium or high"
+        )
     return value
 
 
