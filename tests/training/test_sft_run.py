@@ -19,14 +19,13 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig, 
 
 from s1_models.formats import detect_format
 from training.nano.ablation import pool_rows
-from training.sft import train
+from training.sft import launch, train
 from training.sft.batches import Schedule
 from training.sft.evaluate import EvaluationError, commands, evaluate
 from training.sft.progress import Watch
 from training.sft.recipes import Adapter, LossError, Recipe, RecipeError, recipe_named
 
 ROOT = Path(__file__).parents[2]
-WORKER = Path(__file__).with_name("sft_worker.py")
 
 
 @pytest.fixture(autouse=True)
@@ -67,11 +66,11 @@ def test_a_sharding_recipe_started_alone_is_told_of_torchrun_before_anything_is_
 def test_a_start_that_failed_does_not_stand_in_the_way_of_the_next(
     rows: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def no_memory(recipe: Recipe) -> Any:
+    def no_memory(recipe: Recipe, state: Any) -> Any:
         raise MemoryError
 
     with monkeypatch.context() as patched:
-        patched.setattr(train, "_load", no_memory)
+        patched.setattr(launch, "load", no_memory)
         with pytest.raises(MemoryError):
             train.run(train.Job(small(rows), tmp_path / "out", max_steps=1))
     assert train.run(train.Job(small(rows), tmp_path / "out", max_steps=1)).finished
@@ -104,6 +103,15 @@ def test_a_run_leaves_a_complete_checkpoint_that_says_how_it_was_made(rows: Path
     assert record["training"]["tokens_per_second"] > 0
     assert record["training"]["last_loss"] < record["training"]["first_loss"] * 2
     assert (out / "loss.png").stat().st_size > 10_000
+    shown = (out / "first_rows.html").read_text()
+    assert shown.count("<h2>Row ") == 3
+    first = outcome.trained.sequences[0]
+    assert f"{len(first)} tokens, {first.trained_tokens} in the loss" in shown
+    assert '<span class="out">&lt;|im_start|&gt;user' in shown
+    assert '<span class="in">&lt;|im_start|&gt;think' in shown
+    (tmp_path / "usual").touch()
+    usual = (tmp_path / "usual").stat().st_mode
+    assert {path.stat().st_mode for path in out.iterdir() if path.is_file()} == {usual}
     assert not (out / "checkpoints").exists()
     model = AutoModelForCausalLM.from_pretrained(out)
     assert model.config.dtype == torch.bfloat16
@@ -190,41 +198,6 @@ def test_the_base_answers_plainly_and_the_tuned_model_without_and_with_waits(tmp
     (tmp_path / "base").mkdir()
     with pytest.raises(EvaluationError, match="two runs must not be mixed"):
         evaluate("BASE", "TUNED", "s1_nano", tmp_path)
-
-
-def launch(out: Path, rows: Path, mode: str, processes: int, stop_after: int = 99) -> list[float]:
-    """A run of the worker under torchrun; the losses of all its steps so far."""
-    torchrun = str(Path(sys.executable).with_name("torchrun"))
-    command = [torchrun, f"--nproc-per-node={processes}", "--standalone", str(WORKER)]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        [*command, str(out), str(rows), mode, str(stop_after)],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    found: list[float] = json.loads(out.with_suffix(".json").read_text())
-    return found
-
-
-@pytest.mark.slow
-def test_two_processes_copied_or_sharded_train_as_one_and_resume(rows: Path, tmp_path: Path) -> None:
-    alone = launch(tmp_path / "alone", rows, "copied", processes=1)
-    copied = launch(tmp_path / "copied", rows, "copied", processes=2)
-    sharded = launch(tmp_path / "sharded", rows, "sharded", processes=2)
-    assert len(alone) == 8
-    assert copied == pytest.approx(alone, rel=1e-4)
-    assert sharded == pytest.approx(alone, rel=1e-3)
-    # Mixed precision is FSDP's own when it shards, not autocast.
-    assert launch(tmp_path / "bf16", rows, "bf16", processes=2) == pytest.approx(alone, rel=0.1)
-    halves = tmp_path / "halves"
-    assert launch(halves, rows, "sharded", processes=2, stop_after=3) == sharded[:3]
-    assert launch(halves, rows, "sharded", processes=2) == sharded
-    weights = [load_file(tmp_path / name / "model.safetensors") for name in ("sharded", "halves")]
-    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
 
 
 @pytest.mark.slow

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -111,44 +112,65 @@ def plan(
     peak_tflops: Annotated[float, typer.Option(help="Of one GPU, dense bf16; 989 is an H100.")] = 989.0,
     utilisation: Annotated[
         float | None,
-        typer.Option(help="Share of the peak that is reached (default: 0.19, what s1's published run comes to)."),
+        typer.Option(help="Share of the peak that is reached (default: 0.19 and 0.11, s1's published runs)."),
     ] = None,
 ) -> None:
     """Memory of a GPU, steps and hours, before anything is launched. Exit code 1 when it does not fit."""
     chosen = _chosen(recipe, model, data, changes)
     shape = _shape(chosen.model)
-    rows, tokens, about = planning.S1K_ROWS, planning.S1K_TOKENS, "s1K (paper: 1,000 rows, 4.7 M tokens)"
+    rows, tokens, about = planning.published_rows(chosen)
+    longest = None
     if data is not None:
-        rows, tokens, about = _count(chosen)
+        rows, tokens, longest, about = _count(chosen)
+    processes = gpus or max(1, chosen.gpus)
     found = planning.estimate(
-        chosen,
-        shape,
-        gpus or max(1, chosen.gpus),
-        gpu_memory * planning.GIB,
-        rows,
-        tokens,
-        utilisation or planning.PUBLISHED_UTILISATION,
-        peak_tflops * 1e12,
+        chosen, shape, processes, gpu_memory * planning.GIB, rows, tokens, utilisation, peak_tflops * 1e12, longest
     )
-    console = Console()
+    if chosen.offload:  # as the run does: nothing is offloaded that fits
+        kept = planning.estimate(
+            replace(chosen, offload=False),
+            *(shape, processes, gpu_memory * planning.GIB, rows, tokens, utilisation, peak_tflops * 1e12, longest),
+        )
+        found = kept if kept.fits else found
+    _show(found, about, "given" if utilisation else "s1's two published runs")
+    if not found.fits:
+        Console().print(f"does not fit: {found.advice(shape)}", highlight=False)
+        raise typer.Exit(1)
+    Console().print("fits")
+
+
+def _show(found: planning.Plan, about: str, why: str) -> None:
+    """A plan as a table and sentences."""
+    console, recipe = Console(), found.recipe
     table = Table("on each GPU", "GiB", box=None)
     table.columns[1].justify = "right"
     for name, size in found.pieces.items():
         if size:
             table.add_row(name, f"{size / planning.GIB:.1f}")
-    table.add_row("all", f"{found.memory / planning.GIB:.1f} of {gpu_memory:.0f}")
+    table.add_row("all", f"{found.memory / planning.GIB:.1f} of {found.gpu_memory / planning.GIB:.0f}")
     console.print(table)
-    if found.host:
-        console.print(f"in host memory, all processes together: {found.host / planning.GIB:.0f} GiB")
-    console.print(
-        f"{found.steps} steps of {chosen.global_batch} sequences on {about}; {found.hours:.1f} hours on {found.gpus} "
-        f"GPU(s) at {found.utilisation:.0%} of their peak ({'given' if utilisation else 'assumed'})",
-        highlight=False,
-    )
-    if not found.fits:
-        console.print(f"does not fit: {found.advice(shape)}", highlight=False)
-        raise typer.Exit(1)
-    console.print("fits")
+    host = [f"{found.first_host / planning.GIB:.0f} GiB for the first process, which reads and writes the model"]
+    host += [f"{found.host / planning.GIB:.0f} GiB for the offloaded state"] if found.host else []
+    lines = [
+        f"host memory: {', and '.join(host)}",
+        f"disk: {found.checkpoint / planning.GIB:.1f} GiB a checkpoint, once an epoch (--save-every 0: never); two are "
+        f"kept, three while the oldest goes: {3 * found.checkpoint / planning.GIB:.0f} GiB; the model "
+        f"{found.written / planning.GIB:.1f} GiB",
+        f"{found.steps} steps of {recipe.global_batch} sequences on {about}; {_hours(found)} on {found.gpus} GPU(s) at "
+        f"{_shares(found)} of their peak ({why})",
+    ]
+    for line in lines:
+        console.print(line, highlight=False)
+
+
+def _hours(found: planning.Plan) -> str:
+    low, high = f"{found.hours:.1f}", f"{found.slower:.1f}"
+    return f"{low} hours" if low == high else f"{low} to {high} hours"
+
+
+def _shares(found: planning.Plan) -> str:
+    low, high = f"{found.utilisation:.0%}", f"{planning.SLOWER_UTILISATION:.0%}"
+    return low if found.hours == found.slower else f"{low} and {high}"
 
 
 @app.command(
@@ -190,7 +212,8 @@ def _shape(model: str) -> Shape:
     return planning.Shape.of(config)
 
 
-def _count(recipe: Recipe) -> tuple[int, int, str]:
+def _count(recipe: Recipe) -> tuple[int, int, int, str]:
+    """Rows, tokens and the longest row of the recipe's data, and a sentence about them."""
     from transformers import AutoTokenizer
 
     from training.sft import data
@@ -200,7 +223,8 @@ def _count(recipe: Recipe) -> tuple[int, int, str]:
     assert recipe.data is not None
     rows, manifest = data.load_rows(recipe.data)
     built = data.build(rows, tokenizer, recipe, thinking_format(tokenizer), recipe.data, manifest)
-    return len(built.sequences), sum(len(one) for one in built.sequences), str(built)
+    lengths = [len(one) for one in built.sequences]
+    return len(lengths), sum(lengths), max(lengths), str(built)
 
 
 def main() -> int:

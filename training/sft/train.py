@@ -32,6 +32,7 @@ from training.sft import checkpoint, data, fingerprint, launch
 from training.sft.batches import Collator, Schedule, schedule
 from training.sft.families import Family, config_of, family_of, thinking_format
 from training.sft.job import Job, Outcome
+from training.sft.page import page
 from training.sft.plan import USUAL_GPU_MEMORY, Shape
 from training.sft.progress import Watch, draw
 from training.sft.recipes import Recipe, RecipeError
@@ -39,6 +40,7 @@ from training.sft.recipes import Recipe, RecipeError
 __all__ = ["Job", "Keeper", "Outcome", "PackedTrainer", "PartialState", "run"]
 
 RUN = "run.json"  # in the output folder from the first step on: what is trained on what, for a run that is resumed
+ROWS_PAGE = "first_rows.html"
 START = "start.json"  # in checkpoints/: the fingerprint of what is trained, before the first step
 
 REPORT_TO = ("none", "trackio", "wandb")
@@ -99,6 +101,8 @@ def run(job: Job, callbacks: Sequence[TrainerCallback] = ()) -> Outcome:
     )
     if main:
         _write_run(job, trained)
+        write_whole(job.out / ROWS_PAGE, page(tokenizer, trained.sequences))
+        print(f"the first rows as they are trained: {job.out / ROWS_PAGE}")
     trainer.remove_callback(PrinterCallback)  # Watch prints
     last = fingerprint.last_whole(job.checkpoints) if job.resume else None
     if main and job.resume:
