@@ -15,7 +15,7 @@ from training.sft.batches import Encoded
 ROWS = 3
 MOST_TOKENS = 3000  # of a row; a longer one is shown without its middle
 _HEAD = """<!doctype html><html lang="en"><meta charset="utf-8"><title>First rows as trained</title>
-<style>body{font:14px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:60rem;padding:0 1rem;background:#fff;color:#222}
+<style>body{font:14px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:60rem;padding:0 1rem}
 pre{white-space:pre-wrap;overflow-wrap:anywhere;background:#f6f6f6;padding:1rem;border-radius:6px}
 .in{color:#116329;background:#dafbe1}.out{color:#6e7781}
 @media(prefers-color-scheme:dark){body{background:#0d1117;color:#ddd}pre{background:#161b22}
