@@ -79,7 +79,7 @@ REWRITES: dict[str, Rewrite] = {
 BY_HAND = [
     (
         "A train leaves the station at noon and travels north at 60 miles per hour. How far has it gone by 3 p.m.?",
-        "Heading north at a steady 60 mph from twelve o'clock on, what distance does a locomotive cover in three hours?",
+        "Heading north at 60 mph from twelve o'clock on, what distance does a locomotive cover in three hours?",
         "Ein Zug verlässt mittags den Bahnhof und fährt mit 60 Meilen pro Stunde. Wie weit ist er um 15 Uhr?",
     ),
     (
@@ -110,7 +110,7 @@ BY_HAND = [
     (
         "The sequence begins 2, 5, 11, 23; each term is one more than twice the previous. What is the tenth term?",
         "Starting from 2, repeatedly double and add one. Which number stands in place ten?",
-        "Die Folge beginnt mit 2, 5, 11, 23; jedes Glied ist das Doppelte des vorigen plus eins. Wie lautet das zehnte?",
+        "Die Folge beginnt mit 2, 5, 11, 23; jedes Glied ist das Doppelte des vorigen plus eins. Nenne das zehnte.",
     ),
     (
         "What is the remainder when 7^100 is divided by 13?",
