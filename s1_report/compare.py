@@ -229,18 +229,27 @@ def match(base: Sequence[RunRecord], new: Sequence[RunRecord]) -> list[tuple[Run
 
 def _candidates(old: RunRecord, base: Sequence[RunRecord], new: Sequence[RunRecord]) -> list[RunRecord]:
     """The one new record to compare with, or none. Raises NotComparable when there are several."""
-    found = [record for record in new if _setting(record) == _setting(old)]
-    if not found:
-        # A new run whose setting another base record has is left for that one.
-        settings = {_setting(record) for record in base}
-        found = [record for record in new if record.task == old.task and _setting(record) not in settings]
-    found = [record for record in found if record.filter in (old.filter, "")] or found
+    found = _with_filter(old, _with_setting(new, _setting(old)) or _unclaimed(old, base, new))
     if len(found) > 1:
         labels = "; ".join(record.label() for record in found)
         raise NotComparable(
             f"{old.label()}: {len(found)} new runs fit, namely {labels}: name one folder or record file"
         )
     return found
+
+
+def _with_setting(records: Sequence[RunRecord], setting: tuple[str, str]) -> list[RunRecord]:
+    return [record for record in records if _setting(record) == setting]
+
+
+def _unclaimed(old: RunRecord, base: Sequence[RunRecord], new: Sequence[RunRecord]) -> list[RunRecord]:
+    """New runs of the task; without those whose setting another base record has, which are left for that one."""
+    settings = set(map(_setting, base))
+    return [record for record in new if record.task == old.task and _setting(record) not in settings]
+
+
+def _with_filter(old: RunRecord, records: list[RunRecord]) -> list[RunRecord]:
+    return [record for record in records if record.filter in (old.filter, "")] or records
 
 
 def left_out(records: Sequence[RunRecord], pairs: Sequence[tuple[RunRecord, RunRecord]]) -> list[RunRecord]:

@@ -81,6 +81,10 @@ class Divergence:
         """Standard deviation of the change of accuracy (0 to 1) that so many flips make when each goes either way."""
         return math.sqrt(sum(self.flips)) / self.pairs if self.pairs else 0.0
 
+    def first(self, most: int) -> list[Parting]:
+        """At most so many partings: those that turned an answer, then the earliest."""
+        return sorted(self.partings, key=lambda part: (not part.flips, part.common))[:most]
+
     def sentences(self) -> list[str]:
         """All of it in words."""
         found = [f"{self.identical} of {self.pairs} transcripts are identical, token by token"]

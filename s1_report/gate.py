@@ -104,15 +104,11 @@ def _reason(comparison: Comparison, margin: float, p_drop: float, verdict: Verdi
     else:
         what = f"no drop is proven ({chance}), but a loss of {points(lost, margin)} points is not ruled out"
         what += f", the margin is {allowed}"
-    if not comparison.identical:
+    if not comparison.identical or comparison.questions >= paired.fewest_questions(margin, level):
         return what
-    fewest = paired.fewest_questions(margin, level)
-    same = "the runs are identical, answer by answer"
-    if verdict is Verdict.PASS or comparison.questions >= fewest:
-        return f"{same}; {what}"
     spared = (1 - margin) ** comparison.questions
     return (
-        f"{same}: nothing changed on these {comparison.questions} questions. They are too few to speak for others: of "
+        f"nothing changed on these {comparison.questions} questions, but they are too few to speak for others: of "
         f"models that lose {allowed} % of such questions, {100 * spared:.0f} % lose none of {comparison.questions}"
     )
 

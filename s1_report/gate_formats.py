@@ -47,8 +47,9 @@ def who(comparison: Comparison) -> str:
 
 
 def remarks(comparison: Comparison) -> list[str]:
-    """What has to be known beside the numbers: accepted differences and answers that were cut off."""
-    found = [f"allowed: {text}" for text in comparison.allowed]
+    """What has to be known beside the numbers: identical runs, accepted differences, answers that were cut off."""
+    found = ["the runs are identical, answer by answer"] if comparison.identical else []
+    found += [f"allowed: {text}" for text in comparison.allowed]
     for name, record in (("base", comparison.base), ("new", comparison.new)):
         cut = sentence(record)
         found += [f"{name}: {cut}"] if cut else []

@@ -16,6 +16,7 @@ from s1_report.record import ReportError
 if TYPE_CHECKING:
     from s1_report.collect import Run
     from s1_report.compare import Comparison
+    from s1_report.diverge import Divergence
     from s1_report.record import RunRecord
 
 Base = Annotated[
@@ -60,18 +61,11 @@ def compare(
     comparisons, missing, _ = _comparisons(base, new, task, allow, level, metric, filter_name)
     table(COMPARE_HEADERS, [comparison_row(comparison) for comparison in comparisons])
     for comparison in comparisons:
-        say(shown(f"{comparison.new.task}: {who(comparison)}"))
-        if comparison.identical:
-            say(shown(f"{comparison.new.task}: the runs are identical, answer by answer"))
-        for sentence in remarks(comparison):
+        for sentence in (who(comparison), *remarks(comparison)):
             say(shown(f"{comparison.new.task}: {sentence}"))
     for record in missing:
         remark(f"{new}: has no run of {record.label()}, so it is left out")
-    if output is not None:
-        from s1_report.plots import answers, style
-
-        answers.draw_comparison(comparisons, output, "Change of accuracy")
-        say("wrote " + " and ".join(str(path) for path in style.paths(output)))
+    _draw(comparisons, output, "Change of accuracy")
 
 
 @app.command(
@@ -123,14 +117,18 @@ def gate(
     ):
         if path is not None:
             write_whole(path, write(checks, missing))
-    if output is not None:
-        from s1_report.plots import answers, style
-
-        answers.draw_comparison(comparisons, output, "Change of accuracy, and the margin", default)
-        say("wrote " + " and ".join(str(path) for path in style.paths(output)))
+    _draw(comparisons, output, "Change of accuracy, and the margin", default)
     verdict = overall(checks, missing)
     if not (verdict is Verdict.INCONCLUSIVE and inconclusive_passes):
         raise typer.Exit(verdict.exit_code)
+
+
+def _draw(comparisons: list[Comparison], output: Path | None, title: str, margin: float | None = None) -> None:
+    if output is not None:
+        from s1_report.plots import answers, style
+
+        answers.draw_comparison(comparisons, output, title, margin)
+        say("wrote " + " and ".join(str(path) for path in style.paths(output)))
 
 
 def _comparisons(
@@ -146,18 +144,10 @@ def _comparisons(
     says of each comparison where the transcripts part)."""
     from s1_report.compare import check_allowed, left_out, match
     from s1_report.compare import compare as pair
-    from s1_report.runs import load_runs, logged_runs, records_under
 
     check_allowed(allow or ())
-    sides, logs = [], {}
-    for place in (base, new):
-        if records_under(place):
-            records = load_runs(place, measured=True)
-        else:
-            runs = logged_runs(place, metric=metric, filter_name=filter_name)
-            records = [run.record for run in runs]
-            logs.update({id(run.record): run for run in runs})
-        sides.append(_of_tasks(records, tasks, place))
+    logs: dict[int, Run] = {}
+    sides = [_of_tasks(_load(place, metric, filter_name, logs), tasks, place) for place in (base, new)]
     pairs = match(*sides)
     for record in left_out(sides[1], pairs):
         remark(f"{new}: {record.task} is not in the baseline, so it is not compared: {record.label()}")
@@ -166,6 +156,17 @@ def _comparisons(
         return [_parting(logs.get(id(old)), logs.get(id(now))) for old, now in pairs]
 
     return [pair(old, now, allow or (), level) for old, now in pairs], left_out(sides[0], pairs), noise
+
+
+def _load(place: Path, metric: str | None, filter_name: str | None, logs: dict[int, Run]) -> list[RunRecord]:
+    """The measured runs at a place; puts those that lm_eval wrote into `logs`, by the id of their record."""
+    from s1_report.runs import load_runs, logged_runs, records_under
+
+    if records_under(place):
+        return load_runs(place, measured=True)
+    runs = logged_runs(place, metric=metric, filter_name=filter_name)
+    logs.update({id(run.record): run for run in runs})
+    return [run.record for run in runs]
 
 
 def _parting(old: Run | None, now: Run | None) -> tuple[str, ...]:
@@ -178,11 +179,11 @@ def _parting(old: Run | None, now: Run | None) -> tuple[str, ...]:
 
 
 def _of_tasks(records: list[RunRecord], tasks: list[str] | None, place: Path) -> list[RunRecord]:
-    there = {record.task for record in records}
-    for name in tasks or ():
-        if name not in there:
-            raise ReportError(f"--task {name}: not in {place}, which has {', '.join(sorted(there))}: name one of these")
-    return [record for record in records if not tasks or record.task in tasks]
+    there = sorted({record.task for record in records})
+    unknown = [name for name in tasks or () if name not in there]
+    if unknown:
+        raise ReportError(f"--task {unknown[0]}: not in {place}, which has {', '.join(there)}: name one of these")
+    return [record for record in records if record.task in (tasks or there)]
 
 
 @app.command(
@@ -203,28 +204,31 @@ def diverge(
     from s1_contract.files import write_whole
     from s1_report import diverge as parting
     from s1_report.compare import check_comparable, left_out, match
-    from s1_report.runs import logged_runs
 
-    sides = [logged_runs(place, metric=metric, filter_name=filter_name) for place in (base, new)]
-    runs = {id(run.record): run for side in sides for run in side}
-    records = [
-        _of_tasks([run.record for run in side], task, place) for side, place in zip(sides, (base, new), strict=True)
-    ]
-    pairs = match(*records)
-    for record in [*left_out(records[0], pairs), *left_out(records[1], pairs)]:
+    logs: dict[int, Run] = {}
+    sides = [_of_tasks(_load(place, metric, filter_name, logs), task, place) for place in (base, new)]
+    if len(logs) < len(sides[0]) + len(sides[1]):
+        raise ReportError("diverge compares traces, which records do not hold: name the output folders of lm_eval")
+    pairs = match(*sides)
+    for record in (*left_out(sides[0], pairs), *left_out(sides[1], pairs)):
         remark(f"only one side has {record.label()}, so it is left out")
-    found = []
     for old, now in pairs:
         check_comparable(old, now, allow or ())
-        one = parting.diverge(runs[id(old)], runs[id(now)])
-        found.append(one)
-        for sentence in one.sentences():
-            say(shown(f"{one.task}: {sentence}"))
-        first = sorted(one.partings, key=lambda part: (not part.flips, part.common))[:show]
-        if first:
-            table(parting.HEADERS, [parting.row(part) for part in first])
+    found = [parting.diverge(logs[id(old)], logs[id(now)]) for old, now in pairs]
+    for one in found:
+        _show_partings(one, show)
     if json_file is not None:
         write_whole(json_file, parting.as_json(found))
+
+
+def _show_partings(found: Divergence, most: int) -> None:
+    from s1_report.diverge import HEADERS, row
+
+    for sentence in found.sentences():
+        say(shown(f"{found.task}: {sentence}"))
+    first = found.first(most)
+    if first:
+        table(HEADERS, [row(part) for part in first])
 
 
 def margins_of(texts: list[str]) -> tuple[float, dict[str, float]]:

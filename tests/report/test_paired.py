@@ -74,6 +74,29 @@ def test_the_bound_is_the_quantile_of_means_weighted_at_random():
         assert paired.chance_of_loss(row, loss)[0] == pytest.approx(drawn, abs=0.006)
 
 
+def wrong_pass(questions, margin, loss, gain):
+    """Exact chance that a model passes which loses `loss` on some questions, gains `gain` on the others, and -margin
+    on average."""
+    share = (margin + gain) / (loss + gain)
+    chances = binom.pmf(range(questions + 1), questions, share)
+    lost = [count for count in range(questions + 1) if chances[count] > 1e-6]
+    rows = [[-loss] * count + [gain] * (questions - count) for count in lost]
+    return sum(chances[count] for count, p in zip(lost, paired.chance_of_loss(rows, margin), strict=True) if p <= 0.05)
+
+
+@pytest.mark.parametrize("questions", [10, 20, 45, 64, 130, 260])
+def test_a_model_that_lost_the_margin_passes_in_at_most_five_percent_however_loss_and_gain_are_mixed(questions):
+    shares = [
+        wrong_pass(questions, margin, loss, gain)
+        for margin in (0.01, 0.025, 0.04, 0.08, 0.15)
+        for loss in (1.0, 0.5, 0.25)
+        for gain in (0.0, 0.01, 0.05, 0.2, 1.0)
+        if margin < loss
+    ]
+    assert max(shares) <= 0.05
+    assert max(shares) > 0.02 or questions < 45  # and not for want of passing anything
+
+
 def test_the_bound_of_many_distinct_differences_is_never_better_than_exact():
     row = np.random.default_rng(0).normal(0, 0.2, paired.MOST_VALUES + 500).clip(-1, 1)
     normal = row.mean() - 1.645 * row.std() / len(row) ** 0.5

@@ -2,9 +2,10 @@
 
 import random
 
+import numpy as np
 import pytest
 
-from s1_report import plan
+from s1_report import paired, plan
 from s1_report.cli import main
 from s1_report.collect import collect
 from s1_report.record import ReportError
@@ -64,3 +65,48 @@ def test_the_command_prints_repeats_and_hours_and_needs_one_source(monkeypatch, 
         main()
     assert stop.value.code == 2
     assert "--pilot" in capsys.readouterr().err
+
+
+def test_the_smallest_number_that_is_enough_is_found_wherever_it_lies():
+    for wanted in (*range(1, 20), 63, 64, 65, 1000):
+        assert plan.smallest(lambda number, wanted=wanted: number >= wanted, most=1000) == wanted
+    assert plan.smallest(lambda number: number >= 1001, most=1000) is None
+    assert plan.smallest(lambda number: number >= 3, least=5) == 5
+
+
+def test_a_plan_is_the_fewest_repeats_that_keep_the_promise():
+    subject = plan.from_text("aime24=30,0.5")
+    planned = plan.plan(subject, 0.05)
+    assert planned.power >= 0.79 > plan.power_of(subject, planned.repeats - 1, 0.05)
+
+
+@pytest.mark.parametrize(("questions", "accuracy", "margin"), [(30, 0.5, 0.05), (90, 0.8, 0.05), (198, 0.6, 0.03)])
+def test_the_gate_finds_proportional_losses_as_often_as_the_plan_promises(questions, accuracy, margin):
+    planned = plan.plan(plan.from_text(f"task={questions},{accuracy}"), margin)
+    generator = np.random.default_rng(0)
+    chances = generator.beta(0.8 * accuracy, 0.8 * (1 - accuracy), (3000, questions))
+    base, new = (generator.binomial(planned.repeats, kept * chances) for kept in (1, 1 - margin / accuracy))
+    found = (paired.sign_flip((new - base) / planned.repeats, planned.repeats) <= 0.025).mean()
+    assert found == pytest.approx(planned.power, abs=0.03)
+    assert 0.78 <= found <= 0.87
+
+
+def test_the_plan_says_how_often_an_unchanged_model_passes():
+    assert plan.plan(plan.from_text("aime24=30,0.5"), 0.05).passes == 0.0
+    planned = plan.plan(plan.from_text("task=198,0.6"), 0.05)
+    generator = np.random.default_rng(1)
+    chances = generator.beta(0.48, 0.32, (2000, 198))
+    base, new = (generator.binomial(planned.repeats, chances) / planned.repeats for _ in range(2))
+    assert (paired.chance_of_loss(new - base, 0.05) <= 0.05).mean() == pytest.approx(planned.passes, abs=0.04)
+
+
+def test_what_it_takes_to_pass_without_any_difference_is_what_the_bound_needs():
+    for margin in (0.02, 0.03, 0.05, 0.1):
+        fewest = paired.fewest_questions(margin)
+        assert fewest <= plan.questions_to_pass(0.0, margin) <= fewest + 1
+        assert plan.repeats_to_pass(0.1, fewest - 1, margin) is None
+
+
+def test_a_loss_that_the_model_cannot_have_is_refused():
+    with pytest.raises(ReportError, match=r"an accuracy of 4.0 cannot fall by 5 points"):
+        plan.plan(plan.from_text("aime24=30,0.04"), 0.05)
