@@ -11,6 +11,7 @@ import transformers
 
 from s1_models.driver import EngineError, Job, run_jobs
 from s1_models.engines.hf.decoding import HFEngine
+from s1_models.engines.hf.positions import fix_positions
 from s1_models.engines.hf.sampling import choose_tokens, make_generator, make_sampler
 from s1_models.forcing import Budget, BudgetForcing, Finish, Marks, Phase, Reply, Request, Tokens
 
@@ -39,6 +40,26 @@ FAMILIES: dict[str, Callable[[], Any]] = {
     "gemma3 with windows": lambda: transformers.Gemma3TextConfig(
         **SIZES, num_key_value_heads=2, head_dim=8, sliding_window=7,
         layer_types=["sliding_attention", "full_attention", "sliding_attention"],
+    ),
+    # Positions that transformers scales by the longest text of a batch, from 40 tokens on.
+    "phi3 with longrope": lambda: transformers.Phi3Config(
+        **SIZES, num_key_value_heads=2, original_max_position_embeddings=40,
+        rope_parameters={
+            "rope_type": "longrope", "rope_theta": 10_000.0, "short_factor": [1.0, 1.1, 1.2, 1.3],
+            "long_factor": [1.0, 3.0, 9.0, 30.0], "original_max_position_embeddings": 40, "factor": 6.0,
+        },
+    ),
+    "llama with dynamic NTK": lambda: transformers.LlamaConfig(
+        **{**SIZES, "max_position_embeddings": 40}, num_key_value_heads=2,
+        rope_parameters={"rope_type": "dynamic", "rope_theta": 10_000.0, "factor": 6.0},
+    ),
+    "gemma3 with dynamic NTK": lambda: transformers.Gemma3TextConfig(
+        **{**SIZES, "max_position_embeddings": 40}, num_key_value_heads=2, head_dim=8, sliding_window=7,
+        layer_types=["sliding_attention", "full_attention", "sliding_attention"],
+        rope_parameters={
+            "full_attention": {"rope_type": "dynamic", "rope_theta": 10_000.0, "factor": 6.0},
+            "sliding_attention": {"rope_type": "default", "rope_theta": 10_000.0},
+        },
     ),
     "gpt2": lambda: transformers.GPT2Config(
         vocab_size=VOCABULARY, n_embd=32, n_layer=2, n_head=4, n_positions=256, initializer_range=0.4,
@@ -135,8 +156,9 @@ def test_a_batch_of_mixed_lengths_decodes_what_each_row_decodes_alone(family: st
 def test_sessions_that_wait_leave_and_join_decode_what_each_decodes_alone(family: str) -> None:
     model = make_model(family)
     jobs = some_jobs(10)
+    engine = make_engine(model, max_rows=4)  # first: it may fix the model's positions
     expected = run_jobs(jobs, OneByOne(model))
-    assert run_jobs(jobs, make_engine(model, max_rows=4), max_in_flight=6) == expected
+    assert run_jobs(jobs, engine, max_in_flight=6) == expected
     assert sum(session.waits_used for session in expected) >= 5
     assert any(session.cut_off for session in expected)
 
@@ -339,3 +361,44 @@ def test_a_gpu_decodes_what_the_cpu_decodes() -> None:
     model, jobs = make_model("llama"), some_jobs(14)
     expected = run_jobs(jobs, make_engine(model))
     assert run_jobs(jobs, make_engine(model.to(device), max_rows=4)) == expected
+
+
+@pytest.mark.parametrize("family", ["phi3 with longrope", "llama with dynamic NTK"])
+def test_positions_are_those_of_the_context_window_however_long_a_text_is(family: str) -> None:
+    """The same model with its whole context as one long text: transformers' own choice there is everybody's here."""
+    prompt = tuple(torch.randint(0, VOCABULARY, (200,), generator=torch.Generator().manual_seed(3)).tolist())
+    untouched, fixed = make_model(family), make_model(family)
+    make_engine(fixed, context_window=200)
+    make_engine(fixed, context_window=200)  # twice is once
+    ids = torch.tensor([prompt])
+    with torch.no_grad():
+        own = untouched(input_ids=ids, use_cache=False).logits
+        assert torch.allclose(own, fixed(input_ids=ids, use_cache=False).logits, atol=1e-4)
+        short = untouched(input_ids=ids[:, :20], use_cache=False).logits
+        assert not torch.allclose(own[:, :20], short, atol=1e-4), "else there would be nothing to fix"
+        assert torch.allclose(own[:, :20], fixed(input_ids=ids[:, :20], use_cache=False).logits, atol=1e-4)
+
+
+def test_positions_in_code_of_the_models_own_are_refused() -> None:
+    class Own(torch.nn.Module):
+        """Longrope by its configuration, and nothing in it that transformers would know."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.config = FAMILIES["phi3 with longrope"]()
+
+    with pytest.raises(EngineError, match=r"Own scales its positions .* use s1_vllm"):
+        fix_positions(Own(), 100)
+    fix_positions(make_model("llama"), 100)
+
+
+def test_the_last_allocated_column_is_used_and_the_next_one_asks_for_room() -> None:
+    """Were it asked a column too late, the token of that step would be written nowhere."""
+    model = make_model("llama")
+    engine = make_engine(model)
+    (prompt,) = some_prompts(1)
+    length = engine._cache.columns_for(len(prompt)) - len(prompt) + 20  # across the end of what is allocated first
+    engine.context_window = 10_000
+    engine.submit(0, Request(prompt, length, frozenset(), Phase.THINKING, 0, GREEDY))
+    ((_, reply),) = engine.poll()
+    assert [reply] == ask(OneByOne(model), [prompt], length)

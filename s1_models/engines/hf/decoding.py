@@ -21,6 +21,7 @@ from transformers.cache_utils import DynamicCache, DynamicLayer, DynamicSlidingW
 
 from s1_models.driver import EngineError, reply_without_unknown
 from s1_models.engines.hf.cache import RowCache, count_tokens_that_fit
+from s1_models.engines.hf.positions import fix_positions
 from s1_models.engines.hf.sampling import Sampler, choose_tokens, make_generator, make_sampler
 from s1_models.forcing import Finish, Reply, Request, Tokens
 
@@ -82,6 +83,7 @@ class HFEngine:
         self._device = torch.device(device) if device is not None else model.device
         self._autocast = autocast
         _check_cache(model)
+        fix_positions(model, context_window)
         # Where a model can, it makes the logits of the last position only.
         base = model.get_base_model() if hasattr(model, "get_base_model") else model
         takes = inspect.signature(base.forward).parameters

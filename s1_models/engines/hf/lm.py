@@ -16,6 +16,7 @@ from lm_eval.models.huggingface import HFLM
 from transformers import BitsAndBytesConfig, PreTrainedModel
 
 from s1_models.engines.hf.decoding import HFEngine
+from s1_models.engines.hf.positions import depend_on_length
 from s1_models.engines.hf.sampling import SAMPLING_NAMES
 from s1_models.harness.lm import BudgetForcingLM, end_ids
 from s1_models.memo.fingerprint import fingerprint_model
@@ -115,6 +116,7 @@ class S1HF(BudgetForcingLM, HFLM):  # type: ignore[misc]
             "dtype": f"{self.model.dtype}, mixed {self.mixed_precision_dtype}",
             "quantization": json.dumps(getattr(config, "quantization_config", None), sort_keys=True, default=repr),
             "other arguments": json.dumps(others, sort_keys=True, default=repr),
+            **({"positions": f"of {self.max_length} tokens"} if depend_on_length(config) else {}),
         }
 
     def _choose_rows(self) -> int:
