@@ -319,7 +319,7 @@ def memo_path(options: Mapping[str, Any]) -> Path | None:
         return None
     if not isinstance(value, str) or not value:
         raise OptionError(f"memo={value!r}: expected the path of a file, or off").mended_by("set", "memo", "off")
-    return Path(value)
+    return Path(value).expanduser()
 
 
 def check_known(given: Collection[str], known: Collection[str], kind: str) -> None:

@@ -59,7 +59,16 @@ COMMANDS = {
 
 def main() -> None:
     """Runs one of our commands, or hands over to lm_eval's command line with our models and tasks installed."""
-    arguments = sys.argv[1:]
+    try:
+        _run(sys.argv[1:])
+    except KeyboardInterrupt as error:
+        from s1_models.harness.plugin import INTERRUPTED, interrupted
+
+        interrupted(error)
+        sys.exit(INTERRUPTED)
+
+
+def _run(arguments: list[str]) -> None:
     if not arguments or arguments[0] in ("-h", "--help"):
         lines = "".join(f"  s1-eval {name:<24} {command.help}\n" for name, command in COMMANDS.items())
         sys.stdout.write(USAGE.format(commands=lines))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -31,8 +32,8 @@ names it.
 EXAMPLES = """\
 examples:
   s1-eval --model s1_vllm --model_args pretrained=MODEL --tasks aime24 --log_samples --output_path DIR
-  s1-eval replay DIR                       every newest run in DIR; new results files beside the old ones
-  s1-eval replay DIR --output_path NEW     the same, written elsewhere
+  s1-eval replay DIR --tokenizer MODEL     every newest run in DIR; new results files beside the old ones
+  s1-eval replay DIR --tokenizer MODEL --output_path NEW     the same, written elsewhere
 
 A sweep's DIR works as well. Runs of plain `lm_eval` need the model arg memo=PATH to be replayed later.
 """
@@ -73,11 +74,13 @@ def find_memo(results: Path, recorded: str) -> Path:
     return found
 
 
-def replay(results: Path, content: Mapping[str, Any], memo: Path, output: Path, tasks: LoadedTasks) -> Finished:
+def replay(
+    results: Path, content: Mapping[str, Any], memo: Path, output: Path, tasks: LoadedTasks, tokenizer: Any
+) -> Finished:
     """Runs the evaluation of a results file again, from `memo`; writes into the folder `output`.
 
-    tasks: the run's (`load_tasks`). Raises EngineError, naming the question, where the memo does not hold what is
-    asked.
+    tasks: the run's (`load_tasks`). tokenizer: the run's (`load_tokenizer`). Raises EngineError, naming
+    the question, where the memo does not hold what is asked.
     """
     config, configs = content["config"], content["configs"]
     model_args = config["model_args"] or {}
@@ -86,7 +89,7 @@ def replay(results: Path, content: Mapping[str, Any], memo: Path, output: Path, 
     for name, told in configs.items():
         for option in ("num_fewshot", "generation_kwargs", "repeats"):
             tasks.tasks[name].set_config(option, told[option])
-    lm = StoredLM(config["s1"], memo, _tokenizer(config["s1"], model_args))
+    lm = StoredLM(config["s1"], memo, tokenizer)
     counts = content["n-samples"]
     picked = config["limit"] is None and any(told["original"] != told["effective"] for told in counts.values())
     return evaluate(
@@ -146,15 +149,25 @@ def _metadata(configs: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for metadata in told for name, value in metadata.items() if name not in own}
 
 
-def _tokenizer(facts: Mapping[str, Any], model_args: Mapping[str, Any]) -> Any:
+def load_tokenizer(place: str | None, recorded: str, revision: str | None, *, trust_remote_code: bool) -> Any:
+    """The tokenizer of a run. place: as the user names it: a results file may come from anybody, and so may the code
+    beside a tokenizer that it names (recorded). Raises OptionError where it is not named, or gives none.
+    """
     from transformers import AutoTokenizer
 
-    revision = model_args.get("tokenizer_revision") or model_args.get("revision") or "main"
-    trusted = bool(model_args.get("trust_remote_code", False))
+    if place is None:
+        raise OptionError(
+            f"replay needs the tokenizer of the run, and takes its place from the command line only. The results file "
+            f"says {recorded!r}: if that is it, give --tokenizer {shlex.quote(recorded)}"
+        )
     try:
-        return AutoTokenizer.from_pretrained(facts["tokenizer"], revision=revision, trust_remote_code=trusted)
+        return AutoTokenizer.from_pretrained(place, revision=revision or "main", trust_remote_code=trust_remote_code)
     except (OSError, ValueError) as error:
-        raise OptionError(f"replay needs the run's tokenizer, and {facts['tokenizer']} gives none: {error}") from error
+        why = str(error).partition("\n")[0]
+        raise OptionError(
+            f"there is no tokenizer at {place} that can be used ({why}): give another --tokenizer PLACE, or "
+            f"--trust_remote_code if it needs code that you trust"
+        ) from error
 
 
 def read_samples(results: Path, task: str) -> list[dict[str, Any]]:
@@ -193,6 +206,9 @@ def main(arguments: Sequence[str]) -> None:
         "--output_path", "-o", metavar="DIR", type=Path, help="where to write (default: beside the old)"
     )
     parser.add_argument("--memo", metavar="PATH", type=Path, help="the memo (default: the one beside the results)")
+    parser.add_argument("--tokenizer", metavar="PLACE", help="the model's tokenizer: a name on the Hub or a folder")
+    parser.add_argument("--revision", metavar="NAME", help="of a tokenizer on the Hub (default: main)")
+    parser.add_argument("--trust_remote_code", action="store_true", help="run code that comes with the tokenizer")
     parser.add_argument("--include_path", metavar="DIR", help="folder of external tasks, if the run had one")
     given = parser.parse_args(list(arguments))
     console = Console(highlight=False, soft_wrap=True, markup=False)
@@ -202,7 +218,13 @@ def main(arguments: Sequence[str]) -> None:
         output = results.parent
         if given.output_path:
             output = given.output_path / results.parent.relative_to(given.place if given.place.is_dir() else output)
-        finished = replay(results, content, memo, output, tasks.load(content))
+        tokenizer = load_tokenizer(
+            given.tokenizer,
+            content["config"]["s1"]["tokenizer"],
+            given.revision,
+            trust_remote_code=given.trust_remote_code,
+        )
+        finished = replay(results, content, memo, output, tasks.load(content), tokenizer)
         told = redact_text(f"{content['config']['model']} ({content['config']['model_args']}) from {memo}")
         console.print(show(told))
         console.print(show_lines(make_table(finished.results)))

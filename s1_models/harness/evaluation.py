@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import json
+import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
@@ -18,14 +18,8 @@ from typing import Any
 import lm_eval.evaluator
 from lm_eval.loggers import EvaluationTracker
 
-from s1_models.forcing import S1Error
 from s1_models.harness.lm import BudgetForcingLM, Reuse
-
-_WHAT_TO_DO = "make room, and run the same command again (what was generated is remembered)"
-
-
-class OutputError(S1Error, OSError):
-    """Results that could not be written."""
+from s1_models.harness.written import check_results, check_samples
 
 
 class LoadedTasks:
@@ -106,8 +100,8 @@ def evaluate(
     tracker.save_results_aggregated(results=results, samples=samples)
     for task in results["configs"]:
         tracker.save_results_samples(task_name=task, samples=samples[task])
-    files = _written(tracker, output, {task: len(rows) for task, rows in kept.items()})
-    return Finished(results, kept, files, lm.reuse)
+    files = [check_results(tracker), *(check_samples(tracker, task, len(rows)) for task, rows in kept.items())]
+    return Finished(results, kept, tuple(files), lm.reuse)
 
 
 def arguments_of(config: Any) -> dict[str, Any]:
@@ -128,36 +122,24 @@ def arguments_of(config: Any) -> dict[str, Any]:
     }
 
 
-def _written(tracker: Any, output: Path, counts: Mapping[str, int]) -> tuple[Path, ...]:
-    """The files of an evaluation. counts: task -> number of samples.
-
-    lm_eval only logs that it could not write one; here that is an error.
-    """
-    folder, stem = output / str(tracker.general_config_tracker.model_name_sanitized), "results"
-    if output.suffix == ".json":
-        folder, stem = output.parent, output.stem
-    date = getattr(tracker, "date_id", "")
-    aggregated = folder / f"{stem}_{date}.json"
-    samples = {folder / f"samples_{task}_{date}.jsonl": count for task, count in counts.items()}
-    try:
-        json.loads(aggregated.read_text(encoding="utf-8"))
-        whole = all(len(file.read_bytes().splitlines()) == count for file, count in samples.items())
-    except (OSError, ValueError) as error:
-        raise OutputError(f"{aggregated} could not be written ({error}): {_WHAT_TO_DO}") from error
-    if not whole:
-        raise OutputError(f"the samples in {folder} could not be written whole: {_WHAT_TO_DO}")
-    return (aggregated, *samples)
-
-
 @contextlib.contextmanager
 def _machine_described_once() -> Iterator[None]:
     """lm_eval asks the machine for its hardware and packages in every evaluation, which takes seconds."""
-    original = lm_eval.evaluator.add_env_info
-    lm_eval.evaluator.add_env_info = lambda storage: storage.update(_machine(original))
+    describe, find_commit = lm_eval.evaluator.add_env_info, lm_eval.evaluator.get_git_commit_hash
+    lm_eval.evaluator.add_env_info = lambda storage: storage.update(_machine(describe))
+    lm_eval.evaluator.get_git_commit_hash = lambda: find_commit() if _in_git() else None
     try:
         yield
     finally:
-        lm_eval.evaluator.add_env_info = original
+        lm_eval.evaluator.add_env_info, lm_eval.evaluator.get_git_commit_hash = describe, find_commit
+
+
+def _in_git() -> bool:
+    """Whether git knows this folder: where it does not, git itself says so to the terminal, in lm_eval's name."""
+    try:
+        return subprocess.run(["git", "rev-parse"], capture_output=True, check=False).returncode == 0
+    except OSError:
+        return False
 
 
 @functools.cache

@@ -5,9 +5,11 @@ Models are registered by name as strings, so that listing them imports no engine
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import logging
 import os
+import signal
 import sys
 from pathlib import Path
 from types import TracebackType
@@ -18,6 +20,9 @@ from s1_contract.places import FACTS
 from s1_contract.redaction import redact, redact_results, redact_text
 
 logger = logging.getLogger("s1")
+
+INTERRUPTED = 130
+"""The exit status of a program that Ctrl-C ended."""
 
 MODELS = {
     "s1_vllm": "s1_models.engines.vllm.lm:S1VLLM",
@@ -195,19 +200,15 @@ def write_traces_beside_samples() -> None:
 
     @functools.wraps(original)
     def with_traces(self: Any, task_name: str, samples: Any) -> None:
+        from s1_models.harness.written import check_samples, traces_of
+
         # Before the original, which turns the responses into plain strings; and never instead of it: a full disk must
         # not cost the samples.
-        try:
-            if self.output_path:
-                from s1_models.trace import write_traces
-
-                path = Path(self.output_path)
-                model = str(self.general_config_tracker.model_name_sanitized)
-                folder = path.parent if path.suffix == ".json" else path / model
-                write_traces(folder, task_name, self.date_id, samples)
-        except Exception as error:
-            logger.warning("traces of %s could not be written: %s: %s", task_name, type(error).__name__, error)
+        traced, failure = traces_of(self, task_name, samples)
+        count = len(samples)
         original(self, task_name, samples)
+        if traced or failure:
+            check_samples(self, task_name, count, failure)
 
     with_traces.s1 = True  # type: ignore[attr-defined]
     EvaluationTracker.save_results_samples = with_traces
@@ -281,15 +282,23 @@ def _print_no_secrets(module: str) -> None:
     sys.modules[module].__dict__["print"] = without_secrets
 
 
+def interrupted(error: BaseException) -> None:
+    """Says that a run was interrupted. From here on Ctrl-C ends the program at once, whatever it still tidies up."""
+    with contextlib.suppress(ValueError):  # not in the main thread
+        signal.signal(signal.SIGINT, lambda *_: os._exit(INTERRUPTED))
+    print(str(error) or "interrupted", file=sys.stderr)  # noqa: T201
+
+
 def report_errors_as_sentences() -> None:
     """Under lm_eval's command line an error of ours is printed as its sentence, without a traceback."""
     _print_no_secrets("lm_eval._cli.run")
     previous = sys.excepthook
 
     def hook(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
-        if kind.__module__.partition(".")[0] in ("s1_contract", "s1_models", "s1_tasks"):
-            label = "" if isinstance(error, KeyboardInterrupt) else "error: "
-            print(f"{label}{error}", file=sys.stderr)  # noqa: T201
+        if isinstance(error, KeyboardInterrupt):
+            interrupted(error)
+        elif kind.__module__.partition(".")[0] in ("s1_contract", "s1_models", "s1_tasks"):
+            print(f"error: {error}", file=sys.stderr)  # noqa: T201
             logger.debug("where it came from", exc_info=(kind, error, traceback))
         else:
             previous(kind, error, traceback)

@@ -109,7 +109,7 @@ class Memo(Engine):
         self._asked: dict[Hashable, _Asked | None] = {}  # None: not remembered
         self._leaders: dict[bytes, list[tuple[Hashable, Request]]] = {}  # requests that wait for an equal one
         self._unwritten: list[tuple[_Asked, Reply]] = []
-        self._failing = False
+        self._failing = self._gone = False
         self._flush_seconds = flush_seconds * _EARLY
         self._next_flush = time.monotonic() + self._flush_seconds
         try:
@@ -276,7 +276,17 @@ class Memo(Engine):
             if asked is not None and asked.follows(whole := asked.known + tokens):
                 parts.append((asked, whole))
         self._write(parts)
+        self._say_if_gone()
         self._next_flush = time.monotonic() + self._flush_seconds
+
+    def _say_if_gone(self) -> None:
+        if not self._gone and not self._store.is_in_place():
+            self._gone = True
+            logger.warning(
+                "the memo %s was deleted or replaced while this run uses it. The run goes on, but nothing that it "
+                "generates will be remembered when it ends: stop it and start it again for a memo",
+                self._store.path,
+            )
 
     def _write(self, parts: Iterable[tuple[_Asked, Tokens]] = ()) -> None:
         if self._read_only:

@@ -90,8 +90,16 @@ class Store:
         self._last_row, self._version, self._next_look = 0, -1, 0.0
         try:
             self._db = self._connect_to_read() if read_only else self._connect_to_write()
+            self._file = self.path.stat().st_ino
         except (sqlite3.Error, OSError) as error:
             raise MemoError(_explain(self.path, error)) from error
+
+    def is_in_place(self) -> bool:
+        """Whether the path still leads to the file that was opened. A deleted one is gone at the end."""
+        try:
+            return self.path.stat().st_ino == self._file
+        except OSError:
+            return False
 
     def _connect_to_write(self) -> sqlite3.Connection:
         deadline = time.monotonic() + _BUSY_SECONDS

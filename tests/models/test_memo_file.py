@@ -472,3 +472,16 @@ def test_text_takes_as_little_as_zlib_makes_of_it(length: int, most: float) -> N
     assert tuple(unpack(packed)) == tuple(tokens[:length])
     assert len(packed) / length < most
     assert len(packed) <= len(zlib.compress(array("I", tokens[:length]).tobytes())) + 1
+
+
+def test_a_memo_that_is_deleted_or_replaced_while_it_is_used_is_said_once(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with Memo(fresh(), path, MODEL, flush_seconds=0.0) as memo:
+        run_jobs(jobs(5), memo)
+        assert "deleted" not in caplog.text
+        path.unlink()
+        assert run_jobs(jobs(20), memo) == run_jobs(jobs(20), fresh())
+        Store(path).close()  # another one in its place is none of ours
+        run_jobs(jobs(30), memo)
+    assert caplog.text.count(f"the memo {path} was deleted or replaced while this run uses it") == 1

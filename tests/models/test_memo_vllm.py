@@ -139,6 +139,7 @@ def test_the_path_comes_from_the_model_args_then_from_the_environment(monkeypatc
     monkeypatch.setenv("S1_MEMO", "beside.sqlite")
     assert memo_path({}) == Path("beside.sqlite")
     assert memo_path({"memo": "mine.sqlite"}) == Path("mine.sqlite")
+    assert memo_path({"memo": "~/mine.sqlite"}) == Path.home() / "mine.sqlite"
     assert memo_path({"memo": "off"}) is memo_path({"memo": False}) is None
     with pytest.raises(OptionError, match="memo=True: expected the path of a file, or off"):
         memo_path({"memo": True})

@@ -11,9 +11,10 @@ from lm_eval.tasks import TaskManager
 from s1_models.commands import replay, sweep_command
 from s1_models.commands.sweep import MANIFEST, Setting, choose_settings
 from s1_models.driver import EngineError
-from s1_models.harness.evaluation import LoadedTasks, OutputError, evaluate
+from s1_models.harness.evaluation import LoadedTasks, evaluate
 from s1_models.harness.lm import BudgetForcingLM
 from s1_models.harness.stored_lm import StoredLM, TokenizerHost
+from s1_models.harness.written import OutputError
 from s1_models.memo.store import Store
 from s1_models.options import OptionError
 from s1_report.collect import collect
@@ -348,13 +349,13 @@ def test_a_replay_gives_the_same_texts_and_metrics_without_an_engine(
 ) -> None:
     run_sweep(tmp_path, *CURVE)
     before = {path.parent: samples(path.parent) for path in tmp_path.rglob("samples_*.jsonl")}
-    replay.main([str(tmp_path)])
+    replay.main([str(tmp_path), "--tokenizer", str(NANO)])
     assert len(ScriptedLM.made) == 1, "no engine was made"
     assert {folder: samples(folder) for folder in before} == before
     assert all(len(list(folder.glob("samples_*.jsonl"))) == 2 for folder in before)
     printed = " ".join(capsys.readouterr().out.split())
     assert printed.count(f"{QUESTIONS} questions; 0 with other texts and 0 with other metrics than in results_") == 5
-    replay.main([str(tmp_path), "--output_path", str(tmp_path / "new")])
+    replay.main([str(tmp_path), "--output_path", str(tmp_path / "new"), "--tokenizer", str(NANO)])
     assert len(list((tmp_path / "new").rglob("results_*.json"))) == 5, "only the newest of each run"
     assert len(collect(tmp_path / "new").records) == 5
 
@@ -362,14 +363,14 @@ def test_a_replay_gives_the_same_texts_and_metrics_without_an_engine(
 def test_thinking_that_was_sampled_in_its_own_way_is_replayed(tmp_path: Path) -> None:
     run_sweep(tmp_path, "--temperature", "1.0", "--gen_kwargs", "temperature_thinking=0.5")
     before = samples(tmp_path)
-    replay.main([str(tmp_path)])
+    replay.main([str(tmp_path), "--tokenizer", str(NANO)])
     assert samples(tmp_path) == before
 
 
 def test_a_replay_writes_nothing_into_the_memo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run_sweep(tmp_path)
     monkeypatch.setattr(Store, "_connect_to_write", lambda self: pytest.fail("opened to write"))
-    replay.main([str(tmp_path), "--output_path", str(tmp_path / "new")])
+    replay.main([str(tmp_path), "--output_path", str(tmp_path / "new"), "--tokenizer", str(NANO)])
     assert list((tmp_path / "new").rglob("results_*.json"))
 
 
@@ -380,16 +381,30 @@ def test_a_question_the_memo_lacks_is_named(tmp_path: Path, nano_tokenizer: Any)
     for counts in content["n-samples"].values():
         counts["effective"] = counts["original"]
     with pytest.raises(EngineError, match=rf"the memo lacks the thinking .*s1_nano question {QUESTIONS}\)"):
-        replay.replay(results, content, tmp_path / "memo.sqlite", tmp_path / "new", replay.TaskCache().load(content))
+        replay.replay(
+            results,
+            content,
+            tmp_path / "memo.sqlite",
+            tmp_path / "new",
+            replay.TaskCache().load(content),
+            nano_tokenizer,
+        )
     assert not (tmp_path / "new").exists()
 
 
-def test_another_models_tokens_are_not_replayed(tmp_path: Path) -> None:
+def test_another_models_tokens_are_not_replayed(tmp_path: Path, nano_tokenizer: Any) -> None:
     run_sweep(tmp_path)
     ((results, content),) = replay.find_runs(tmp_path)
     content["config"]["s1"]["identity"] = {"model": "another"}
     with pytest.raises(EngineError, match="s1_nano question 0"):
-        replay.replay(results, content, tmp_path / "memo.sqlite", tmp_path / "new", replay.TaskCache().load(content))
+        replay.replay(
+            results,
+            content,
+            tmp_path / "memo.sqlite",
+            tmp_path / "new",
+            replay.TaskCache().load(content),
+            nano_tokenizer,
+        )
 
 
 def test_picked_questions_repeats_and_chat_templates_are_replayed(tmp_path: Path) -> None:
@@ -398,7 +413,7 @@ def test_picked_questions_repeats_and_chat_templates_are_replayed(tmp_path: Path
     sweep_command.main([*arguments, "--apply_chat_template", "--repeats", "2", "--temperature", "0.8"])
     before = samples(tmp_path)
     assert [sample["doc_id"] for sample in before] == [3, 141, 59]
-    replay.main([str(tmp_path)])
+    replay.main([str(tmp_path), "--tokenizer", str(NANO)])
     assert samples(tmp_path) == before
 
 
@@ -415,7 +430,7 @@ def test_a_group_a_run_without_samples_and_one_of_the_python_interface_are_repla
     )
     samples_before = results.pop("samples")
     tracker.save_results_aggregated(results, samples_before)
-    replay.main([str(tmp_path / "run"), "--output_path", str(tmp_path / "new")])
+    replay.main([str(tmp_path / "run"), "--output_path", str(tmp_path / "new"), "--tokenizer", str(NANO)])
     assert "nothing to compare with; the samples of the run cannot be read" in capsys.readouterr().out
     for task, rows in samples_before.items():
         (path,) = (tmp_path / "new").rglob(f"samples_{task}_*.jsonl")
@@ -428,10 +443,10 @@ def test_a_group_a_run_without_samples_and_one_of_the_python_interface_are_repla
 
 def test_places_without_a_replayable_run_are_sentences(tmp_path: Path) -> None:
     with pytest.raises(OptionError, match="none of its 0 results files is of an s1 model with a memo"):
-        replay.main([str(tmp_path)])
+        replay.main([str(tmp_path), "--tokenizer", str(NANO)])
     (tmp_path / "results_x.json").write_text("{}")
     with pytest.raises(OptionError, match="is no results file of lm_eval"):
-        replay.main([str(tmp_path)])
+        replay.main([str(tmp_path), "--tokenizer", str(NANO)])
     with pytest.raises(OptionError, match=r"its memo gone\.sqlite is gone: name it with --memo"):
         replay.find_memo(tmp_path / "results_x.json", "gone.sqlite")
 
@@ -440,3 +455,26 @@ def test_a_stored_model_refuses_likelihoods(nano_tokenizer: Any, tmp_path: Path)
     facts = {"context_window": 10, "eos_ids": [0], "default_seed": 1, "budget": {}, "template_thinks": True}
     with pytest.raises(OptionError, match="generated text only"):
         StoredLM({**facts, "sampling_names": []}, tmp_path / "m", nano_tokenizer).loglikelihood([])
+
+
+def test_a_results_file_names_no_code_and_no_place_to_load_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder of results may come from anybody: what a replay loads is named on the command line."""
+    run_sweep(tmp_path)
+    trap = tmp_path / "trap"
+    trap.mkdir()
+    (trap / "tokenizer_config.json").write_text('{"auto_map": {"AutoTokenizer": ["evil.Evil", null]}}')
+    (trap / "evil.py").write_text(f"open({str(tmp_path / 'sprung')!r}, 'w')\nclass Evil: pass\n")
+    (results,) = tmp_path.rglob("results_*.json")
+    content = json.loads(results.read_text())
+    content["config"]["s1"]["tokenizer"] = str(trap)
+    content["config"]["model_args"] = {**content["config"]["model_args"], "trust_remote_code": True}
+    results.write_text(json.dumps(content))
+    with pytest.raises(OptionError, match=r"from the command line only. The results file says .*trap'"):
+        replay.main([str(tmp_path)])
+    with pytest.raises(OptionError, match=r"there is no tokenizer at .*trap that can be used .*custom code"):
+        replay.main([str(tmp_path), "--tokenizer", str(trap)])
+    assert not (tmp_path / "sprung").exists()
+    replay.main([str(tmp_path), "--tokenizer", str(NANO), "--output_path", str(tmp_path / "new")])
+    assert list((tmp_path / "new").rglob("results_*.json"))

@@ -41,7 +41,7 @@ def test_a_sweep_on_vllm_is_token_identical_to_its_settings_alone_and_replays(
 
     for results, content in replay.find_runs(tmp_path / "sweep"):
         folder = tmp_path / "replayed" / results.parent.parent.name
-        finished = replay.replay(results, content, tmp_path / "sweep" / "memo.sqlite", folder, tasks)
+        finished = replay.replay(results, content, tmp_path / "sweep" / "memo.sqlite", folder, tasks, s1_lm.tokenizer)
         assert replay.compare(replay.read_samples(results, "s1_nano"), finished.samples["s1_nano"]) == (0, 0)
 
 

@@ -30,13 +30,15 @@ def fix_positions(model: Any, context_window: int) -> None:
     """
     if not depend_on_length(model.config):
         return
-    fixed = [_fix(module, layer, context_window) for module in model.modules() for layer in _layers(module)]
-    if not fixed and not any(hasattr(module, "s1_positions") for module in model.modules()):
+    found = [(module, layer) for module in model.modules() for layer in _layers(module)]
+    for module, layer in found:
+        _fix(module, layer, context_window)
+    if not found and not any(hasattr(module, "s1_positions") for module in model.modules()):
         raise EngineError(
             f"{type(model).__name__} scales its positions with the length of the longest text in a batch, in code of "
             f"its own, so replies would depend on what runs beside them: use s1_vllm"
         )
-    if fixed:
+    if found:
         logger.info(
             "positions of this model depend on the length of the text: they are those of %d tokens for every text "
             "(max_length=N for N)",
