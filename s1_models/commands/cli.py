@@ -50,6 +50,9 @@ class Command(NamedTuple):
 COMMANDS = {
     "sweep": Command("s1_models.commands.sweep_command", "the whole curve, accuracy against thinking, in one pass"),
     "replay": Command("s1_models.commands.replay", "a finished run again from its memo alone: no engine, same results"),
+    "check": Command(
+        "s1_models.commands.check", "what a model is sent, stopped and sampled with; and a few transcripts"
+    ),
     "doctor": Command(
         "s1_models.commands.doctor.cli", "is everything there that a run needs? and how to mend it", False
     ),
@@ -84,8 +87,7 @@ def _run(arguments: list[str]) -> None:
 
     setup_logging()
     if command:
-        importlib.import_module(command.module).main(arguments[1:])
-        return
+        sys.exit(importlib.import_module(command.module).main(arguments[1:]))
     harness = HarnessCLI()
     parsed = harness.parse_args()
     if parsed.command == "run":

@@ -407,17 +407,17 @@ def test_the_switch_of_a_template_is_set_as_the_run_sets_it(tmp_path: Path) -> N
     for off in ("enable_thinking=False", 'chat_template_args={"enable_thinking": false}'):
         name, _, value = off.partition("=")
         text = json.dumps({"pretrained": pretrained, "num_waits": 2, name: json.loads(value.lower())})
-        (finding,) = wrong(model.check(Asked(model_args=cli._pairs(text))))
+        (finding,) = wrong(model.check(Asked(model_args=cli.read_pairs(text))))
         assert "thinking" in finding.message
     given = f"pretrained={pretrained},num_waits=2,enable_thinking=False"
-    assert wrong(model.check(Asked(model_args=cli._pairs(given))))
+    assert wrong(model.check(Asked(model_args=cli.read_pairs(given))))
 
 
 def test_arguments_are_read_as_lm_eval_reads_them() -> None:
     from lm_eval.utils import simple_parse_args_string
 
     text = "a=1,b=-2,c=0.5,d=1e-3,e=True,f=false,g=None,h='5',i=\"x\",j=a b,k=,l=1_0,m= 7 "
-    assert cli._pairs(text) == simple_parse_args_string(text)
+    assert cli.read_pairs(text) == simple_parse_args_string(text)
 
 
 # options

@@ -113,15 +113,15 @@ def _names(known: Sequence[str]) -> Any:
 def _asked(options: argparse.Namespace) -> Asked:
     return Asked(
         model=options.model,
-        model_args=_pairs(options.model_args),
-        gen_kwargs=_pairs(options.gen_kwargs),
+        model_args=read_pairs(options.model_args),
+        gen_kwargs=read_pairs(options.gen_kwargs),
         tasks=tuple(filter(None, options.tasks.split(","))),
         batch_size=options.batch_size,
-        metadata=_pairs(options.metadata),
+        metadata=read_pairs(options.metadata),
     )
 
 
-def _pairs(text: str) -> dict[str, Any]:
+def read_pairs(text: str) -> dict[str, Any]:
     """NAME=VALUE,… or JSON, as lm_eval reads them."""
     if text.lstrip().startswith("{"):
         return dict(json.loads(text))

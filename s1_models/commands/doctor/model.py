@@ -66,17 +66,17 @@ def check(asked: Asked) -> Iterator[Finding]:
             "neither tokenizer nor generation config names an end-of-text token: answers would run to their limit",
             _set_eos(name, "END_OF_TEXT_ID"),
         )
-    errors, mended = mend_all(asked, lambda run: _read(run, tokenizer, name))
+    errors, mended = mend_all(asked, lambda run: read_run(run, tokenizer, name))
     for error in errors:
         yield Finding(
             "model", Status.FIX, str(error), (mended.command(),) if mended.options() != asked.options() else ()
         )
     if errors:
         return
-    settings, found = _read(asked, tokenizer, name)
+    settings, found = read_run(asked, tokenizer, name)
     yield _thinking(tokenizer, found, eos_ids, asked)
     yield from _turn_end(name, tokenizer, found.form, eos_ids)
-    policies = Policies(tokenizer, eos_ids, _window(asked, length), template.off_by, found.why)
+    policies = Policies(tokenizer, eos_ids, window_of(asked, length), template.off_by, found.why)
     yield from _budget(asked, length, settings, policies, found, template)
 
 
@@ -99,7 +99,7 @@ def _unnamed(asked: Asked) -> Finding:
     )
 
 
-def _read(asked: Asked, tokenizer: Any, name: str) -> tuple[Settings, Detection]:
+def read_run(asked: Asked, tokenizer: Any, name: str) -> tuple[Settings, Detection]:
     """The settings and the format of a run. Raises S1Error as the run would."""
     ours, _ = split_options(asked.model_args)
     settings = resolve(ours, asked.gen_kwargs, set(asked.gen_kwargs) - set(OPTIONS))
@@ -116,8 +116,8 @@ def load(name: str, asked: Asked) -> tuple[Any, int, frozenset[int]] | Finding:
     revision = asked.model_args.get("revision")
     try:
         tokenizer = _tokenizer(name, asked)
-        config = _read_json(source, "config.json", revision)
-        generation = _read_json(source, "generation_config.json", revision)
+        config = read_json(source, "config.json", revision)
+        generation = read_json(source, "generation_config.json", revision)
     except Exception as error:  # of many types: no such name, no network, gated, a file that is broken
         mend = (
             (f"ls {name}  # config.json, tokenizer.json and tokenizer_config.json have to be there",)
@@ -152,7 +152,7 @@ def _tokenizer(name: str, asked: Asked) -> Any:
     return AutoTokenizer.from_pretrained(name, revision=revision, trust_remote_code=remote_code)
 
 
-def _read_json(name: str, file: str, revision: str | None) -> dict[str, Any]:
+def read_json(name: str, file: str, revision: str | None) -> dict[str, Any]:
     """A JSON file of a model, local or from the Hub; empty when the model has none."""
     from transformers.utils import cached_file
 
@@ -245,7 +245,7 @@ def _set_eos(name: str, token: str) -> tuple[str, ...]:
     return (*fetch, f'python -c "{program}"')
 
 
-def _window(asked: Asked, model_length: int) -> int:
+def window_of(asked: Asked, model_length: int) -> int:
     """The context window of the run, tokens: what was asked for, at most what the model has."""
     length = asked.model_args.get("max_model_len") or asked.model_args.get("max_length")
     return min(int(length), model_length) if length else model_length
