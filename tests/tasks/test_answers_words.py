@@ -23,6 +23,14 @@ CHANGED = [
     (r"\boxed{3\text{ out of }4}", "0.75", "3"),
     (r"\boxed{2\text{ to the power of }10}", "1024", "2"),
     (r"\boxed{3\text{ and a half}}", "3.5", "3"),
+    ("The answer is two squared.", "4", "2"),
+    ("The answer is one over six.", r"\frac16", "1"),
+    ("The answer is $3$ over $4$.", "0.75", "3"),
+    (r"\boxed{5\%\text{ of }20}", "1", "5"),
+    (r"\boxed{\text{half a dozen}}", "6", "12"),
+    (r"\boxed{6\text{ choose }2}", "15", "6"),
+    (r"\boxed{4\text{ eighths}}", "0.5", "4"),
+    (r"\boxed{\text{twice }x}", "2x", "x"),
     ("The answer is the reciprocal of $4$.", r"\frac14", "4"),
     ("The answer is the square root of $16$.", "4", "16"),
     ("**Answer:** the opposite of $x$", "-x", "x"),
@@ -40,6 +48,13 @@ NO_BARE_VALUE = [
     (r"\boxed{5\text{ times as many}}", "5"),
     (r"\boxed{\text{sum of the digits of }5}", "5"),
     (r"\boxed{\text{the number before }5}", "5"),
+    (r"\boxed{\text{numbers divisible by }5}", "5"),
+    (r"\boxed{\text{integer multiples of }\pi}", r"\pi"),
+    (r"\boxed{5\text{ or }6}", "5"),
+    (r"\boxed{\text{fivefold}}", "5"),
+    (r"\boxed{4\text{ quarters}}", "4"),
+    ("The answer is a multiple of 3.", "3"),
+    ("The answer is between 3 and 5.", "5"),
     (r"\boxed{\text{log base 2 of }5}", "5"),
 ]
 PLAIN = [
@@ -49,6 +64,11 @@ PLAIN = [
     (r"\boxed{8\text{ months}}", "8"),
     (r"\boxed{5\text{ pairs}}", "5"),
     (r"\boxed{5\text{ cups of flour}}", "5"),
+    (r"\boxed{5\text{ solutions}}", "5"),
+    (r"\boxed{5\text{ even numbers}}", "5"),
+    (r"\boxed{7\text{ squares}}", "7"),
+    (r"\boxed{15\text{ years old}}", "15"),
+    (r"\boxed{\text{all real }x}", r"\mathbb{R}"),
     (r"\boxed{\text{exactly }5}", "5"),
     (r"\boxed{\text{Area }=12}", "12"),
     (r"\boxed{\text{the square of the area is }12}", "12"),
@@ -86,6 +106,13 @@ def test_a_choice_with_its_value_is_the_value_and_the_letter(box: str) -> None:
     assert not judge(rf"\boxed{{{box}}}", "24").correct
     assert not judge(rf"\boxed{{{box}}}", "B").correct
     assert not equivalent(box, "(B) 25")
+
+
+def test_a_choice_may_have_words_for_its_value_and_only_one_label_counts() -> None:
+    assert judge(r"\boxed{\textbf{(B)}\ \text{Tuesday}}", "Tuesday").correct
+    assert judge(r"\boxed{\text{Option (C) }25}", "25").correct
+    assert judge(r"The answer is $\textbf{(D)}\ 72$.", "72").correct
+    assert not judge(r"\boxed{" + "(C) " * 2_000 + "25}", "25").correct
 
 
 LEFT_SIDES = (

@@ -83,6 +83,9 @@ class Scalars:
             return self._same_without_units(given, wanted)
         given_value, given_unit = _split(given, wanted)
         wanted_value, wanted_unit = _split(wanted, given)
+        if {given_unit, wanted_unit} == {"rad", "degree"}:
+            sides = [_in_numbers(side) if isinstance(side, Quantity) else side for side in (given, wanted)]
+            return self._same_plain(sides[0], sides[1])
         if given_unit and wanted_unit:
             if not same_unit(given_unit, wanted_unit):
                 return False
@@ -166,6 +169,8 @@ def _in_numbers(node: Node) -> Node:
     """A percentage or an angle in degrees as a plain number."""
     if not isinstance(node, Quantity):
         return node
+    if node.unit == "rad":
+        return node.value
     if node.unit == "%":
         if isinstance(node.value, Number):
             number = node.value

@@ -4,7 +4,7 @@ One loop over the tokens. Words that change a value and are not in these tables 
 beside them ("multiples of 3" is not 3).
 """
 
-from s1_tasks.answers.read.english import PARTS, number_in_words
+from s1_tasks.answers.read.english import NUMBER_WORDS, PARTS, number_in_words
 from s1_tasks.answers.read.tokens import CONSTANTS, Token
 
 _ARTICLES = frozenset({"the", "a", "an", "its"})
@@ -25,7 +25,7 @@ _BEHIND: dict[tuple[str, ...], tuple[str, ...]] = {
 _BETWEEN: dict[tuple[str, ...], tuple[str, ...]] = {
     ("out", "of"): ("/",), ("divided", "by"): ("/",), ("over",): ("/",), ("times",): ("*",),
     ("multiplied", "by"): ("*",), ("plus",): ("+",), ("minus",): ("-",), ("to", "the", "power"): ("^",),
-    ("to", "the", "power", "of"): ("^",), ("raised", "to", "the", "power"): ("^",),
+    ("choose",): (r"\choose",), ("to", "the", "power", "of"): ("^",), ("raised", "to", "the", "power"): ("^",),
     ("raised", "to", "the", "power", "of"): ("^",), ("raised", "to"): ("^",),
 }  # fmt: skip
 _LONGEST = 5
@@ -54,6 +54,9 @@ def _rewritten(written: list[Token], tokens: list[Token], place: int) -> tuple[l
     """(signs, place behind the words) for words of arithmetic that begin here; None for others."""
     if written and _ends_value(written[-1]):
         return _behind(written, tokens, place)
+    number = _spelled_number(written, tokens, place)
+    if number is not None:
+        return number
     if _lower(tokens, place) in _ARTICLES:
         found = _before(tokens, place + 1)
         return found or _part_of(tokens, place + 1, ["one"])
@@ -69,6 +72,8 @@ def _behind(written: list[Token], tokens: list[Token], place: int) -> tuple[list
         signs = _BEHIND.get(words)
         if signs is not None:
             return _signs(signs), place + length
+    if written[-1].text == "%" and _lower(tokens, place) == "of" and _starts_value(tokens, place + 1):
+        return _signs(("*",)), place + 1
     if _lower(tokens, place) == "and":
         article = _lower(tokens, place + 1) in ("a", "one")
         part = PARTS.get(_lower(tokens, place + 2)) if article else None
@@ -79,6 +84,27 @@ def _behind(written: list[Token], tokens: list[Token], place: int) -> tuple[list
     if _lower(tokens, place + 1) == "of" and _starts_value(tokens, place + 2):
         return _signs(("/", str(part), "*")), place + 2
     return (_signs(("/", str(part))), place + 1) if _at_end(tokens, place + 1) else None
+
+
+def _spelled_number(written: list[Token], tokens: list[Token], place: int) -> tuple[list[Token], int] | None:
+    """A number in words beside arithmetic: the two of "two squared", the six of "one over six"."""
+    wanted = bool(written) and written[-1].text in _OPERATORS
+    for length in range(_MAX_NUMBER_WORDS, 0, -1):
+        after = place + length
+        if after > len(tokens) or any(token.kind not in ("word", "name") for token in tokens[place:after]):
+            continue
+        if not wanted and not _is_arithmetic(tokens, after):
+            continue
+        number = number_in_words(list(_words(tokens, place, length)))
+        if number is not None and number >= 0 and number.denominator == 1:
+            return _signs((str(number.numerator),)), after
+    return None
+
+
+def _is_arithmetic(tokens: list[Token], place: int) -> bool:
+    return any(
+        _words(tokens, place, length) in table for table in (_BETWEEN, _BEHIND) for length in range(_LONGEST, 0, -1)
+    )
 
 
 def _before(tokens: list[Token], place: int) -> tuple[list[Token], int] | None:
@@ -100,7 +126,7 @@ def _part_of(tokens: list[Token], place: int, words: list[str]) -> tuple[list[To
     """Half of, one third of, two thirds of"""
     for end in range(place, min(len(tokens), place + _MAX_NUMBER_WORDS)):
         word = _lower(tokens, end)
-        if word == "of" or (words == ["half"] and _starts_value(tokens, end)):
+        if word == "of" or (words == ["half"] and word != "a" and _starts_value(tokens, end)):
             number = number_in_words(words)
             after = end + (word == "of")
             if number is None or number.denominator == 1 or not _starts_value(tokens, after):
@@ -141,7 +167,7 @@ def _starts_value(tokens: list[Token], place: int) -> bool:
         return False
     token = tokens[place]
     if token.kind == "word":
-        return _before(tokens, place) is not None
+        return token.text.lower() in NUMBER_WORDS or _before(tokens, place) is not None
     return token.kind in ("number", "letter", "name", "command") or token.text in ("(", "[", "{", "|", "-")
 
 
@@ -161,4 +187,5 @@ def _operand_end(tokens: list[Token], place: int) -> int:
     return len(tokens)
 
 
+_OPERATORS = frozenset({"+", "-", "*", "/", "^", r"\choose"})
 _ENDS = frozenset({",", ";", "and", "or", "=", "<", ">", r"\le", r"\ge", r"\ne", r"\approx", ":"})

@@ -75,6 +75,7 @@ _LARGER_PARTS = {
 }  # fmt: skip
 PARTS |= {name + ending: part for part, name in _LARGER_PARTS.items() for ending in ("", "s")}
 """Words for parts of one, with how many of them make one."""
+NUMBER_WORDS = frozenset({*_SMALL, *_LARGE, "hundred"})
 MAX_WORDS = 20
 
 
@@ -90,6 +91,8 @@ def number_in_words(words: list[str]) -> Fraction | None:
         return None
     if words == ["hundred"] or words == ["thousand"] or words == ["million"]:
         words = ["one", *words]  # "a hundred"
+    if words == ["half", "dozen"]:
+        return Fraction(6)
     if words[-1] == "dozen":
         count = _whole_number(words[:-1] or ["one"])
         return None if count is None else Fraction(12 * count)

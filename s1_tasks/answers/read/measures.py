@@ -4,6 +4,7 @@ One token loop reads a unit, whatever spaces, fonts and dots stand in it. It beg
 last known measure; a text with another word in it is left to the words after a number (`tree.units`).
 """
 
+import itertools
 import re
 from collections.abc import Callable
 
@@ -26,10 +27,7 @@ _START = re.compile(
     rf"{_VALUE_END}(?=(?:{_SPACE}){{0,8}}(?:{_MARKUP}|{_COMMANDS}|{_DEGREES}\s?(?:{_SPACE}){{0,2}}(?:{_MARKUP}\s?)?[CFK]\b))|"
     rf"(?<=\d)(?=(?:{_SPACE}){{1,4}}[a-zA-Z]{{1,4}}(?:[\s/^.,;)*$]|\\|$))"
 )
-_UNIT_FRACTION = re.compile(
-    rf"\\[dt]?frac\s?\{{\s?({_MARKUP}[^{{}}]{{1,40}}\}}(?:\^\{{?\d\}}?)?)\s?\}}\s?"
-    rf"\{{\s?({_MARKUP}[^{{}}]{{1,40}}\}}(?:\^\{{?\d\}}?)?)\s?\}}"
-)
+_FRACTION = re.compile(rf"\\[dt]?frac\s?(?=\{{\s?(?:{_SPACE})?{_MARKUP})")
 _TOKEN = re.compile(
     rf"(?P<space>{_SPACE}+)|(?P<open>{_MARKUP})|(?P<close>\}})|(?P<degrees>{_DEGREES})|"
     r"\^\s?(?:\{\s?(?P<braced>[+-]?\d)\s?\}|(?P<power>-?\d))|(?P<times>\\cdot(?![a-zA-Z])|\\times(?![a-zA-Z])|\*)|"
@@ -173,7 +171,7 @@ def marked_units(text: str) -> str:
     r"""`text` with its units as `\unit{...}`, and siunitx commands written out. Linear, with caps."""
     if "\\" in text:
         text = _without_siunitx(text)
-        text = _UNIT_FRACTION.sub(r"\1/\2", text)
+        text = _with_fractions(text)
     pieces: list[str] = []
     position = found = 0
     while found < MAX_UNITS and (start := _START.search(text, position)):
@@ -188,8 +186,40 @@ def marked_units(text: str) -> str:
     return "".join(pieces) + text[position:] if pieces else text
 
 
+def _with_fractions(text: str) -> str:
+    r"""`\frac{\text{kg}\cdot\text{m}}{\text{s}^2}` as `\unit{kg m/s^2}`, where both parts are units as a whole."""
+    pieces: list[str] = []
+    position = 0
+    for fraction in itertools.islice(_FRACTION.finditer(text), MAX_UNITS):
+        top = _argument(text, fraction.end()) if fraction.start() >= position else None
+        bottom = _argument(text, top[1]) if top else None
+        above, below = _factors(top[0]) if top else None, _factors(bottom[0]) if bottom else None
+        if bottom is None or above is None or below is None:
+            continue
+        unit = spelled([*above, *((name, -power) for name, power in below)])
+        pieces += [text[position : fraction.start()], rf" \unit{{{unit}}} "]
+        position = bottom[1]
+    return "".join(pieces) + text[position:]
+
+
+def _factors(text: str) -> list[tuple[str, int]] | None:
+    """The factors of a text that is a unit and nothing else."""
+    reader, end = _read(text, 0)
+    return reader.factors if reader.strong and end == len(text.rstrip()) else None
+
+
 def _unit_at(text: str, start: int) -> tuple[str, int] | None:
     """(unit, its end) of the unit that begins at `start`; None when no unit does, or other words belong to it."""
+    reader, end = _read(text, start)
+    if end < 0 or not reader.strong or reader.groups:
+        return None
+    follows = text[end : end + 1]
+    belongs = follows in ("_", "{", "^", "(") or follows.isalnum()
+    return None if belongs else (spelled(reader.factors), end)
+
+
+def _read(text: str, start: int) -> tuple[_Reader, int]:
+    """What a reader takes from `start` on, and where the last complete unit ends (-1: there is none)."""
     reader = _Reader()
     position, end = start, -1
     for _ in range(MAX_TOKENS):
@@ -199,11 +229,7 @@ def _unit_at(text: str, start: int) -> tuple[str, int] | None:
         position = token.end()
         if reader.complete and token.lastgroup not in _HANGING:
             end = position
-    if end < 0 or not reader.strong or reader.groups:
-        return None
-    follows = text[end : end + 1]
-    belongs = follows in ("_", "{", "^", "(") or follows.isalnum()
-    return None if belongs else (spelled(reader.factors), end)
+    return reader, end
 
 
 _HANGING = frozenset({"space", "times", "over", "dot"})
@@ -236,7 +262,7 @@ def _without_siunitx(text: str) -> str:
     r"""`\SI{5}{\metre}` as `5 \unit{m}`, `\num{1e3}` as 1e3, `\ang{30}` as 30 degrees."""
     pieces: list[str] = []
     position = 0
-    for command in _SIUNITX.finditer(text):
+    for command in itertools.islice(_SIUNITX.finditer(text), MAX_UNITS):
         if command.start() < position:
             continue
         first = _argument(text, command.end())

@@ -109,7 +109,8 @@ _FOR_ALL = re.compile(
 )
 _CHOICE_LABEL = re.compile(
     r"\s*(?:\\(?:text|textbf|textrm|textit|textsf|mathrm|mathbf|mbox|bf|boldsymbol)\s*\{?\s*){0,3}"
-    r"(?:\(\s*(?:\\text\s*\{\s*)?[A-J]\s*\}?\s*\)|[A-J]\s?[.):](?=[\s~}\\$])|(?<=\{)[A-J](?=\}))"
+    r"(?:(?:[Oo]ption|[Cc]hoice|[Aa]nswer)\s+)?"
+    r"(?:(?P<bracketed>\(\s*(?:\\text\s*\{\s*)?[A-J]\s*\}?\s*\))|[A-J]\s?[.):](?=[\s~}\\$])|(?<=\{)[A-J](?=\}))"
     r"[.:]?(?:[\s~}*]|\\[,;:! ]|\\q?quad(?![a-zA-Z]))*"
 )
 _OPERATORS = frozenset("+*/=<>^_,;:)")
@@ -156,13 +157,16 @@ def _words(cleaned: str, form: str) -> Node:
 
 def without_choice_label(text: str) -> str | None:
     r"""The 25 of `\textbf{(C) } 25`, `C. 25` and `(C)\ 25`; None where no value follows a choice letter."""
-    label = _CHOICE_LABEL.match(text)
+    text = text.strip().strip("$").strip()
+    label = _CHOICE_LABEL.match(text) if len(text) < MAX_DECLARED_CHARS else None
     if label is None:
         return None
     rest = text[label.end() :].strip()
     if rest.count("}") > rest.count("{"):
         rest = rest[::-1].replace("}", "", 1)[::-1].strip()
-    return rest if rest and rest[0] not in _OPERATORS and is_formula(rest) else None
+    if not rest or rest[0] in _OPERATORS or _CHOICE_LABEL.match(rest):
+        return None
+    return rest if is_formula(rest) or (label["bracketed"] and rest.startswith(r"\text")) else None
 
 
 def unreadable(found: tuple[Node, ...]) -> bool:

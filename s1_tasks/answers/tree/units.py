@@ -140,7 +140,7 @@ _NOT_UNITS = frozenset(
     str.split(
         "not no nor most or and up under between about is are was were be been equals equal but if then so because "
         "when where which that this cannot can could would should will may might must does do did has have had other "
-        "otherwise only incorrect wrong correct right either neither none both maybe perhaps answer solution solutions "
+        "otherwise only incorrect wrong correct right either neither none both maybe perhaps answer solution "
         "solve remaining left except without until unless least"
     )
 )
