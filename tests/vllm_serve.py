@@ -11,15 +11,9 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-# The `vllm` command of the CPU build asks for the version of a distribution called vllm, and fails without this.
-_COMMAND = (
-    "from s1_models.engines.vllm.cpu_build import find_cpu_build; find_cpu_build(); "
-    "from vllm.entrypoints.cli.main import main; main()"
-)
-
 
 class VllmServe:
-    """Serves a model folder; `log` takes what the server prints. Extra options are those of `vllm serve`."""
+    """Serves a model folder; `log` takes what the server prints. Extra options are those of `s1-eval serve`."""
 
     def __init__(self, model: Path, log: Path, *options: str, start_seconds: float = 240.0) -> None:
         with socket.socket() as free:
@@ -37,7 +31,7 @@ class VllmServe:
         environment = {**os.environ, "VLLM_NO_USAGE_STATS": "1", "HF_HUB_OFFLINE": "1"}
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-c", _COMMAND, *self._arguments],
+                [sys.executable, "-m", "s1_models", *self._arguments],
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 env=environment,

@@ -53,6 +53,7 @@ COMMANDS = {
     "check": Command(
         "s1_models.commands.check", "what a model is sent, stopped and sampled with; and a few transcripts"
     ),
+    "serve": Command("s1_models.commands.serve", "`vllm serve` that starts with either build of vLLM", False),
     "doctor": Command(
         "s1_models.commands.doctor.cli", "is everything there that a run needs? and how to mend it", False
     ),

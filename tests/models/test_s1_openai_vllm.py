@@ -109,7 +109,9 @@ def test_a_tenth_of_the_replies_spoiled_changes_nothing(
         for waits in range(6):
             assert generate(lm, num_waits=waits) == generate(s1_lm, num_waits=waits)
         assert proxy.injected.total() > 30
-        assert lm.connection.failures >= proxy.injected.total() - proxy.injected["429"]
+        # 429, 500 and a lost connection are borne for a time; the others are replies that came and are wrong.
+        trouble = sum(proxy.injected[fault] for fault in ("429", "500", "reset"))
+        assert lm.connection.failures >= proxy.injected.total() - trouble
     finally:
         proxy.close()
 
@@ -121,7 +123,7 @@ def test_a_server_killed_and_started_again_costs_only_time(
     killing = kill_in_the_middle(lm, vllm_serve, then=vllm_serve.start)
     transcripts = generate(lm, **LONG)
     killing.join()
-    assert 0 < lm.connection.failures <= len(PROBLEMS)
+    assert lm.connection.failures <= len(PROBLEMS), "an outage costs a request one try at most"
     assert transcripts == generate(s1_lm, **LONG)
 
 
@@ -132,7 +134,7 @@ def test_a_server_killed_for_good_ends_the_run_which_goes_on_later(
     lm = served(max_downtime=1, **memo)
     generate(lm)
     killing = kill_in_the_middle(lm, vllm_serve, then=lambda: None)
-    with pytest.raises(EngineError, match=rf"s1_nano question \d+: {vllm_serve.url} does not say what it serves"):
+    with pytest.raises(EngineError, match=rf"s1_nano question \d+: {vllm_serve.url}: no token came for \d s"):
         generate(lm, **LONG)
     killing.join()
     broken = lm.reuse
