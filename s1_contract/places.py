@@ -6,6 +6,8 @@ from typing import Final
 
 TRACES_FILE: Final = "traces.jsonl"
 """Beside lm_eval's samples: one line per response, with every span, its usage and where its answer begins."""
+TEMPLATE_DATES: Final = "template_dates"
+"""In the results file, under what our models told: the dates that the chat template wrote into the prompts."""
 ANSWER_START: Final = "answer_start"
 """Key of a trace: index of the answer's first character in the response's text; null where it is not known."""
 SWEEP_FILE: Final = "sweep.json"

@@ -13,7 +13,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from s1_report import paired
-from s1_report.dates import only_dates_differ
+from s1_report.dates import only_dates_around_differ, only_dates_differ
 from s1_report.record import Question, ReportError, RunRecord, shown
 from s1_report.stats import Interval, bootstrap_interval
 
@@ -184,7 +184,10 @@ def _changed_prompt(base: RunRecord, new: RunRecord) -> str:
     """How the questions were asked in another way; "" where nothing says that they were."""
     around = [dict(record.resolved.get("around") or {}) for record in (base, new)]
     if all(around) and around[0] != around[1]:
-        return "another text before or after the question (`s1-report show` prints both)"
+        return (
+            only_dates_around_differ(around)
+            or "another text before or after the question (`s1-report show` prints both)"
+        )
     if base.template != new.template:
         options = _changed(dict(base.prompting), dict(new.prompting))
         return options or "another chat template, system instruction or thinking format"

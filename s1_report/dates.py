@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from s1_report.record import RunRecord, digest
@@ -41,6 +41,14 @@ def only_dates_differ(base: RunRecord, new: RunRecord) -> str | None:
     if not old.get(REST) or old.get(REST) != now.get(REST) or old.get(FOUND) == now.get(FOUND):
         return None
     first, second = (_texts(mine, other) for mine, other in ((old, now), (now, old)))
+    return f"only the date that the chat template writes differs, {first} against {second}"
+
+
+def only_dates_around_differ(around: Sequence[Mapping[str, str]]) -> str | None:
+    """As `only_dates_differ`, for the texts that our models put before and after the questions of two runs."""
+    if len({tuple(DATES.sub("", text) for text in texts.values()) for texts in around}) > 1:
+        return None
+    first, second = (", ".join(DATES.findall(" ".join(texts.values()))) for texts in around)
     return f"only the date that the chat template writes differs, {first} against {second}"
 
 

@@ -269,6 +269,12 @@ class BudgetForcingLM(Prompting, Identified):
             finally:
                 reused, generated = memo.reused_tokens, memo.generated_tokens
                 logger.info("memo %s: %s tokens reused, %s generated", path, f"{reused:,}", f"{generated:,}")
+                if (dates := self.prompts.template.dates()) and not self.memo_is_finished:
+                    logger.info(
+                        "the chat template writes the date (%s) into every prompt, so this memo holds nothing for "
+                        'another day; chat_template_args={"strftime_now": "YYYY-MM-DD"} keeps one date',
+                        ", ".join(dates),
+                    )
 
     def _decode(self, tokens: Tokens) -> str:
         return self.tokenizer.decode(list(tokens), skip_special_tokens=False)  # type: ignore[no-any-return]

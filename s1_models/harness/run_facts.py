@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from s1_contract.options import MAX_ANSWER_TOKENS, THINKING_FORMAT
+from s1_contract.places import TEMPLATE_DATES
 from s1_models.formats import NO_THINKING, Format, as_option
 from s1_models.memo.store import MemoError
 from s1_models.options import Settings, memo_path
@@ -82,7 +83,7 @@ def run_facts(lm: Any) -> dict[str, Any]:
         "default_seed": lm.default_seed,
         "tasks": {name: facts.told() for name, facts in getattr(lm, "task_facts", {}).items()},
         **({"contamination_report": report} if report else {}),
-        **({"template_dates": dates} if dates else {}),
+        **({TEMPLATE_DATES: dates} if dates else {}),
     }
     return facts if facts["memo"] is None else {**facts, **_for_replay(lm)}
 

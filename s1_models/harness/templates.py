@@ -19,6 +19,7 @@ import jinja2.ext
 import jinja2.meta
 import jinja2.nodes
 
+from s1_contract.options import ENABLE_THINKING
 from s1_models.formats import FORMATS, NO_THINKING, Format, Opening, opening_of
 from s1_models.options import OptionError
 
@@ -33,6 +34,8 @@ _GIVEN = frozenset(
         *("bos_token", "eos_token", "pad_token", "unk_token", "raise_exception", "strftime_now", "namespace", "range"),
     }
 )
+# How templates ask for the date.
+_NOW = "strftime_now"
 _SAYS_THINKING = re.compile(r"think|reason|thought|reflect", re.IGNORECASE)
 _OFF_WORDS = frozenset({"off", "none", "no", "false", "disable", "disabled", "nothink", "no_think", "no-think"})
 
@@ -74,7 +77,9 @@ class ChatTemplate:
     ) -> None:
         self.tokenizer = tokenizer
         self.thinks = thinks
-        self.arguments = {name: value for name, value in (arguments or {}).items() if name != "enable_thinking"}
+        self.arguments = _with_fixed_date(
+            {name: value for name, value in (arguments or {}).items() if name != ENABLE_THINKING}
+        )
         self.source = source
 
     @cached_property
@@ -102,6 +107,10 @@ class ChatTemplate:
             if _squeezed(said) not in _squeezed(text):
                 raise _refused(f"loses the {message['role']} message {said[:60]!r}: it writes {text[-160:]!r}")
         return text
+
+    def render_bare(self) -> str:
+        """A question with none of the template's variables given, as the template writes it; empty if it fails."""
+        return self._try({}) or ""
 
     def begin_answer(self, messages: Sequence[Message], prefix: str) -> str:
         """The prompt for a conversation with the first words of its answer, in the template's own way."""
@@ -166,12 +175,12 @@ class ChatTemplate:
             raise OptionError(
                 f"enable_thinking=False has no effect: {why}, so the model would think all the same: leave it out, or "
                 f"max_thinking_tokens=0 cuts the thinking at once"
-            ).mended_by("drop", "enable_thinking")
+            ).mended_by("drop", ENABLE_THINKING)
 
     @cached_property
     def _switched(self) -> dict[str, Any]:
         """The variables that the template gets: the switch as it is wanted, and the user's."""
-        variables: dict[str, Any] = {"enable_thinking": self.thinks}
+        variables: dict[str, Any] = {ENABLE_THINKING: self.thinks}
         if self.switch is not None:
             variables = {self.switch.name: self.switch.on if self.thinks else self.switch.off}
         return {**variables, **self.arguments}
@@ -179,13 +188,14 @@ class ChatTemplate:
     def dates(self) -> tuple[str, ...]:
         """The dates that the template writes into a prompt today, as it writes them; prompts change with them."""
         seen: list[str] = []
+        write = self.arguments.get(_NOW, lambda form: datetime.now().strftime(form))  # noqa: DTZ005  (as transformers)
 
         def now(form: str) -> str:
-            seen.append(datetime.now().strftime(form))  # noqa: DTZ005  (as transformers does)
+            seen.append(write(form))
             return seen[-1]
 
-        if "strftime_now" in self.text:
-            self._try({**self._switched, "strftime_now": now})
+        if _NOW in self.text:
+            self._try({**self._switched, _NOW: now})
         return tuple(dict.fromkeys(seen))
 
     # How the template wants its messages.
@@ -245,6 +255,18 @@ class ChatTemplate:
                 **variables,
             )
         )
+
+
+def _with_fixed_date(arguments: dict[str, Any]) -> dict[str, Any]:
+    """A date that the user gives in place of today's, as the function that templates call. Raises OptionError."""
+    given = arguments.get(_NOW)
+    if given is None:
+        return arguments
+    try:
+        fixed = datetime.fromisoformat(str(given))
+    except ValueError:
+        raise OptionError(f"chat_template_args: {_NOW}={given!r}: expected a date such as 2026-01-31") from None
+    return {**arguments, _NOW: fixed.strftime}
 
 
 def _message(role: str, content: str) -> Message:

@@ -485,3 +485,31 @@ def test_what_a_prompt_has_opened_is_told_with_it() -> None:
         assert Prompts(make(), ChatTemplate(make())).make("?", settings, THINK).opening is opening
     off = Prompts(made.qwen3(), ChatTemplate(made.qwen3(), thinks=False)).make("?", settings, THINK)
     assert off.opening is Opening.CLOSED
+
+
+# Dates.
+
+DATED = "{{ 'Today is ' + strftime_now('%d %B %Y') + '. ' }}" + TURNS + "<assistant><think>"
+
+
+def test_the_date_that_a_template_writes_is_told_and_can_be_kept(caplog: pytest.LogCaptureFixture) -> None:
+    from datetime import datetime
+
+    today = datetime.now().strftime("%d %B %Y")  # noqa: DTZ005  (as transformers does)
+    assert ChatTemplate(made_with(DATED)).dates() == (today,)
+    kept = ChatTemplate(made_with(DATED), arguments={"strftime_now": "2025-01-31"})
+    assert kept.ask("Why?").startswith("Today is 31 January 2025. ")
+    assert kept.dates() == ("31 January 2025",)
+    assert ChatTemplate(made.qwq()).dates() == ()
+    with pytest.raises(OptionError, match="strftime_now='tomorrow': expected a date such as 2026-01-31"):
+        ChatTemplate(made_with(DATED), arguments={"strftime_now": "tomorrow"})
+
+
+def test_a_memo_says_that_it_holds_nothing_for_another_day(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for make, said in ((lambda: made_with(DATED), True), (made.qwq, False)):
+        lm = lm_of(make(), memo=str(tmp_path / f"{said}.sqlite"))
+        lm._identity = {"weights": "made here"}
+        with caplog.at_level("INFO"):
+            caplog.clear()
+            lm.ask(["Why?"])
+        assert ("holds nothing for another day" in caplog.text.replace("\n", " ")) is said
