@@ -156,7 +156,8 @@ def _place(record: RunRecord) -> Path:
     waits = f"_wait{record.num_waits}" if record.num_waits is not None else ""
     limit = record.max_thinking_tokens
     budget = waits + (f"_think{limit}" if limit is not None else "")
-    parts = (show(part, "path") for part in (record.task, record.model, f"{date}_{commit}{dirty}{budget}"))
+    filtered = "" if record.filter in ("", "none") else f"_{record.filter}"
+    parts = (show(part, "path") for part in (record.task, record.model, f"{date}_{commit}{dirty}{budget}{filtered}"))
     task, model, name = parts
     return Path(task, model, f"{name}.json")
 
