@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,9 @@ import numpy as np
 from s1_contract.options import MAX_THINKING_TOKENS, NUM_WAITS
 from s1_contract.usage import THINKING_TOKENS, WAITS_USED
 from s1_report import truncation
+from s1_report.cells import cell
 from s1_report.paired import mcnemar, sign_flip_two_sided
-from s1_report.record import RunRecord, plain, shown
+from s1_report.record import Question, RunRecord, plain, shown
 from s1_report.stats import Interval, accuracy_interval
 from s1_report.summary import questions
 
@@ -88,12 +90,17 @@ def change(first: RunRecord, record: RunRecord) -> Change:
     before = {question.key: question for question in first.questions}
     pairs = [(before[question.key], question) for question in record.questions]
     difference = record.accuracy - first.accuracy
-    if all(len(question.correct) == 1 and question.mean in (0, 1) for pair in pairs for question in pair):
+    if all(map(_is_one_answer, chain.from_iterable(pairs))):
         lost, gained, p = mcnemar([old.mean for old, _ in pairs], [new.mean for _, new in pairs])
         return Change(difference, lost, gained, p)
     repeats = min(first.repeats, record.repeats)
     differences = [sum(new.correct[:repeats]) - sum(old.correct[:repeats]) for old, new in pairs]
     return Change(difference, None, None, sign_flip_two_sided(np.divide(differences, repeats), repeats))
+
+
+def _is_one_answer(question: Question) -> bool:
+    """Whether a question was answered once, right or wrong."""
+    return len(question.correct) == 1 and question.mean in (0, 1)
 
 
 def common_name(tasks: Sequence[str]) -> str:
@@ -128,9 +135,13 @@ def rows(series: Sequence[Series]) -> list[tuple[str, ...]]:
 def _others(series: Series) -> list[str]:
     """Per point what sets it apart from the others of its series, beside waits and thinking budget."""
     settings = [point.record.setting() for point in series.points]
-    names = sorted({name for setting in settings for name in setting} - {NUM_WAITS, MAX_THINKING_TOKENS})
-    apart = [name for name in names if len({plain({"": setting.get(name)}) for setting in settings}) > 1]
+    names = sorted(set().union(*settings) - {NUM_WAITS, MAX_THINKING_TOKENS})
+    apart = [name for name in names if _differs(name, settings)]
     return ["".join(f", {name}={shown(setting[name])}" for name in apart if name in setting) for setting in settings]
+
+
+def _differs(name: str, settings: Sequence[Mapping[str, Any]]) -> bool:
+    return len({plain({"": setting.get(name)}) for setting in settings}) > 1
 
 
 def _row(point: Point, other: str) -> tuple[str, ...]:
@@ -138,7 +149,7 @@ def _row(point: Point, other: str) -> tuple[str, ...]:
     repeats = f" x {record.repeats}" if record.repeats > 1 else ""
     return (
         record.title + other,
-        "-" if record.num_waits is None else str(record.num_waits),
+        cell(record.num_waits),
         _budget(record),
         questions(record) + repeats,
         f"{100 * record.accuracy:.1f}",

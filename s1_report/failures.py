@@ -60,16 +60,19 @@ class Judged:
 
 def failures(judged: Judged) -> tuple[Failure, ...]:
     """The classes of one response; empty for a right one without any."""
-    found = [*(_of_trace(judged) if judged.trace is not None else _of_text(judged))]
-    if judged.outcome in _OF_OUTCOME:
-        found.append(_OF_OUTCOME[judged.outcome])
-    if not judged.correct and _stands_in(judged.reference, answer_of(judged.text, judged.trace)[-TAIL:]):
-        found.append(Failure.MISSED)
-    if is_loop(thinking_of(judged.text, judged.trace)):
-        found.append(Failure.LOOP)
+    found = [*(_of_text(judged) if judged.trace is None else _of_trace(judged)), *_of_answer(judged)]
     if not judged.correct and not found:
         found.append(Failure.WRONG)
     return tuple(sorted(found, key=list(Failure).index))
+
+
+def _of_answer(judged: Judged) -> Iterator[Failure]:
+    if judged.outcome in _OF_OUTCOME:
+        yield _OF_OUTCOME[judged.outcome]
+    if not judged.correct and _stands_in(judged.reference, answer_of(judged.text, judged.trace)[-TAIL:]):
+        yield Failure.MISSED
+    if is_loop(thinking_of(judged.text, judged.trace)):
+        yield Failure.LOOP
 
 
 def _of_trace(judged: Judged) -> Iterator[Failure]:

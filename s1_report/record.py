@@ -166,9 +166,14 @@ class RunRecord:
         return outcomes.count(outcome.value) / len(outcomes) if outcomes else None
 
     @property
+    def is_filtered(self) -> bool:
+        """Whether an answer filter picked the answers, as far as the log says."""
+        return self.filter not in ("", "none")
+
+    @property
     def title(self) -> str:
         """The task, with the answer filter where one was used: what tables call the run."""
-        return self.task if self.filter in ("", "none") else f"{self.task} ({self.filter})"
+        return f"{self.task} ({self.filter})" if self.is_filtered else self.task
 
     @property
     def num_waits(self) -> int | None:
@@ -194,7 +199,7 @@ class RunRecord:
         """Model, task and setting in one line."""
         told = ((name, value) for name, value in self.setting().items() if USUAL.get(name, ...) != value)
         text = ", ".join(f"{name}={shown(value)}" for name, value in told)
-        filtered = "" if self.filter in ("", "none") else f", filter {self.filter}"
+        filtered = f", filter {self.filter}" if self.is_filtered else ""
         return f"{self.model} on {self.task}{filtered}" + (f" ({text})" if text else "")
 
 

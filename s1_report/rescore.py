@@ -149,7 +149,22 @@ def _items(
 def _judge(name: str, command: Sequence[str] | None, items: Sequence[Mapping[str, str]]) -> list[dict[str, Any]]:
     if command is None:
         return [plain_match(item["text"], item["reference"]) for item in items]
-    lines = "".join(json.dumps(item) + "\n" for item in items)
+    written = _run(name, command, "".join(json.dumps(item) + "\n" for item in items))
+    try:
+        verdicts = [json.loads(line) for line in written.splitlines() if line.strip()]
+    except (ValueError, RecursionError) as error:
+        raise ReportError(f"checker {name}: wrote something that is no JSON line ({error})") from None
+    if len(verdicts) != len(items) or not all(map(_is_verdict, verdicts)):
+        raise ReportError(f"checker {name}: wrote {len(verdicts)} verdicts for {len(items)} answers")
+    return verdicts
+
+
+def _is_verdict(value: object) -> bool:
+    return isinstance(value, dict) and "outcome" in value
+
+
+def _run(name: str, command: Sequence[str], lines: str) -> str:
+    """What a checker writes for these lines. Raises ReportError when it fails."""
     try:
         done = subprocess.run(
             command, input=lines, capture_output=True, encoding="utf-8", errors="replace", timeout=TIMEOUT_SECONDS
@@ -159,13 +174,7 @@ def _judge(name: str, command: Sequence[str] | None, items: Sequence[Mapping[str
     if done.returncode != 0:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
         raise ReportError(f"checker {name}: exited with {done.returncode} ({last}): mend or leave out this checker")
-    try:
-        verdicts = [json.loads(line) for line in done.stdout.splitlines() if line.strip()]
-    except (ValueError, RecursionError) as error:
-        raise ReportError(f"checker {name}: wrote something that is no JSON line ({error})") from None
-    if len(verdicts) != len(items) or not all(isinstance(v, dict) and "outcome" in v for v in verdicts):
-        raise ReportError(f"checker {name}: wrote {len(verdicts)} verdicts for {len(items)} answers")
-    return verdicts
+    return done.stdout
 
 
 def plain_match(text: str, reference: str) -> dict[str, Any]:

@@ -153,13 +153,16 @@ def _place(record: RunRecord) -> Path:
     # git_hash is what the harness saw when it ran, commit what `collect` saw later.
     commit = str(record.environment.get("git_hash") or record.environment.get("commit") or "nocommit")
     dirty = "-dirty" if record.environment.get("dirty") else ""
-    waits = f"_wait{record.num_waits}" if record.num_waits is not None else ""
-    limit = record.max_thinking_tokens
-    budget = waits + (f"_think{limit}" if limit is not None else "")
-    filtered = "" if record.filter in ("", "none") else f"_{record.filter}"
-    parts = (show(part, "path") for part in (record.task, record.model, f"{date}_{commit}{dirty}{budget}{filtered}"))
-    task, model, name = parts
-    return Path(task, model, f"{name}.json")
+    name = f"{date}_{commit}{dirty}{_told_apart(record)}"
+    task, model, file = (show(part, "path") for part in (record.task, record.model, name))
+    return Path(task, model, f"{file}.json")
+
+
+def _told_apart(record: RunRecord) -> str:
+    """What a file name says of the setting: waits, thinking budget, answer filter."""
+    waits = "" if record.num_waits is None else f"_wait{record.num_waits}"
+    limit = "" if record.max_thinking_tokens is None else f"_think{record.max_thinking_tokens}"
+    return waits + limit + (f"_{record.filter}" if record.is_filtered else "")
 
 
 def git_state(folder: Path) -> dict[str, str | bool]:

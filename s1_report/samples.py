@@ -68,12 +68,16 @@ def metric_of(rows: list[Row], path: Path) -> str:
     row = rows[0][1]
     if VERDICTS in row:
         return EXACT_MATCH
-    listed = row.get("metrics")
-    names = [name for name in listed if isinstance(name, str)] if isinstance(listed, list) else []
-    named = [name for name in names if isinstance(row.get(name), int | float)]
+    named = _numeric(row, row.get("metrics"))
     if not named:
         raise ReportError(f"{path}: its samples have no numeric metric (no `metrics`): name the key with --metric")
     return next((name for name in METRICS if name in named), named[0])
+
+
+def _numeric(row: Mapping[str, Any], listed: Any) -> list[str]:
+    """The listed metrics whose value is a number."""
+    names = filter(lambda name: isinstance(name, str), listed if isinstance(listed, list) else ())
+    return [name for name in names if isinstance(row.get(name), int | float)]
 
 
 def prompt_of(sample: Mapping[str, Any]) -> str:
@@ -140,11 +144,10 @@ def _score(sample: Mapping[str, Any], metric: str) -> float:
 
 def _counts(sample: Mapping[str, Any], traces: list[dict[str, Any]], repeats: int, usage: str) -> tuple[float, ...]:
     """Per repeat from the traces, else the mean from the sample; a count that all repeats share is kept once."""
-    values = [trace.get(usage) for trace in traces]
-    if len(values) != repeats or not all(map(_is_number, values)):
-        values = [value] if _is_number(value := sample.get(usage)) else []
-    kept = values[:1] if len(set(values)) == 1 and usage not in _LENGTHS else values
-    return tuple(value for value in kept if value is not None)
+    traced = [trace[usage] for trace in traces if _is_number(trace.get(usage))]
+    values = traced if len(traced) == len(traces) == repeats else list(filter(_is_number, [sample.get(usage)]))
+    same = len(set(values)) == 1 and usage not in _LENGTHS
+    return tuple(values[:1] if same else values)
 
 
 _LENGTHS = (THINKING_TOKENS, ANSWER_TOKENS, WAITS_USED)

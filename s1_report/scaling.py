@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from itertools import combinations, pairwise
 
 from s1_contract.usage import THINKING_TOKENS
+from s1_report.cells import cell
 from s1_report.curve import Change, Series, change
 from s1_report.record import RunRecord
 
@@ -96,26 +97,28 @@ def rows(series: Sequence[Series]) -> list[tuple[str, ...]]:
 
 
 def _row(name: str, step: Step) -> tuple[str, ...]:
-    waits = [("-" if record.num_waits is None else str(record.num_waits)) for record in (step.before, step.after)]
+    waits = [cell(record.num_waits) for record in (step.before, step.after)]
     return (
         name,
         " to ".join(waits),
-        "-" if step.change.lost is None else str(step.change.lost),
-        "-" if step.change.gained is None else str(step.change.gained),
+        cell(step.change.lost),
+        cell(step.change.gained),
         f"{100 * step.change.difference:+.1f}",
         f"{step.change.p:.3g}",
-        "-" if step.tokens is None else f"{step.tokens:+,.0f}",
+        cell(step.tokens, "{:+,.0f}"),
         verdict(step),
     )
 
 
+def _runs(series: Series) -> list[Run]:
+    """The settings of which the thinking tokens are known."""
+    told = [(point.record.mean_of(THINKING_TOKENS), point.record.accuracy) for point in series.points]
+    return [Run(tokens, accuracy) for tokens, accuracy in told if tokens]
+
+
 def summary(series: Series) -> str | None:
     """Control, Scaling and Performance of a measured series, in one line; None when it has no two token counts."""
-    runs = [
-        Run(tokens, point.record.accuracy)
-        for point in series.points
-        if (tokens := point.record.mean_of(THINKING_TOKENS))
-    ]
+    runs = _runs(series)
     if len({run.thinking_tokens for run in runs}) < 2:
         return None
     limits = [point.record.max_thinking_tokens for point in series.points]

@@ -64,6 +64,11 @@ def _part(mapping: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return mapping.get(name) or {}
 
 
+def _known(mapping: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    """Those of the names that are there and say something."""
+    return {name: mapping[name] for name in names if mapping.get(name)}
+
+
 def _without(mapping: Mapping[str, Any], names: frozenset[str]) -> dict[str, Any]:
     return {name: value for name, value in mapping.items() if name not in names and value is not None}
 
@@ -128,11 +133,13 @@ class Told:
     @cached_property
     def model(self) -> str:
         """The model's name. lm_eval's own is used only when an argument gave it: else it is made up."""
+        logged = self.results.get("model_name")
         given = next((self.model_args[name] for name in MODEL_NAMES if self.model_args.get(name)), None)
-        if given is not None:
-            return str(self.results.get("model_name") or given)
-        known = self.facts.get("model") or _part(self.facts, "identity").get("model")
-        return str(known or self._server() or self.engine or self.results.get("model_name") or "unknown")
+        names = (logged, given) if given is not None else (self._told_name(), self._server(), self.engine, logged)
+        return str(next(filter(None, names), "unknown"))
+
+    def _told_name(self) -> str | None:
+        return self.facts.get("model") or _part(self.facts, "identity").get("model")
 
     def _server(self) -> str | None:
         address = self.model_args.get(SERVER)
@@ -160,7 +167,7 @@ class Told:
 
     def resolved(self) -> dict[str, Any]:
         """What became of the options; the texts around the question as hashes, any date in them left out."""
-        engine = {name: self.facts[name] for name in ("dtype", "context_window") if self.facts.get(name) is not None}
+        engine = _known(self.facts, ("dtype", "context_window"))
         hashes = {name: digest([undated(str(text))]) for name, text in self.around.items()}
         return {**engine, **self.of_task, **({"around": hashes} if hashes else {})}
 
@@ -173,14 +180,16 @@ class Told:
 
     def environment(self) -> dict[str, Any]:
         """Versions, hardware, and the arguments as they were given."""
-        lines = str(self.results.get("pretty_env_info") or "").splitlines()
-        told = {name: self.results[name] for name in VERSIONS if self.results.get(name)}
-        told |= {name: self.facts[name] for name in ("contamination_report", "versions") if self.facts.get(name)}
         return {
-            **told,
+            **_known(self.results, VERSIONS),
+            **_known(self.facts, ("contamination_report", "versions")),
             "model_args": dict(self.model_args),
             "model_sha": self.run.get("model_sha") or "",
             "limit": self.run.get("limit"),
             "seconds": self.results.get("total_evaluation_time_seconds"),
-            "hardware": [line.strip() for line in lines if HARDWARE.match(line)],
+            "hardware": self._hardware(),
         }
+
+    def _hardware(self) -> list[str]:
+        lines = str(self.results.get("pretty_env_info") or "").splitlines()
+        return [line.strip() for line in lines if HARDWARE.match(line)]

@@ -8,6 +8,7 @@ from typing import Any
 from s1_contract.outcomes import Outcome
 from s1_contract.usage import USAGE_FIELDS
 from s1_report import stats, summary, truncation
+from s1_report.cells import UNKNOWN, cell, percent, percent_interval
 from s1_report.record import RunRecord, shown
 
 HEADERS = ("what", "value")
@@ -16,7 +17,7 @@ HEADERS = ("what", "value")
 def rows(record: RunRecord, around: Mapping[str, str]) -> list[tuple[str, str]]:
     """(what, value) for everything that is known. around: the texts before and after the question, where logs tell."""
     parts = (_identity(record), _settings(record), _question_texts(record, around), _questions(record), _scores(record))
-    return [row for part in (*parts, _environment(record)) for row in part if row[1] not in ("", "None")]
+    return [row for part in (*parts, _environment(record)) for row in part if row[1] not in ("", "None", UNKNOWN)]
 
 
 def _identity(record: RunRecord) -> Iterator[tuple[str, str]]:
@@ -56,15 +57,21 @@ def _scores(record: RunRecord) -> Iterator[tuple[str, str]]:
     yield "score", f"{100 * record.accuracy:.1f} %"
     if record.questions:
         interval = stats.accuracy_interval([question.correct for question in record.questions])
-        yield "95 % interval", f"{summary.percent_interval(interval)} %"
-    for outcome in Outcome:
-        share = record.share_of(outcome)
-        yield outcome.value, "" if share is None else f"{100 * share:.1f} %"
+        yield "95 % interval", f"{percent_interval(interval)} %"
+    yield from _outcomes(record)
     if truncation.truncation(record) is not None:
         yield from zip((f"{header} (%)" for header in truncation.HEADERS), truncation.cells(record), strict=True)
+    yield from _usage(record)
+
+
+def _outcomes(record: RunRecord) -> Iterator[tuple[str, str]]:
+    for outcome in Outcome:
+        yield f"{outcome.value} (%)", percent(record.share_of(outcome))
+
+
+def _usage(record: RunRecord) -> Iterator[tuple[str, str]]:
     for name in USAGE_FIELDS:
-        mean = record.mean_of(name)
-        yield f"mean {name}", "" if mean is None else f"{mean:,.2f}"
+        yield f"mean {name}", cell(record.mean_of(name), "{:,.2f}")
 
 
 def _environment(record: RunRecord) -> Iterator[tuple[str, str]]:

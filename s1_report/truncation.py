@@ -10,7 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from s1_contract.usage import ANSWER_CUT_OFF, CUT_OFF
+from s1_report.cells import UNKNOWN, percent, percent_interval
 from s1_report.record import Question, ReportError, RunRecord
+from s1_report.stats import Interval
 
 HEADERS = ("cut off", "finished", "bounds")
 """Share of the responses that were cut; accuracy of the others; lowest and highest true score. In percent."""
@@ -43,7 +45,7 @@ def _cut(question: Question) -> tuple[float, ...]:
 
     From means alone (a log without traces) the two kinds of cut are taken to fall on different responses.
     """
-    columns = [values for name in (CUT_OFF, ANSWER_CUT_OFF) if (values := getattr(question, name))]
+    columns = list(filter(None, (getattr(question, name) for name in (CUT_OFF, ANSWER_CUT_OFF))))
     if not columns:
         return ()
     repeats = len(question.correct)
@@ -74,9 +76,8 @@ def cells(record: RunRecord) -> tuple[str, str, str]:
     """The columns of HEADERS; "-" is what the log cannot say."""
     found = truncation(record)
     if found is None:
-        return "-", "-", "-"
-    finished = "-" if found.finished is None else f"{100 * found.finished:.1f}"
-    return f"{100 * found.share:.1f}", finished, f"{100 * found.score:.1f} to {100 * found.high:.1f}"
+        return UNKNOWN, UNKNOWN, UNKNOWN
+    return percent(found.share), percent(found.finished), percent_interval(Interval(found.score, found.high))
 
 
 def refuse_above(records: Sequence[RunRecord], most: float | None) -> None:

@@ -53,7 +53,7 @@ def rescore(
 ) -> None:
     """Judge stored answers again without generating: what each checker would have scored, and what changed."""
     from s1_report.collect import collect
-    from s1_report.rescore import CHANGED_HEADERS, SCORE_HEADERS, changed_rows, checkers_of, rescore_run, score_rows
+    from s1_report.rescore import SCORE_HEADERS, changed_rows, checkers_of, rescore_run, score_rows
 
     found = collect(*folders, metric=metric, filter_name=filter_name)
     if not found.runs:
@@ -61,13 +61,15 @@ def rescore(
     checkers = checkers_of(checker or [])
     results = [rescore_run(run, checkers) for run in found.runs]
     table(SCORE_HEADERS, [row for result in results for row in score_rows(result)], left=2)
-    rows = [row for result in results for row in changed_rows(result)]
-    if rows:
-        say(
-            f"{len(rows)} verdicts differ from the logged ones"
-            + (f", the first {changed}:" if len(rows) > changed else ":")
-        )
-        table(CHANGED_HEADERS, rows[:changed], left=8)
-    else:
-        say("no verdict differs from the logged ones")
+    _say_changed([row for result in results for row in changed_rows(result)], changed)
     finish(found.problems, found.superseded)
+
+
+def _say_changed(rows: list[tuple[str, ...]], most: int) -> None:
+    from s1_report.rescore import CHANGED_HEADERS
+
+    if not rows:
+        say("no verdict differs from the logged ones")
+        return
+    say(f"{len(rows)} verdicts differ from the logged ones" + (f", the first {most}:" if len(rows) > most else ":"))
+    table(CHANGED_HEADERS, rows[:most], left=8)

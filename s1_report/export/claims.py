@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from s1_contract.metrics import EXACT_MATCH
+from s1_contract.metrics import EXACT_MATCH, avg_at
 from s1_contract.tasks import TaskData, rows_of
 from s1_report.record import ReportError, RunRecord
 from s1_report.truncation import truncation
@@ -18,9 +18,11 @@ def dataset_of(record: RunRecord) -> TaskData | None:
 
 def metric_of(record: RunRecord) -> str:
     """What the score is: accuracy for our tasks, else the metric and the filter by the names of the log."""
-    if record.metric == EXACT_MATCH and record.filter in ("", "none"):
-        return f"avg@{record.repeats}" if record.repeats > 1 else "accuracy"
-    return record.metric + (f" ({record.filter})" if record.filter not in ("", "none") else "")
+    if record.is_filtered:
+        return f"{record.metric} ({record.filter})"
+    if record.metric != EXACT_MATCH:
+        return record.metric
+    return avg_at(record.repeats) if record.repeats > 1 else "accuracy"
 
 
 def caveats(record: RunRecord) -> list[str]:

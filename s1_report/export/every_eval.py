@@ -187,7 +187,6 @@ def _rows(row: Mapping[str, Any], traces: list[dict[str, Any]], run: Run) -> Ite
     for repeat, verdict in enumerate(verdicts):
         trace = traces[repeat] if repeat < len(traces) else None
         score = float(is_right(verdict)) if verdict else float(row[run.record.metric])
-        metadata = {**usage_in(trace or {}), "outcome": verdict.get("outcome"), "reason": verdict.get("reason")}
         instance: dict[str, Any] = {
             "evaluation_name": run.record.task,
             "evaluation_result_id": RESULT_ID,
@@ -199,8 +198,12 @@ def _rows(row: Mapping[str, Any], traces: list[dict[str, Any]], run: Run) -> Ite
             "answer_attribution": [_attribution(verdict)],
             "evaluation": {"score": score, "is_correct": score == 1.0},
         }
-        told = _strings(metadata)
-        yield instance | ({"metadata": told} if told else {})
+        yield {**instance, **_metadata(trace or {}, verdict)}
+
+
+def _metadata(trace: Mapping[str, Any], verdict: Mapping[str, Any]) -> dict[str, Any]:
+    told = _strings({**usage_in(trace), "outcome": verdict.get("outcome"), "reason": verdict.get("reason")})
+    return {"metadata": told} if told else {}
 
 
 def _attribution(verdict: Mapping[str, Any]) -> dict[str, Any]:

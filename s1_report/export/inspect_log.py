@@ -47,9 +47,6 @@ def _spec(record: RunRecord, date: str, model: str) -> Any:
     from inspect_ai.log import EvalConfig, EvalDataset, EvalSpec
 
     rows = dataset_of(record)
-    told = ("budget", "sampling", "prompting", "model_args", "identity", "resolved", "rows")
-    metadata: dict[str, Any] = {name: dict(value) for name in told if (value := getattr(record, name))}
-    metadata |= {"engine": record.engine, "metric": record.metric, "filter": record.filter, "caveats": caveats(record)}
     versions = record.environment.get("versions") or {"lm_eval": str(record.environment.get("lm_eval_version"))}
     return EvalSpec(
         created=_when(date),
@@ -67,8 +64,15 @@ def _spec(record: RunRecord, date: str, model: str) -> Any:
         model=model,
         config=EvalConfig(epochs=record.repeats, limit=record.asked if record.is_part else None),
         packages={name: str(version) for name, version in versions.items()},
-        metadata=metadata,
+        metadata=_metadata(record),
     )
+
+
+def _metadata(record: RunRecord) -> dict[str, Any]:
+    told = ("budget", "sampling", "prompting", "model_args", "identity", "resolved", "rows")
+    settings = {name: dict(getattr(record, name)) for name in told if getattr(record, name)}
+    scored = {"engine": record.engine, "metric": record.metric, "filter": record.filter}
+    return {**settings, **scored, "caveats": caveats(record)}
 
 
 def _when(date: str) -> str:

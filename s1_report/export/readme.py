@@ -7,10 +7,11 @@ from pathlib import Path
 
 from s1_contract.options import MAX_THINKING_TOKENS, WAIT_TEXT
 from s1_contract.printing import show
+from s1_contract.usage import THINKING_TOKENS
 from s1_report.export.tables import as_markdown, markdown_table
 from s1_report.record import RunRecord
 from s1_report.runs import records_under
-from s1_report.stats import accuracy_interval
+from s1_report.stats import accuracy_interval, wilson
 
 TASKS = ("aime24", "aime25", "math500", "gpqa_diamond")
 HEAD = """# What we know
@@ -21,6 +22,8 @@ A record is a JSON file that any later statistic can be made from; `s1_report/re
 - `published/`: numbers of the s1 paper and its authors, one file per table, each record with its source. Pages are not
   given: the text that was read has none. Where sources disagree both are kept, and `notes` says so.
 - `measured/`: runs of this repository, written by `s1-report collect DIR`; never changed once they are there.
+  `nano.json` holds scores that `python -m benchmarks.nano_records` works out from the raw measurements.
+- `raw/nano/`: what `training.nano measure` wrote, one digit a problem.
 - `figures/`: made by `s1-report` from the records.
 """
 
@@ -29,11 +32,40 @@ def generate(results: Path) -> str:
     """The text of results/README.md. Raises ReportError when a record cannot be read."""
     published, measured = (records_under(results / name) for name in ("published", "measured"))
     parts = [HEAD, "## Published\n", _published(published), "## Where the sources disagree\n", _disputes(published)]
-    parts += ["## Measured\n", as_markdown(measured) if measured else "No run has been recorded yet.\n"]
+    parts += ["## Measured\n", _measured(measured)]
     pairs = side_by_side(published, measured)
     if pairs:
         parts += ["## Published beside measured\n", _side_by_side(pairs)]
     return "\n".join(parts)
+
+
+def _measured(records: Sequence[RunRecord]) -> str:
+    """Runs with their questions first; then scores alone, which need fewer columns."""
+    runs = [record for record in records if record.questions]
+    scores = [record for record in records if not record.questions]
+    parts = [as_markdown(runs)] if runs else []
+    if scores:
+        parts += ["Scores without their questions (`raw/nano/` has them):\n", _scores(scores)]
+    return "\n".join(parts) or "No run has been recorded yet.\n"
+
+
+def _scores(records: Sequence[RunRecord]) -> str:
+    headers = ["model", "setting", "questions", "score", "accuracy", "95 % interval", "thinking tokens"]
+    return markdown_table(headers, [_score(record) for record in records])
+
+
+def _score(record: RunRecord) -> list[str]:
+    count = int(record.scores["questions"])
+    low, high = wilson(record.accuracy * count, count)
+    return [
+        record.model,
+        record.source.partition(", ")[2],
+        str(count),
+        record.metric,
+        f"{100 * record.accuracy:.1f}",
+        f"{100 * low:.1f} to {100 * high:.1f}",
+        f"{record.scores[THINKING_TOKENS]:,.1f}",
+    ]
 
 
 def _published(records: Sequence[RunRecord]) -> str:

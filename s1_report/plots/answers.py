@@ -28,8 +28,8 @@ def draw_flips(steps: Sequence[Step], output: Path, title: str) -> None:
         )
         axes.axhline(0, color=FAINT, linewidth=0.8)
         over = {"xytext": (0, 4), "textcoords": "offset points", "ha": "center", "fontsize": 9}
-        for place, (step, height) in enumerate(zip(known, gained, strict=True)):
-            axes.annotate(f"p = {step.change.p:.2g}", (place, height), **over)
+        for place, step in enumerate(known):
+            axes.annotate(f"p = {step.change.p:.2g}", (place, gained[place]), **over)
         axes.set_xticks(places, [f"{step.before.num_waits} to {step.after.num_waits} waits" for step in known])
         axes.margins(y=0.15)
         axes.yaxis.set_major_formatter(lambda value, _: f"{abs(value):,.0f}")

@@ -1,7 +1,7 @@
 """The effect itself, on the committed checkpoint and a real engine: thinking longer has to keep helping.
 
 Measured with 1,000 held-out problems: 38.5 % right at no wait, 91.7 % at two, 96.5 % at four, 14.2 % when cut at 12
-tokens (results/measured/nano). With 150 problems the standard errors are at most 4 points; every margin below
+tokens (results/raw/nano). With 150 problems the standard errors are at most 4 points; every margin below
 leaves at least four of them.
 """
 

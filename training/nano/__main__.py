@@ -43,9 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     measure.add_argument("--name", default="curve", help="of the record (default: curve)")
     measure.add_argument("--problems", type=int, default=1000, help="held-out problems (default: 1000)")
     measure.add_argument("--controls", action="store_true", help="also other wait texts, votes and unseen steps")
-    measure.add_argument(
-        "--out", type=Path, default=Path("results/measured/nano"), help="(default: results/measured/nano)"
-    )
+    measure.add_argument("--out", type=Path, default=Path("results/raw/nano"), help="(default: results/raw/nano)")
     measure.add_argument("--dtype", default="float32", help="what vLLM computes in (default: float32)")
 
     ask = commands.add_parser("ask", help="one problem: print the whole transcript")

@@ -151,7 +151,7 @@ def main() -> None:
     parser.add_argument("--set", choices=SETS, default="s1", help="what to train on (default: s1)")
     parser.add_argument("--seed", type=int, default=0, help="order of the traces (default: 0)")
     parser.add_argument("--problems", type=int, default=500, help="held-out problems asked (default: 500)")
-    parser.add_argument("--results", type=Path, default=Path("results/measured/nano"), help="where the record goes")
+    parser.add_argument("--results", type=Path, default=Path("results/raw/nano"), help="where the record goes")
     options = parser.parse_args()
     if options.command == "all":
         for how, seed in RUNS:
