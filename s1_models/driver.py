@@ -153,6 +153,7 @@ class _Run:
         self._jobs, self._engine, self._finish, self._progress = jobs, engine, finish, progress
         self._sessions = {number: _begin(job) for number, job in enumerate(jobs)}
         self._waiting = iter(range(len(jobs)))
+        self._ledgers = [_Ledger() for _ in jobs]
 
     def start(self, count: int) -> None:
         """Starts up to `count` waiting sessions; one that needs no request is done already and does not count."""
@@ -172,7 +173,9 @@ class _Run:
 
     def _advance(self, number: int, reply: Reply) -> None:
         try:
-            _check(self.in_flight[number], reply)
+            request = self.in_flight[number]
+            _check(request, reply)
+            self._ledgers[number].add(request, reply)
             session = self._sessions[number] = self._jobs[number].policy.advance(self._sessions[number], reply)
         except S1Error as error:
             error.key = number
@@ -188,16 +191,52 @@ class _Run:
         """Asks the next request of a session; False when there is none, and the session is finished."""
         job, session = self._jobs[number], self._sessions[number]
         request = job.policy.request(session)
+        ledger = self._ledgers[number]
         if request is None:
-            self.finished[number] = self._finish(number, self._sessions.pop(number))
+            self.finished[number] = self._finish(number, ledger.write_into(self._sessions.pop(number)))
             return False
+        if ledger.goes_round(request):
+            raise EngineError(
+                f"{type(job.policy).__name__} asks for the same again after a reply of nothing: it would go on for ever"
+            )
         thinks = request.phase is Phase.THINKING and job.thinking_sampling is not None
         sampling = job.thinking_sampling if thinks else job.sampling
-        if sampling:
-            request = replace(request, sampling=_with_seed(sampling, job, session))
+        if sampling or request.sampling:
+            own = dict(request.sampling)
+            merged = {**dict(_with_seed(sampling or (), job, session)), **own}
+            if own.get("temperature") == 0:
+                merged.pop("seed", None)
+            request = replace(request, sampling=tuple(sorted(merged.items())))
         self.in_flight[number] = request
         self._engine.submit(number, request)
         return True
+
+
+class _Ledger:
+    """What one session has cost so far, and what it asked for last."""
+
+    __slots__ = ("_last", "generated", "read", "requests")
+
+    def __init__(self) -> None:
+        self.requests = self.read = self.generated = 0
+        self._last: tuple[Request, bool] | None = None  # without its sampling, and whether anything came
+
+    def add(self, request: Request, reply: Reply) -> None:
+        came = len(reply.tokens) + reply.dropped
+        self.requests += 1
+        self.read += len(request.prefix)
+        self.generated += came
+        self._last = replace(request, sampling=()), came > 0
+
+    def goes_round(self, request: Request) -> bool:
+        """Whether this is the last request again, to which nothing came."""
+        if self._last is None or self._last[1]:
+            return False
+        return self._last[0] == replace(request, sampling=())
+
+    def write_into(self, session: Session) -> Session:
+        """The finished session with what it cost."""
+        return replace(session, requests=self.requests, read_tokens=self.read, generated_tokens=self.generated)
 
 
 def _begin(job: Job) -> Session:

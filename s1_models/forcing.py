@@ -54,11 +54,15 @@ class BudgetError(S1Error, ValueError):
 
 
 class Phase(Enum):
-    """Where a session is. OPENING and DONE hold no requests; OPENING marks the span of the opening delimiter."""
+    """Where a session is. OPENING and DONE hold no requests; OPENING marks the span of the opening delimiter.
+
+    PROBING is a request beside the text: a trial answer that leaves the session where it was (`policies.recipe`).
+    """
 
     OPENING = "opening"
     THINKING = "thinking"
     ANSWERING = "answering"
+    PROBING = "probing"
     DONE = "done"
 
 
@@ -75,7 +79,7 @@ class Request:
 
     prefix: prompt and everything so far, token ids. max_tokens: >= 1, tokens still allowed. stop: ids that end the
     reply. min_tokens: tokens before which no stop may come (0 or 1).
-    sampling: (name, value) pairs for the engine, set by the driver, opaque here.
+    sampling: (name, value) pairs for the engine, opaque here: the run's, set by the driver, under the policy's own.
     """
 
     prefix: Tokens
@@ -110,6 +114,25 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
+class Side:
+    """What was generated beside the text and paid for.
+
+    kind: "probe". at: tokens after the prompt where it branches off.
+
+    spans: what was forced and sampled there.
+    """
+
+    kind: str
+    at: int
+    spans: tuple[Span, ...]
+
+    @property
+    def generated_tokens(self) -> int:
+        """Sampled tokens."""
+        return sum(len(span.tokens) for span in self.spans if not span.forced)
+
+
+@dataclass(frozen=True, slots=True)
 class Session:
     """One question's generation so far; immutable.
 
@@ -120,6 +143,9 @@ class Session:
     became of them. tries, rejected_tokens: of rejection sampling, 0 elsewhere (`s1_models.policies.rejection`).
     pending: replies to one request that is still being put together (`s1_models.policies.stop_texts`).
     answer_at: tokens after the prompt before the answer begins, behind the end-of-thinking delimiter; None: not yet.
+    side: generated beside the text. wasted_tokens: sampled beyond a stop that is a text, and thrown away.
+    requests, read_tokens, generated_tokens: what the whole session asked of an engine, filled in by the driver at its
+    end: requests, the tokens of their prefixes, and all sampled tokens. state: the policy's own.
     """
 
     prompt: Tokens
@@ -136,7 +162,13 @@ class Session:
     rejected_tokens: int = 0
     pending: tuple[Reply, ...] = ()
     answer_at: int | None = None
-    # Kept by `_append`, so that a session of many waits is not put together anew at each of them.
+    side: tuple[Side, ...] = ()
+    wasted_tokens: int = 0
+    requests: int = 0
+    read_tokens: int = 0
+    generated_tokens: int = 0
+    state: object = field(default=None, repr=False, compare=False)
+    # Kept by `append`, so that a session of many waits is not put together anew at each of them.
     _tokens: Tokens | None = field(default=None, repr=False, compare=False)
     _thinking: int | None = field(default=None, repr=False, compare=False)
 
@@ -261,8 +293,8 @@ class BudgetForcing(Policy):
                 f"for thinking: lower max_answer_tokens or raise max_model_len"
             )
         limit = room if wanted is None else min(wanted, room)
-        session = _append(Session(prompt, (), Phase.THINKING, limit), self.marks.open, Phase.OPENING, forced=True)
-        return session if limit else self._cut_off(session)
+        session = append(Session(prompt, (), Phase.THINKING, limit), self.marks.open, Phase.OPENING, forced=True)
+        return session if limit else self.cut(session)
 
     def request(self, session: Session) -> Request | None:
         """What to ask next, or None when the session is done."""
@@ -283,20 +315,24 @@ class BudgetForcing(Policy):
         if session.phase not in (Phase.THINKING, Phase.ANSWERING):
             raise ValueError(f"a session in phase {session.phase.name} takes no reply")
         told = replace(
-            _append(session, reply.tokens, session.phase, forced=False),
+            append(session, reply.tokens, session.phase, forced=False),
             dropped_tokens=session.dropped_tokens + reply.dropped,
             replies=session.replies + 1,
         )
         if session.phase is Phase.ANSWERING:
             if self._must_ask(told, reply):
-                return replace(_append(told, self.marks.ask, Phase.ANSWERING, forced=True), answer_asked=True)
+                return replace(append(told, self.marks.ask, Phase.ANSWERING, forced=True), answer_asked=True)
             return replace(told, phase=Phase.DONE, answer_cut_off=reply.finish is Finish.LENGTH)
         if reply.finish is Finish.LENGTH:
-            return self._cut_off(told)
+            return self.cut(told)
         if self._may_wait(told, reply):
-            waiting = _append(told, self.marks.wait, Phase.THINKING, forced=True)
+            waiting = append(told, self.marks.wait, Phase.THINKING, forced=True)
             return replace(waiting, waits_used=told.waits_used + 1)
-        return self._answer(_append(told, self.marks.close, Phase.ANSWERING, forced=True), self.marks.close)
+        return self.close(told)
+
+    def close(self, session: Session) -> Session:
+        """The session with its thinking ended here, in its answer."""
+        return self._answer(append(session, self.marks.close, Phase.ANSWERING, forced=True), self.marks.close)
 
     def _may_wait(self, session: Session, reply: Reply) -> bool:
         used, wait = session.thinking_tokens, len(self.marks.wait)
@@ -316,10 +352,11 @@ class BudgetForcing(Policy):
         """Whether an answer says nothing."""
         return set(answer) <= self.marks.blank
 
-    def _cut_off(self, session: Session) -> Session:
+    def cut(self, session: Session) -> Session:
+        """The session with its thinking cut off here, and the answer asked for."""
         before = session.spans[-1].tokens if session.spans else session.prompt
         newline = () if before and before[-1] in self.marks.line_ends else self.marks.newline
-        ended = _append(session, newline + self.marks.cut_off, Phase.ANSWERING, forced=True)
+        ended = append(session, newline + self.marks.cut_off, Phase.ANSWERING, forced=True)
         return replace(self._answer(ended, self.marks.cut_off), cut_off=True)
 
     def _answer(self, session: Session, end: Tokens) -> Session:
@@ -328,7 +365,7 @@ class BudgetForcing(Policy):
         return replace(session, phase=Phase.ANSWERING, answer_at=len(session.tokens) - len(session.prompt) - request)
 
 
-def _append(session: Session, tokens: Tokens, phase: Phase, *, forced: bool) -> Session:
+def append(session: Session, tokens: Tokens, phase: Phase, *, forced: bool) -> Session:
     """The session with one more span; an empty one is not recorded."""
     if not tokens:
         return session

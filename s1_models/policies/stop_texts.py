@@ -43,7 +43,7 @@ class StopAtTexts(Policy):
 
     def request(self, session: Session) -> Request | None:
         whole = self.inner.request(session)
-        if whole is None or not self._stops(session.phase):
+        if whole is None or not self._stops(whole.phase):
             return whole
         pending = _joined(session.pending)
         left = whole.max_tokens - _spent(pending)
@@ -56,12 +56,14 @@ class StopAtTexts(Policy):
 
     def advance(self, session: Session, reply: Reply) -> Session:
         whole = self.inner.request(session)
-        stops = self._stops(session.phase)
+        stops = self._stops(whole.phase) if whole else ()
         if whole is None or not stops:
             return self.inner.advance(session, reply)
         pending = _joined((*session.pending, reply))
         kept = self._before_a_stop(pending.tokens, len(pending.tokens) - len(reply.tokens), stops)
         if kept is not None:
+            wasted = session.wasted_tokens + len(pending.tokens) - len(kept)
+            session = replace(session, wasted_tokens=wasted)
             pending = replace(pending, tokens=kept, finish=Finish.STOP)
         # A reply of nothing (text that says nothing) would be asked for ever.
         elif reply.finish is not Finish.STOP and _spent(pending) < whole.max_tokens and _spent(reply):
