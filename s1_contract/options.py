@@ -21,6 +21,7 @@ REASONING_EFFORT: Final = "reasoning_effort"
 """How much a hosted model is asked to think, in a word of its own."""
 RESPONSE: Final = "response"
 MEMO: Final = "memo"
+POLICY: Final = "policy"
 
 MIN_TOKENS_THINKING: Final = "min_tokens_thinking"
 THINKING_N_IGNORE: Final = "thinking_n_ignore"
@@ -45,7 +46,7 @@ S1_FORMAT_OPTIONS: Final = (THINKING_START, THINKING_END, UNTIL_THINKING, UNTIL_
 
 BUDGET_OPTIONS: Final = (
     *(NUM_WAITS, WAIT_TEXT, MAX_THINKING_TOKENS, MIN_THINKING_TOKENS, MAX_ANSWER_TOKENS, FINAL_ANSWER_TEXT),
-    *(REJECTION_TRIES, REJECTION_FALLBACK, MAX_GEN_TOKS),
+    *(REJECTION_TRIES, REJECTION_FALLBACK, MAX_GEN_TOKS, POLICY),
 )
 """How long the model may think and answer."""
 PROMPT_OPTIONS: Final = (THINKING_FORMAT, CHAT_TEMPLATE, ENABLE_THINKING, PROMPT_STYLE, THINK_FOR, *S1_FORMAT_OPTIONS)

@@ -15,6 +15,13 @@ THINKING_LIMIT: Final = "thinking_limit"
 DROPPED_TOKENS: Final = "dropped_tokens"
 TRIES: Final = "tries"
 REJECTED_TOKENS: Final = "rejected_tokens"
+FORCED_TOKENS: Final = "forced_tokens"
+WASTED_TOKENS: Final = "wasted_tokens"
+PROBES: Final = "probes"
+PROBE_TOKENS: Final = "probe_tokens"
+GENERATED_TOKENS: Final = "generated_tokens"
+REQUESTS: Final = "requests"
+READ_TOKENS: Final = "read_tokens"
 
 
 class Usage(TypedDict, total=False):
@@ -25,6 +32,10 @@ class Usage(TypedDict, total=False):
     answer_asked: 1 when the answer was empty and was asked for, else 0.
     thinking_limit: what the thinking was allowed, after the prompt took its room. dropped_tokens: sampled ids that the
     tokenizer does not know. tries, rejected_tokens: rejection sampling only; thinkings drawn, and tokens thrown away.
+    The ledger. forced_tokens: written by us, delimiters and waits included. wasted_tokens: sampled beyond a stop that
+    is a text, and thrown away. probes, probe_tokens: trial answers beside the text, where a policy asks for any.
+    generated_tokens: all that an engine sampled for the response: thinking, answers, probes, waste, rejected tries.
+    requests, read_tokens: how often an engine was asked, and the tokens before the continuation each time.
     """
 
     thinking_tokens: int
@@ -37,6 +48,13 @@ class Usage(TypedDict, total=False):
     dropped_tokens: int
     tries: int
     rejected_tokens: int
+    forced_tokens: int
+    wasted_tokens: int
+    probes: int
+    probe_tokens: int
+    generated_tokens: int
+    requests: int
+    read_tokens: int
 
 
 USAGE_FIELDS: Final = tuple(Usage.__annotations__)

@@ -215,15 +215,15 @@ class _Run:
 class _Ledger:
     """What one session has cost so far, and what it asked for last."""
 
-    __slots__ = ("_last", "generated", "read", "requests")
+    __slots__ = ("_last", "asked", "generated", "read")
 
     def __init__(self) -> None:
-        self.requests = self.read = self.generated = 0
+        self.asked = self.read = self.generated = 0
         self._last: tuple[Request, bool] | None = None  # without its sampling, and whether anything came
 
     def add(self, request: Request, reply: Reply) -> None:
         came = len(reply.tokens) + reply.dropped
-        self.requests += 1
+        self.asked += 1
         self.read += len(request.prefix)
         self.generated += came
         self._last = replace(request, sampling=()), came > 0
@@ -236,7 +236,7 @@ class _Ledger:
 
     def write_into(self, session: Session) -> Session:
         """The finished session with what it cost."""
-        return replace(session, requests=self.requests, read_tokens=self.read, generated_tokens=self.generated)
+        return replace(session, requests=self.asked, read_tokens=self.read, generated_tokens=self.generated)
 
 
 def _begin(job: Job) -> Session:

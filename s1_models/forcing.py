@@ -164,9 +164,9 @@ class Session:
     answer_at: int | None = None
     side: tuple[Side, ...] = ()
     wasted_tokens: int = 0
-    requests: int = 0
-    read_tokens: int = 0
-    generated_tokens: int = 0
+    requests: int = field(default=0, compare=False)
+    read_tokens: int = field(default=0, compare=False)
+    generated_tokens: int = field(default=0, compare=False)
     state: object = field(default=None, repr=False, compare=False)
     # Kept by `append`, so that a session of many waits is not put together anew at each of them.
     _tokens: Tokens | None = field(default=None, repr=False, compare=False)

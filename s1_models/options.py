@@ -20,6 +20,7 @@ from s1_contract.options import (
     MAX_ANSWER_TOKENS,
     MAX_THINKING_TOKENS,
     MIN_TOKENS_THINKING,
+    POLICY,
     PROMPT_STYLE,
     REJECTION_FALLBACK,
     REJECTION_SAMPLE,
@@ -37,6 +38,7 @@ from s1_contract.options import (
 )
 from s1_models.forcing import Budget, S1Error
 from s1_models.formats import S1, Format, custom, parse_format
+from s1_models.policies.methods import DEFAULT, make_options, methods, option_owners
 from s1_models.policies.rejection import DEFAULT_TRIES, Rejection
 
 # Of s1_vllm, where no model is named.
@@ -46,7 +48,7 @@ RESPONSE_CHOICES = ("auto", "whole", "answer")
 BUDGET_OPTIONS = tuple(option.name for option in fields(Budget))
 REJECTION_OPTIONS = (REJECTION_TRIES, REJECTION_FALLBACK)
 _PROMPT_OPTIONS = (THINKING_FORMAT, "chat_template", PROMPT_STYLE, THINK_FOR)
-OPTIONS = (*BUDGET_OPTIONS, *REJECTION_OPTIONS, *_PROMPT_OPTIONS, RESPONSE, "memo")
+OPTIONS = (*BUDGET_OPTIONS, *REJECTION_OPTIONS, *_PROMPT_OPTIONS, RESPONSE, POLICY, "memo")
 # The memo of a run whose model args say nothing about it.
 MEMO_VARIABLE = "S1_MEMO"
 
@@ -86,6 +88,7 @@ class Settings:
     thinking_sampling: the same for the thinking, where it is sampled differently. rejection: None is budget forcing.
     thinking_request, prompt_style: put after the question.
     plain_answer_tokens: limit of an answer without any thinking, which is as long as thinking and answer together.
+    policy, policy_options: how thinking tokens are spent, and the options of that way.
     response: what a task is given: "whole", the "answer" alone, or "auto" (whole for tasks that s1_tasks scores).
     """
 
@@ -101,6 +104,8 @@ class Settings:
     thinking_request: str = ""
     prompt_style: str = ""
     response: str = "auto"
+    policy: str = DEFAULT
+    policy_options: Any = None
 
 
 def split_options(
@@ -114,7 +119,7 @@ def split_options(
     rest: dict[str, Any] = {}
     for name, value in arguments.items():
         canonical = ALIASES.get(name, name)
-        if canonical not in OPTIONS and canonical not in S1_FORMAT_OPTIONS:
+        if canonical not in OPTIONS and canonical not in S1_FORMAT_OPTIONS and canonical not in option_owners():
             rest[name] = value
         elif canonical in ours:
             twice = OptionError(f"{canonical} is given twice, once as an alias: keep one of them")
@@ -139,7 +144,7 @@ def split_model_arguments(
         if name in sampling_names and name not in known:
             wrong = OptionError(f"{name} is a sampling option: put it into --gen_kwargs {name}={rest[name]}")
             raise wrong.mended_by("move", name, "gen_kwargs")
-    check_known(rest, [*OPTIONS, *ALIASES, *sorted(known)], "model argument")
+    check_known(rest, [*OPTIONS, *option_owners(), *ALIASES, *sorted(known)], "model argument")
     return ours, rest
 
 
@@ -159,7 +164,7 @@ def split_generation_options(
         for name in list(rest)
         if name.removesuffix(THINKING_SUFFIX) in sampling_names and name not in sampling_names
     }
-    check_known(rest, (*sampling_names, *HARNESS_NAMES, *OPTIONS), "generation option")
+    check_known(rest, (*sampling_names, *HARNESS_NAMES, *OPTIONS, *option_owners()), "generation option")
     return ours, rest, of_thinking
 
 
@@ -217,7 +222,20 @@ def resolve(defaults: Mapping[str, Any], gen_kwargs: Mapping[str, Any], sampling
         thinking_request=_thinking_request(options.get(THINK_FOR)),
         prompt_style=_prompt_style(options.get(PROMPT_STYLE, "bare")),
         response=_choice(RESPONSE, options, RESPONSE_CHOICES),
+        policy=(policy := _policy(options)),
+        policy_options=make_options(policy, {name: options[name] for name in options if name in option_owners()}),
     )
+
+
+def _policy(options: Mapping[str, Any]) -> str:
+    """The name of the policy. Raises OptionError for an unknown one, and for two ways of spending tokens at once."""
+    name = str(options.get(POLICY, DEFAULT))
+    if name not in methods():
+        wrong = OptionError(f"policy={name}: expected one of {', '.join(methods())} (s1-eval policies lists them)")
+        raise wrong.mended_by("set", POLICY, nearest(name, tuple(methods())))
+    if name != DEFAULT and _whole_number(REJECTION_TRIES, options.get(REJECTION_TRIES, 0)):
+        raise OptionError(f"policy={name} and rejection_tries both say how thinking is drawn: keep one of them")
+    return name
 
 
 def _choice(name: str, options: Mapping[str, Any], choices: Collection[str]) -> str:

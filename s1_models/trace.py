@@ -16,7 +16,7 @@ from typing import Any
 from s1_contract.places import ANSWER_START, TRACES_FILE
 from s1_contract.response import Response
 from s1_contract.usage import Usage
-from s1_models.forcing import Phase, Session, Tokens
+from s1_models.forcing import Phase, Session, Span, Tokens
 
 Decode = Callable[[Tokens], str]
 
@@ -44,11 +44,16 @@ def transcribe(
     if answer_only:
         text, begins = answer[:cut].lstrip() if session.answer_at else answer[:cut], 0
         text = text.split(after)[-1].lstrip() if after else text
-    spans = (
-        {"phase": span.phase.value, "forced": span.forced, "text": decode(span.tokens), "tokens": span.tokens}
-        for span in session.spans
+    branches = (
+        {"kind": side.kind, "at": side.at, "spans": [_row(span, decode) for span in side.spans]}
+        for side in session.side
     )
-    return Response(text, usage_of(session), spans, begins)
+    spans = (_row(span, decode) for span in session.spans)
+    return Response(text, usage_of(session), spans, begins, branches)
+
+
+def _row(span: Span, decode: Decode) -> dict[str, Any]:
+    return {"phase": span.phase.value, "forced": span.forced, "text": decode(span.tokens), "tokens": span.tokens}
 
 
 def answer_tokens(session: Session) -> Tokens:
@@ -69,6 +74,16 @@ def usage_of(session: Session) -> Usage:
         thinking_limit=session.thinking_limit,
         dropped_tokens=session.dropped_tokens,
     )
+    usage |= Usage(
+        forced_tokens=sum(len(span.tokens) for span in session.spans if span.forced),
+        wasted_tokens=session.wasted_tokens,
+        generated_tokens=session.generated_tokens,
+        requests=session.requests,
+        read_tokens=session.read_tokens,
+    )
+    if session.side:
+        probes = [side for side in session.side if side.kind == "probe"]
+        usage |= Usage(probes=len(probes), probe_tokens=sum(side.generated_tokens for side in probes))
     if session.tries:
         usage |= Usage(tries=session.tries, rejected_tokens=session.rejected_tokens)
     return usage
@@ -112,4 +127,5 @@ def _traces(samples: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
                         **response.usage,
                         ANSWER_START: response.answer_start,
                         "spans": response.spans,
+                        **({"branches": response.branches} if response.branches else {}),
                     }

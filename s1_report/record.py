@@ -71,6 +71,13 @@ class Question:
     dropped_tokens: tuple[float, ...] = ()
     tries: tuple[float, ...] = ()
     rejected_tokens: tuple[float, ...] = ()
+    forced_tokens: tuple[float, ...] = ()
+    wasted_tokens: tuple[float, ...] = ()
+    probes: tuple[float, ...] = ()
+    probe_tokens: tuple[float, ...] = ()
+    generated_tokens: tuple[float, ...] = ()
+    requests: tuple[float, ...] = ()
+    read_tokens: tuple[float, ...] = ()
 
     @property
     def mean(self) -> float:

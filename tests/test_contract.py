@@ -57,7 +57,7 @@ def test_an_answer_without_thinking_begins_at_its_beginning() -> None:
     session = policy.advance(policy.begin((2,)), reply)
     transcript = transcribe(session, lambda ids: tokenizer.decode(list(ids)))
     assert judge(transcript, "42").correct
-    assert set(USAGE_FIELDS) - {"tries", "rejected_tokens"} == set(transcript.usage)
+    assert set(USAGE_FIELDS) - {"tries", "rejected_tokens", "probes", "probe_tokens"} == set(transcript.usage)
 
 
 def test_scoring_reads_the_usage_a_transcript_carries() -> None:
@@ -68,7 +68,7 @@ def test_scoring_reads_the_usage_a_transcript_carries() -> None:
     for reply in (Reply((5, 6), Finish.STOP), Reply((7,), Finish.STOP), Reply((8,), Finish.STOP)):
         session = policy.advance(session, reply)
     transcript = transcribe(session, lambda ids: tokenizer.decode(list(ids)))
-    assert set(USAGE_FIELDS) - {"tries", "rejected_tokens"} == set(transcript.usage)
+    assert set(USAGE_FIELDS) - {"tries", "rejected_tokens", "probes", "probe_tokens"} == set(transcript.usage)
     metrics = process_results({"answer": "604", "answer_kind": "integer"}, [[transcript]])
     assert metrics["thinking_tokens"] == 3 + len(marks.wait)
     assert (metrics["waits_used"], metrics["cut_off"], metrics["answer_tokens"]) == (1, 0, 1)

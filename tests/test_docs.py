@@ -64,9 +64,16 @@ def test_make_targets_named_in_documents_exist() -> None:
 def test_options_in_the_readme_are_the_options_of_the_code() -> None:
     from s1_models.forcing import Budget
     from s1_models.options import OPTIONS
+    from s1_models.policies.methods import DEFAULT
     from s1_models.policies.rejection import Rejection
 
-    others = {"rejection_tries": "0", "rejection_fallback": Rejection().fallback, "think_for": "", "memo": "off"}
+    others = {
+        "rejection_tries": "0",
+        "rejection_fallback": Rejection().fallback,
+        "think_for": "",
+        "memo": "off",
+        "policy": DEFAULT,
+    }
     others["prompt_style"] = "bare"
     rows = dict(re.findall(r"^\| `(\w+)` \| (\S.*?) \|", README.read_text(), flags=re.MULTILINE))
     documented = {name: default for name, default in rows.items() if name in OPTIONS}

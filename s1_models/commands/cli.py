@@ -29,6 +29,7 @@ Model args of s1_vllm beside everything lm_eval's vllm takes (also in --gen_kwar
   max_answer_tokens=N         limit of the answer, kept free by auto                           (1024)
   final_answer_text=TEXT      asked after a cut; may be empty                                  (Final Answer:)
   thinking_format=NAME        auto, s1, think, harmony, prompted, none, or START...END         (auto)
+  policy=NAME                 how thinking tokens are spent: s1-eval policies                  (budget_forcing)
   rejection_tries=N           draw thinking up to N times until it fits max_thinking_tokens    (0)
   think_for=LENGTH            ask for it in the prompt: 64_steps, 2048_tokens, long, short
   chat_template=WHEN          auto (unless --apply_chat_template did), always, never           (auto)
@@ -56,6 +57,9 @@ COMMANDS = {
     "serve": Command("s1_models.commands.serve", "`vllm serve` that starts with either build of vLLM", False),
     "doctor": Command(
         "s1_models.commands.doctor.cli", "is everything there that a run needs? and how to mend it", False
+    ),
+    "policies": Command(
+        "s1_models.commands.policies_command", "the ways of spending thinking tokens, and their options", False
     ),
 }
 """Imported when they are asked for: `s1-eval --help` loads no lm_eval."""

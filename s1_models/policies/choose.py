@@ -5,8 +5,15 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, field, replace
 
-from s1_contract.options import MAX_THINKING_TOKENS, MIN_THINKING_TOKENS, NUM_WAITS, REJECTION_TRIES, WAIT_TEXT
-from s1_models.forcing import Budget, BudgetForcing, Marks, Policy
+from s1_contract.options import (
+    MAX_THINKING_TOKENS,
+    MIN_THINKING_TOKENS,
+    NUM_WAITS,
+    POLICY,
+    REJECTION_TRIES,
+    WAIT_TEXT,
+)
+from s1_models.forcing import Budget, BudgetForcing, Marks, Policy, Tokens
 from s1_models.formats import (
     NO_THINKING,
     Format,
@@ -20,7 +27,9 @@ from s1_models.formats import (
     with_answer_prefix,
 )
 from s1_models.options import OptionError, Settings
+from s1_models.policies.methods import DEFAULT, methods
 from s1_models.policies.plain import PlainAnswer
+from s1_models.policies.recipe import Recipe
 from s1_models.policies.rejection import RejectionSampling
 from s1_models.policies.stop_texts import CHUNK_TOKENS, StopAtTexts
 
@@ -49,7 +58,8 @@ class Policies:
         answer_prefix: what the answer begins with. Raises OptionError where a budget is asked for and there is no
         thinking to control.
         """
-        key = (settings.budget, settings.rejection, settings.plain_answer_tokens, form, opening, answer_prefix)
+        how = (settings.budget, settings.rejection, settings.policy, settings.policy_options)
+        key = (*how, settings.plain_answer_tokens, form, opening, answer_prefix)
         if key not in self._made:
             self._made[key] = self._make(settings, form, opening, answer_prefix)
         return self._made[key]
@@ -65,9 +75,22 @@ class Policies:
         if opening is Opening.OPENED:
             marks = replace(marks, open=())
         forcing = BudgetForcing(settings.budget, marks, self.context_window)
-        return self._watch(
-            RejectionSampling(forcing, settings.rejection) if settings.rejection else forcing, form, settings
-        )
+        return self._watch(self._spend(forcing, settings), form, settings)
+
+    def _spend(self, forcing: BudgetForcing, settings: Settings) -> Policy:
+        """How thinking tokens are spent within the budget."""
+        if settings.rejection:
+            return RejectionSampling(forcing, settings.rejection)
+        if settings.policy == DEFAULT:
+            return forcing
+        recipe = methods()[settings.policy].recipe
+        return Recipe(settings.policy, recipe, settings.policy_options, forcing, self._encode, self._decode)
+
+    def _encode(self, text: str) -> Tokens:
+        return encode(self.tokenizer, text)
+
+    def _decode(self, tokens: Tokens) -> str:
+        return self.tokenizer.decode(list(tokens), skip_special_tokens=False)
 
     def _marks(self, budget: Budget, form: Format) -> Marks:
         """Made once for all questions: a vocabulary is looked through for them."""
@@ -83,6 +106,7 @@ class Policies:
             MIN_THINKING_TOKENS: budget.min_thinking_tokens,
             MAX_THINKING_TOKENS: budget.max_thinking_tokens,
             REJECTION_TRIES: settings.rejection and settings.rejection.tries,
+            POLICY: settings.policy if settings.policy != DEFAULT else "",
         }
         name, value = next(((name, value) for name, value in asked.items() if value), ("", 0))
         if not name:
@@ -117,7 +141,4 @@ class Policies:
             CHUNK_TOKENS,
         )
 
-        def decode(tokens: tuple[int, ...]) -> str:
-            return self.tokenizer.decode(list(tokens), skip_special_tokens=False)
-
-        return StopAtTexts(policy, thinking, answer, decode, lambda text: encode(self.tokenizer, text))
+        return StopAtTexts(policy, thinking, answer, self._decode, self._encode)

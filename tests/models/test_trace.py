@@ -59,6 +59,11 @@ def test_a_transcript_is_the_whole_text_with_its_accounting() -> None:
         "answer_asked": 0,
         "thinking_limit": 99,
         "dropped_tokens": 0,
+        "forced_tokens": 11,
+        "wasted_tokens": 0,
+        "generated_tokens": 0,
+        "requests": 0,
+        "read_tokens": 0,
     }
     assert [(span["text"], span["forced"]) for span in transcript.spans][1:3] == [("abc", False), ("Wait", True)]
 

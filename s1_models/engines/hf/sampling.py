@@ -30,16 +30,20 @@ _WARPERS = {
     "epsilon_cutoff": (float, 0.0, generation.EpsilonLogitsWarper),
     "eta_cutoff": (float, 0.0, generation.EtaLogitsWarper),
 }
-SAMPLING_NAMES = frozenset({*_HISTORY, *_WARPERS, "seed"})
+SAMPLING_NAMES = frozenset({*_HISTORY, *_WARPERS, "seed", "logit_bias"})
 
 
 @dataclass(frozen=True, slots=True)
 class Sampler:
-    """One setting of the sampling options; rows with equal settings share it. greedy: temperature is 0."""
+    """One setting of the sampling options; rows with equal settings share it. greedy: temperature is 0.
+
+    bias: token ids and what is added to their scores, or None.
+    """
 
     greedy: bool
     history: tuple[Any, ...]
     warpers: tuple[Any, ...]
+    bias: tuple[Any, Any] | None = None
 
 
 def make_sampler(sampling: Iterable[tuple[str, Any]], device: Any) -> Sampler:
@@ -56,7 +60,23 @@ def make_sampler(sampling: Iterable[tuple[str, Any]], device: Any) -> Sampler:
         warpers = [_build(name, given[name], _WARPERS, device) for name in names]
     except ValueError as error:
         raise EngineError(f"transformers refused a sampling option: {error}") from error
-    return Sampler(greedy, tuple(filter(None, history)), tuple(filter(None, warpers)))
+    return Sampler(
+        greedy, tuple(filter(None, history)), tuple(filter(None, warpers)), _bias(given.get("logit_bias"), device)
+    )
+
+
+def _bias(pairs: Any, device: Any) -> tuple[Any, Any] | None:
+    """(token ids, amounts) from a mapping or from pairs; None for nothing. Raises EngineError for something else."""
+    if not pairs:
+        return None
+    try:
+        listed = [
+            (int(token), float(amount)) for token, amount in (pairs.items() if isinstance(pairs, dict) else pairs)
+        ]
+    except (TypeError, ValueError) as error:
+        raise EngineError(f"logit_bias={pairs!r}: expected token ids with a number each ({error})") from error
+    ids, amounts = zip(*listed, strict=True)
+    return torch.tensor(ids, device=device), torch.tensor(amounts, device=device)
 
 
 def _build(name: str, value: Any, table: dict[str, Any], device: Any) -> Any:
@@ -95,6 +115,9 @@ def choose_tokens(
 def _choose(
     scores: Any, sampler: Sampler, histories: Sequence[Sequence[int]], generators: Sequence[torch.Generator]
 ) -> list[int]:
+    if sampler.bias is not None:
+        ids, amounts = sampler.bias
+        scores = scores.index_add(1, ids, amounts.to(scores.dtype).expand(len(scores), -1))
     if sampler.history:  # row by row: padding would count as text
         processed = []
         for row, history in enumerate(histories):

@@ -55,6 +55,9 @@ class Dialect:
     def body(self, request: Request) -> dict[str, Any]:
         """The JSON body of a streamed completion. Raises ValueError for what this server has no field for."""
         sampling = dict(request.sampling)
+        if sampling.get("logit_bias"):
+            bias: Any = sampling["logit_bias"]
+            sampling["logit_bias"] = {str(token): amount for token, amount in dict(bias).items()}
         fields: dict[str, Any] = {
             "model": self.model,
             "prompt": list(request.prefix) if self.token_ids else self.decode(request.prefix).removeprefix(self.bos),

@@ -32,6 +32,14 @@ class _InFlight:
     known: int = 0
 
 
+def _sampling_of(request: Request) -> dict[str, Any]:
+    """The request's sampling as vLLM spells it."""
+    given = dict(request.sampling)
+    if given.get("logit_bias"):
+        given["logit_bias"] = dict(given["logit_bias"])  # type: ignore[call-overload]
+    return given
+
+
 class VLLMEngine:
     """The Engine protocol on a running `vllm.LLM`.
 
@@ -62,7 +70,7 @@ class VLLMEngine:
                 detokenize=False,
                 output_kind=RequestOutputKind.DELTA,
                 stream_interval=PARTIAL_EVERY_TOKENS,
-                **dict(request.sampling),
+                **_sampling_of(request),
             )
             prompt = TokensPrompt(prompt_token_ids=list(request.prefix))
             self._engine.add_request(name, prompt, params, lora_request=self._lora_request)
