@@ -195,18 +195,11 @@ class _Run:
         if request is None:
             self.finished[number] = self._finish(number, ledger.write_into(self._sessions.pop(number)))
             return False
+        request = _with_sampling(request, job, session)
         if ledger.goes_round(request):
             raise EngineError(
                 f"{type(job.policy).__name__} asks for the same again after a reply of nothing: it would go on for ever"
             )
-        thinks = request.phase is Phase.THINKING and job.thinking_sampling is not None
-        sampling = job.thinking_sampling if thinks else job.sampling
-        if sampling or request.sampling:
-            own = dict(request.sampling)
-            merged = {**dict(_with_seed(sampling or (), job, session)), **own}
-            if own.get("temperature") == 0:
-                merged.pop("seed", None)
-            request = replace(request, sampling=tuple(sorted(merged.items())))
         self.in_flight[number] = request
         self._engine.submit(number, request)
         return True
@@ -229,8 +222,8 @@ class _Ledger:
         self._last = replace(request, sampling=()), came > 0
 
     def goes_round(self, request: Request) -> bool:
-        """Whether this is the last request again, to which nothing came."""
-        if self._last is None or self._last[1]:
+        """Whether this is the last request again, to which nothing came, or the same will come (it is greedy)."""
+        if self._last is None or (self._last[1] and dict(request.sampling).get("temperature") != 0):
             return False
         return self._last[0] == replace(request, sampling=())
 
@@ -244,6 +237,19 @@ def _begin(job: Job) -> Session:
         return job.policy.begin(job.prompt)
     except BudgetError as error:
         raise BudgetError(f"{job.label}: {error}") from error
+
+
+def _with_sampling(request: Request, job: Job, session: Session) -> Request:
+    """The request with the run's sampling, and over it the policy's own; greedy needs no seed."""
+    thinks = request.phase is Phase.THINKING and job.thinking_sampling is not None
+    sampling = job.thinking_sampling if thinks else job.sampling
+    if not sampling and not request.sampling:
+        return request
+    own = dict(request.sampling)
+    merged = {**dict(_with_seed(sampling or (), job, session)), **own}
+    if own.get("temperature") == 0:
+        merged.pop("seed", None)
+    return replace(request, sampling=tuple(sorted(merged.items())))
 
 
 def _with_seed(sampling: Sampling, job: Job, session: Session) -> Sampling:

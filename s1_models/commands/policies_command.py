@@ -13,7 +13,8 @@ from s1_contract.errors import S1Error
 from s1_models.policies.methods import DEFAULT, Method, methods
 
 _HELP = """\
-Lists the policies: how thinking tokens are spent within a budget. Choose one with --model_args policy=NAME,OPTION=VALUE,
+Lists the policies: how thinking tokens are spent within a budget.
+Choose one with --model_args policy=NAME,OPTION=VALUE,
 in --gen_kwargs, or in a task's generation_kwargs.
 
   s1-eval policies                 all of them, one line each
