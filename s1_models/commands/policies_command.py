@@ -48,7 +48,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _list(known: object) -> Table:
-    table = Table("policy", "what it does", "options", "paper", box=None, pad_edge=False)
+    table = Table("name", "what it does", "options", "paper", box=None, pad_edge=False)
     for name, method in dict(known).items():  # type: ignore[call-overload]
         options = ", ".join(one.name for one in fields(method.options))
         table.add_row(f"{name} (default)" if name == DEFAULT else name, method.summary, options, method.paper)
