@@ -22,6 +22,7 @@ HOOKS = {
     "lm_eval.models": "register_models",
     "lm_eval.tasks.manager": "add_tasks",
     "lm_eval.api.task": "prepare_tasks",
+    "lm_eval.evaluator": "check_options_first",
     "lm_eval.loggers.evaluation_tracker": "write_traces_beside_samples",
     "lm_eval._cli.run": "report_errors_as_sentences",
 }

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import importlib
 import logging
 import os
 import signal
@@ -150,6 +151,30 @@ def tell_whose_requests_are() -> None:
 
     with_marks.s1 = True  # type: ignore[attr-defined]
     Task.build_all_requests = with_marks
+
+
+def check_options_first() -> None:
+    """Makes lm_eval check the generation options of a model of ours before it loads the model for minutes."""
+    evaluator: Any = importlib.import_module("lm_eval.evaluator")  # while it is imported lm_eval does not know it yet
+    original = evaluator.simple_evaluate
+    if hasattr(original, "s1"):
+        return
+
+    @functools.wraps(original)
+    def checked(model: Any, *arguments: Any, **options: Any) -> Any:
+        if isinstance(model, str) and model in MODELS and options.get("gen_kwargs"):
+            from lm_eval.api.registry import get_model
+            from lm_eval.utils import simple_parse_args_string
+
+            from s1_models.options import resolve, split_options
+
+            given = (options.get("model_args", arguments[0] if arguments else None), options["gen_kwargs"])
+            model_args, gen_kwargs = (simple_parse_args_string(one) if isinstance(one, str) else one for one in given)
+            resolve(split_options(model_args or {})[0], gen_kwargs or {}, get_model(model).sampling_names)
+        return original(model, *arguments, **options)
+
+    checked.s1 = True  # type: ignore[attr-defined]
+    evaluator.simple_evaluate = checked
 
 
 def is_of_others(request: Any) -> bool:

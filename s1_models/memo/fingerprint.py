@@ -66,9 +66,7 @@ def _hub_commit(name: str, revision: str) -> str:
     """The commit of the snapshot that the Hub's local cache holds for a revision (branch, tag or commit)."""
     if re.fullmatch(r"[0-9a-f]{40}", revision):
         return revision
-    home = os.environ.get("HF_HOME") or str(Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "huggingface")
-    cache = os.environ.get("HF_HUB_CACHE") or os.environ.get("HUGGINGFACE_HUB_CACHE") or str(Path(home) / "hub")
-    reference = Path(cache).expanduser() / f"models--{name.replace('/', '--')}" / "refs" / revision
+    reference = hub_folder(name) / "refs" / revision
     try:
         return reference.read_text().strip()
     except OSError as error:
@@ -76,3 +74,10 @@ def _hub_commit(name: str, revision: str) -> str:
             f"it cannot be told which weights {name} has ({reference} is not there), so nothing may be remembered: "
             f"give revision=COMMIT or a local folder, or memo=off"
         ) from error
+
+
+def hub_folder(name: str) -> Path:
+    """Where the Hub's local cache keeps a model of this name, whether it is there or not."""
+    home = os.environ.get("HF_HOME") or str(Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "huggingface")
+    cache = os.environ.get("HF_HUB_CACHE") or os.environ.get("HUGGINGFACE_HUB_CACHE") or str(Path(home) / "hub")
+    return Path(cache).expanduser() / f"models--{name.replace('/', '--')}"

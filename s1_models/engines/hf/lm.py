@@ -19,6 +19,7 @@ from s1_models.engines.hf.decoding import HFEngine
 from s1_models.engines.hf.positions import depend_on_length
 from s1_models.engines.hf.sampling import SAMPLING_NAMES
 from s1_models.harness.lm import BudgetForcingLM, end_ids
+from s1_models.harness.loading import check_places, errors_as_sentences
 from s1_models.memo.fingerprint import fingerprint_model
 from s1_models.memo.store import MemoError
 from s1_models.options import OptionError, at_least_one, take_thinking_switch
@@ -58,6 +59,16 @@ MODEL_ARGUMENTS = frozenset(
 )
 
 
+def quantized(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Model args with those of bitsandbytes (load_in_4bit and its like) as the one that transformers takes."""
+    names = inspect.signature(BitsAndBytesConfig.__init__).parameters.keys() - {"self", "kwargs"}
+    chosen = {name: value for name, value in arguments.items() if name in names}
+    if not chosen:
+        return arguments
+    others = {name: value for name, value in arguments.items() if name not in names}
+    return {**others, "quantization_config": BitsAndBytesConfig(**chosen)}
+
+
 class S1HF(BudgetForcingLM, HFLM):  # type: ignore[misc]
     """lm_eval's HFLM with budget forcing (`--model s1_hf`).
 
@@ -79,9 +90,11 @@ class S1HF(BudgetForcingLM, HFLM):  # type: ignore[misc]
         self.default_seed = int(seed)
         self.template_thinks = take_thinking_switch(arguments)
         self._given = {"pretrained": pretrained, **arguments}
-        with self.identified_while_loading(self._weights_place(), *(arguments.get(name) for name in _ADDED)):
+        places = {"pretrained": self._weights_place(), **{name: arguments.get(name) for name in _ADDED}}
+        check_places(places)
+        with self.identified_while_loading(*places.values()), errors_as_sentences("s1_hf", pretrained):
             # HFLM's own default is "cuda", also where there is none; "" is what there is.
-            self.load_host(pretrained=pretrained, **{**arguments, "device": arguments.get("device") or ""})
+            self.load_host(pretrained=pretrained, **{**quantized(arguments), "device": arguments.get("device") or ""})
         self.eos_ids = end_ids(self.tokenizer, getattr(self.model.generation_config, "eos_token_id", None))
         self.max_in_flight = self._choose_rows()
         self.engine = HFEngine(

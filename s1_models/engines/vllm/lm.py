@@ -21,7 +21,9 @@ from s1_models.driver import EngineError
 from s1_models.engines.vllm.arguments import MODEL_ARGUMENTS, SAME_TOKENS, SAMPLING_NAMES, cpu_defaults, parallel_sizes
 from s1_models.engines.vllm.engine import VLLMEngine
 from s1_models.engines.vllm.processes import end_with_us, shut_down_at_exit
+from s1_models.engines.vllm.start_up import CURES, Overheard
 from s1_models.harness.lm import BudgetForcingLM, end_ids
+from s1_models.harness.loading import check_places, errors_as_sentences, explain
 from s1_models.memo.fingerprint import fingerprint_model
 from s1_models.options import DEFAULT_MODEL, take_thinking_switch
 
@@ -49,10 +51,11 @@ class S1VLLM(BudgetForcingLM, VLLM):  # type: ignore[misc]
         self.template_thinks = take_thinking_switch(arguments)
         self._given = {"pretrained": pretrained, **arguments}
         started_with = {**(cpu_defaults(arguments) if current_platform.is_cpu() else {}), **arguments}
-        places = (pretrained, arguments.get("tokenizer"), arguments.get("lora_local_path"))
-        with self.identified_while_loading(*places):
+        places = {"pretrained": pretrained, **{name: arguments.get(name) for name in ("tokenizer", "lora_local_path")}}
+        check_places(places)
+        with self.identified_while_loading(*places.values()):
             others = multiprocessing.active_children()
-            self.load_host(pretrained=pretrained, **started_with)
+            self._start(pretrained, started_with)
             if sizes["data_parallel_size"] > 1:
                 replicas = self._start_replicas(sizes, self._given)
                 self.engine, self.facts = replicas, replicas.facts
@@ -69,6 +72,17 @@ class S1VLLM(BudgetForcingLM, VLLM):  # type: ignore[misc]
         # all, so that a continuing session finds its prefix in the cache.
         capacity = self.facts["capacity"]
         self.max_in_flight = sizes["data_parallel_size"] * (capacity + max(1, capacity // 8))
+
+    def _start(self, pretrained: str, arguments: Mapping[str, Any]) -> None:
+        """Starts vLLM as lm_eval does. Raises EngineError: one sentence, with the engine process's own cause."""
+        listening = Overheard()
+        try:
+            with errors_as_sentences("s1_vllm", pretrained, CURES), listening:
+                self.load_host(pretrained=pretrained, **arguments)
+        except EngineError as error:
+            if cause := listening.cause():
+                raise EngineError(f"s1_vllm could not load {pretrained}: {explain(cause, CURES)}") from error
+            raise
 
     @staticmethod
     def _start_replicas(sizes: Mapping[str, int], arguments: Mapping[str, Any]) -> RayEngine:
