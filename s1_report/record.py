@@ -20,6 +20,7 @@ from s1_contract.files import read_text
 from s1_contract.metrics import EXACT_MATCH
 from s1_contract.options import ALIASES, MAX_THINKING_TOKENS, NUM_WAITS
 from s1_contract.outcomes import Outcome
+from s1_contract.usage import USAGE_FIELDS
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -37,6 +38,7 @@ HALF_PAIR = re.compile("[\ud800-\udfff]")
 """Half a surrogate pair, which model text may hold and UTF-8 may not: records spell it out as six characters."""
 
 
+EVERY_QUESTION = "every_question"
 USUAL: Mapping[str, Any] = {"until": [], "temperature": 0.0}
 """What our tasks ask for unless told otherwise: labels leave it out."""
 
@@ -227,17 +229,37 @@ def digest(parts: Iterable[str]) -> str:
 
 
 def to_json(record: RunRecord) -> str:
-    """The record as JSON text, one line per question. Fields that say nothing are left out."""
+    """The record as JSON text, one line per question. Fields that say nothing are left out.
+
+    Usage that is the same for every question stands once, under `every_question`.
+    """
     head = {name: value for name, value in asdict(record).items() if name not in ("questions", "schema")}
     told = {name: value for name, value in head.items() if value not in (None, "", {})}
-    lines = [json.dumps(_question_row(question), ensure_ascii=False, allow_nan=False) for question in record.questions]
+    same = _shared_usage(record.questions)
+    rows_told = (_question_row(question, same) for question in record.questions)
+    lines = [json.dumps(row, ensure_ascii=False, allow_nan=False) for row in rows_told]
+    told |= {EVERY_QUESTION: same} if same else {}
     body = json.dumps({"schema": SCHEMA, **told}, indent=1, ensure_ascii=False, allow_nan=False, default=str)
     rows = "[\n  " + ",\n  ".join(lines) + "\n ]" if lines else "[]"
     return body.removesuffix("\n}") + f',\n "questions": {rows}\n}}\n'
 
 
-def _question_row(question: Question) -> dict[str, Any]:
-    return {name: value for name, value in asdict(question).items() if value not in ((), "")}
+def _question_row(question: Question, same: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in asdict(question).items() if value not in ((), "") and name not in same}
+
+
+def _shared_usage(questions: Sequence[Question]) -> dict[str, Any]:
+    """The usage fields that have one value in all questions."""
+    found = {name: {getattr(question, name) for question in questions} for name in USAGE_FIELDS}
+    return {name: next(iter(values)) for name, values in found.items() if len(values) == 1 and values != {()}}
+
+
+def _with_shared_usage(data: dict[str, Any]) -> dict[str, Any]:
+    """The content of a record file with what stands once put back into every question."""
+    same, questions = data.pop(EVERY_QUESTION, None), data.get("questions")
+    if not isinstance(same, dict) or not isinstance(questions, list):
+        return data
+    return {**data, "questions": [{**same, **row} if isinstance(row, dict) else row for row in questions]}
 
 
 def from_json(text: str, place: str) -> RunRecord:
@@ -251,6 +273,7 @@ def from_json(text: str, place: str) -> RunRecord:
     _check_schema(data, place)
     if isinstance(budget := data.get("budget"), dict):  # version 0.1.0 kept s1's names of some options
         data["budget"] = {ALIASES.get(name, name): value for name, value in budget.items()}
+    data = _with_shared_usage(data)
     known = {item.name for item in fields(RunRecord)}
     if unknown := sorted(data.keys() - known):
         raise ReportError(f"{place}: unknown fields {', '.join(unknown)}: collect the run again with this version")
