@@ -61,7 +61,7 @@ def test_make_targets_named_in_documents_exist() -> None:
         assert named <= targets, f"{document} names targets that the Makefile lacks"
 
 
-def test_options_in_the_readme_are_the_options_of_the_code() -> None:
+def test_options_in_the_documents_are_the_options_of_the_code() -> None:
     from s1_models.forcing import Budget
     from s1_models.options import OPTIONS
     from s1_models.policies.methods import DEFAULT
@@ -75,7 +75,8 @@ def test_options_in_the_readme_are_the_options_of_the_code() -> None:
         "policy": DEFAULT,
     }
     others["prompt_style"] = "bare"
-    rows = dict(re.findall(r"^\| `(\w+)` \| (\S.*?) \|", README.read_text(), flags=re.MULTILINE))
+    page = (ROOT / "docs" / "options.md").read_text()
+    rows = dict(re.findall(r"^\| `(\w+)` \| (\S.*?) \|", page, flags=re.MULTILINE))
     documented = {name: default for name, default in rows.items() if name in OPTIONS}
     assert set(documented) == set(OPTIONS)
     for name, default in documented.items():
@@ -83,11 +84,13 @@ def test_options_in_the_readme_are_the_options_of_the_code() -> None:
         assert default.strip("`") == ("auto" if value is None else str(value)), name
 
 
-def test_tasks_in_the_readme_are_task_files() -> None:
-    files = {path.stem for path in (ROOT / "s1_tasks").rglob("*.yaml")}
-    named = set(re.findall(r"^\| `(\w+)` \| \d+ \| (?=[a-zA-Z-]+/|generated)", README.read_text(), flags=re.M))
-    assert len(named) >= 6
-    assert named <= files
+def test_the_readme_is_short_and_its_links_lead_somewhere_from_a_package_index() -> None:
+    text = README.read_text()
+    assert len(text.splitlines()) <= 130
+    here = re.findall(r"\((https://[^)\s]*/lm-eval-s1/(?:blob/)?main/([^)\s#]+))", text)
+    assert len(here) > 15
+    assert all((ROOT / path).exists() for _, path in here)
+    assert not re.search(r"\]\((?!https://)", text), "a relative link is dead on a package index"
 
 
 @pytest.mark.parametrize(
