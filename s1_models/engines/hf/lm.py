@@ -9,6 +9,7 @@ import importlib.metadata
 import inspect
 import json
 import logging
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,7 @@ _SAME_TOKENS = frozenset(
 )
 # Model args that name something else to load, beside the weights.
 _ADDED = ("tokenizer", "peft", "delta")
+_BITSANDBYTES = frozenset(inspect.signature(BitsAndBytesConfig.__init__).parameters) - {"self", "kwargs"}
 MODEL_ARGUMENTS = frozenset(
     {
         *inspect.signature(HFLM.__init__).parameters,
@@ -106,6 +108,15 @@ class S1HF(BudgetForcingLM, HFLM):  # type: ignore[misc]
             device=self.device,
             autocast=self.mixed_precision_dtype,
         )
+
+    def _create_model(self, pretrained: Any, *others: Any, quantization_config: Any = None, **arguments: Any) -> None:
+        """The host's, with bitsandbytes' options as the one argument that transformers 5 takes for them."""
+        asked = {name: arguments.pop(name) for name in _BITSANDBYTES & arguments.keys()}
+        if asked.get("load_in_4bit") or asked.get("load_in_8bit"):
+            if find_spec("bitsandbytes") is None:
+                raise OptionError("load_in_4bit and load_in_8bit need bitsandbytes: pip install bitsandbytes")
+            quantization_config = BitsAndBytesConfig(**asked)
+        super()._create_model(pretrained, *others, quantization_config=quantization_config, **arguments)
 
     def _weights_place(self) -> Any:
         """Where the weights are: a name, or a folder, of which `subfolder` may be meant."""
