@@ -3,9 +3,9 @@
     python -m benchmarks.bench_servers limits [--questions 1000] [--rate 5] [--report NAME]
     python -m benchmarks.bench_servers soak [--seconds 1800] [--report NAME]
 
-limits: `s1_openai`'s engine and `s1_chat` ask a scripted server on loopback that answers 429 beyond `rate` a second, with
-and without Retry-After. soak: both ask again and again through a proxy that spoils one reply in ten in ten ways, says
-429 and 503 for seconds at a time, and is stopped and started; every answer is compared with what was to be said.
+limits: `s1_openai`'s engine and `s1_chat` ask a scripted server on loopback that answers 429 beyond `rate` a second,
+with and without Retry-After. soak: both ask again and again through a proxy that spoils one reply in ten in ten ways,
+says 429 and 500 for seconds at a time, and is stopped and started; every answer is compared with what was to be said.
 The last line of the output is JSON.
 """
 

@@ -7,6 +7,7 @@ from itertools import cycle
 from pathlib import Path
 from typing import Any
 
+from s1_contract.printing import show
 from s1_report.compare import Comparison
 from s1_report.plots.style import COLORS, FAINT, figure
 from s1_report.record import ReportError, RunRecord
@@ -79,7 +80,7 @@ def draw_comparison(comparisons: Sequence[Comparison], output: Path, title: str,
             color = COLORS[1] if high < 0 else COLORS[2] if low > 0 else COLORS[5]
             axes.plot([100 * low, 100 * high], [place, place], color=color, linewidth=2, solid_capstyle="round")
             axes.plot(100 * comparison.change, place, "s", color=color, markersize=8, markeredgecolor="white")
-        names = [f"{c.new.task} ({c.questions} x {c.repeats})" for c in reversed(comparisons)]
+        names = [show(f"{c.new.task} ({c.questions} x {c.repeats})") for c in reversed(comparisons)]
         axes.set_yticks(range(len(comparisons)), names)
         axes.set_ylim(-0.6, len(comparisons) - 0.4)
         axes.axvline(0, color=FAINT, linewidth=1)

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from s1_contract.printing import show_lines
 from s1_report.record import ReportError
 
 COLORS = ("#1f4e9c", "#d1495b", "#2a9d6f", "#e0a030", "#6a4c93", "#4a5560")
@@ -33,6 +34,7 @@ STYLE = {
     "ytick.color": INK,
     "legend.frameon": False,
     "svg.fonttype": "none",
+    "text.parse_math": False,  # names of models and tasks are no formulas
     "svg.hashsalt": "s1_report",
 }
 
@@ -50,6 +52,7 @@ def figure(output: Path, width: float = 6.6, height: float = 4.2) -> Iterator[An
     with matplotlib.rc_context(STYLE):
         canvas = FigureCanvasAgg(Figure(figsize=(width, height), layout="constrained"))
         yield canvas.figure.add_subplot()
+        _show_names(canvas.figure)
         for path in paths(output):
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -57,6 +60,14 @@ def figure(output: Path, width: float = 6.6, height: float = 4.2) -> Iterator[An
                 canvas.figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else {"Software": None})
             except OSError as error:
                 raise ReportError(f"{path}: cannot be written ({error.strerror}): name another file") from None
+
+
+def _show_names(figure: Any) -> None:
+    """Every text of a figure in characters that print. Labels of ticks are made later, by their formatter."""
+    from matplotlib.text import Text
+
+    for text in figure.findobj(Text):
+        text.set_text(show_lines(text.get_text()))
 
 
 def paths(output: Path) -> tuple[Path, Path]:

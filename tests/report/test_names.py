@@ -107,6 +107,17 @@ def test_every_table_holds_a_hostile_name_as_text(name: str, tmp_path: Path) -> 
     assert markdown_table(["a"], [[name]]).count("\n") == 3
 
 
+@pytest.mark.parametrize("name", ["$\\frac$", "$x", "\x1b[2J", "\ud800"])
+def test_a_figure_draws_a_hostile_name_as_text(name: str, tmp_path: Path) -> None:
+    from s1_report.plots import answers
+
+    hostile = record(name, name)
+    answers.draw_comparison([compare(hostile, replace(hostile))], tmp_path / "figure.png", "t")
+    svg = (tmp_path / "figure.svg").read_text(encoding="utf-8")
+    assert show(name) in svg
+    assert "\x1b" not in svg
+
+
 @pytest.mark.parametrize("name", ["../../../../ESCAPED", "/tmp/ESCAPED", "a/../../b"])
 def test_an_export_stays_in_its_folder(
     name: str, run_folder: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
