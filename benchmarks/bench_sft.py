@@ -2,6 +2,8 @@
 
     python -m benchmarks.bench_sft [--report NAME]         on a CPU: packed against padded, fused loss against logits
     python -m benchmarks.bench_sft --gpu [--report NAME]   on a GPU: tokens/s, MFU and memory at 8,192 tokens in bf16
+    python -m benchmarks.bench_sft --attention             packed attention in pieces, and torch's varlen_attn on a GPU
+    python -m benchmarks.bench_sft --make-model FOLDER     0.5B with random weights and rows, for gpu_check.sh
 
 Packed against padded: the same 16 sequences of a step, forward and backward, one small Qwen2-shaped model; packed as
 `training.sft` does, and padded to the longest of 4, 8 and 16 with transformers' own attention and the same fused loss.
@@ -23,6 +25,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -202,6 +205,71 @@ def gpu(options: argparse.Namespace) -> dict[str, Any]:
     return {"steps": found}
 
 
+def attention_ways(tokens: int = 16384, count: int = 16) -> dict[str, Any]:
+    """Milliseconds of attention forward and backward over a packed row, by way, and how far the ways differ.
+
+    Qwen2.5-7B's heads, `count` sequences of random lengths that add up to `tokens`; on a CPU a sixteenth, in float32,
+    and without varlen_attn, which has no kernel there.
+    """
+    cuda = torch.cuda.is_available()
+    device, dtype = ("cuda", torch.bfloat16) if cuda else ("cpu", torch.float32)
+    tokens = tokens if cuda else tokens // 16
+    cuts = sorted(random.Random(0).sample(range(64, tokens - 64), count - 1))
+    sizes = [end - start for start, end in zip([0, *cuts], [*cuts, tokens], strict=True)]
+    draw = torch.Generator(device).manual_seed(0)
+    make = {"generator": draw, "device": device, "dtype": dtype, "requires_grad": True}
+    query, key, value = (torch.randn((1, heads, tokens, 128), **make) for heads in (28, 4, 4))
+    inputs = (query, key, value)
+
+    def pieces() -> torch.Tensor:
+        return attention.attend(torch.nn.Module(), query, key, value, None, sequence_lengths=sizes)[0][0]
+
+    def varlen() -> torch.Tensor:
+        from torch.nn.attention.varlen import varlen_attn
+
+        ends = torch.tensor([0, *sizes], device=device).cumsum(0, dtype=torch.int32)
+        flat = (one[0].transpose(0, 1) for one in inputs)
+        return varlen_attn(*flat, ends, ends, max(sizes), max(sizes), window_size=(-1, 0), enable_gqa=True)
+
+    found: dict[str, Any] = {"tokens": tokens, "sequences": count, "device": device}
+    outputs = {}
+    for name, way in (("pieces", pieces), ("varlen", varlen)):
+        try:
+            found[f"{name}_ms"], outputs[name] = _clocked(way, cuda)
+        except (ImportError, NotImplementedError, RuntimeError, TypeError) as error:
+            found[f"{name}_error"] = str(error).splitlines()[0][:200]
+    if len(outputs) == 2:
+        found["largest_difference"] = float((outputs["pieces"] - outputs["varlen"]).abs().max())
+    return found
+
+
+def _clocked(way: Callable[[], torch.Tensor], cuda: bool) -> tuple[float, torch.Tensor]:
+    """Median milliseconds of five times forward and backward after two that warm up, and the last output."""
+    seconds = []
+    for _ in range(7):
+        started = time.perf_counter()
+        output = way()
+        output.float().sum().backward()
+        if cuda:
+            torch.cuda.synchronize()
+        seconds.append(time.perf_counter() - started)
+    return round(1000 * statistics.median(seconds[2:]), 2), output.detach()
+
+
+def make_model(folder: str) -> None:
+    """A 0.5B model with random weights and the nano tokenizer, and rows, for runs of the command line."""
+    from training.nano import tokenizer
+    from training.nano.ablation import pool_rows
+
+    words, shape = tokenizer.build(), plan.SHAPES[S1_0_5B.model]
+    names = {name: getattr(shape, name) for name in shape.__dataclass_fields__ if name != "head_dim"}
+    ends = {"eos_token_id": words.eos_token_id, "pad_token_id": words.pad_token_id, "bos_token_id": None}
+    model = Qwen2ForCausalLM(Qwen2Config(**names, **ends, max_position_embeddings=32768)).to(torch.bfloat16)
+    model.save_pretrained(folder)
+    tokenizer.save(words, Path(folder))
+    Path(folder, "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in pool_rows(256)))
+
+
 def report(name: str, results: dict[str, Any]) -> None:
     lines = [
         f"torch {torch.__version__}, {torch.get_num_threads()} thread(s). Generated; what it measures is in the "
@@ -237,6 +305,8 @@ def report(name: str, results: dict[str, Any]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--gpu", action="store_true", help="tokens/s, MFU and memory on this machine's GPU")
+    parser.add_argument("--attention", action="store_true", help="packed attention: pieces against varlen_attn")
+    parser.add_argument("--make-model", metavar="FOLDER", help="write a 0.5B model with random weights, and rows")
     parser.add_argument("--scale", type=int, default=16, help="lengths are divided by it on a CPU (default: 16)")
     parser.add_argument("--repetitions", type=int, default=5)
     parser.add_argument("--tokens", type=int, default=1024, help="of the memory measurement (default: 1024)")
@@ -245,6 +315,12 @@ def main() -> None:
     options = parser.parse_args()
     if options.memory_of:
         print(json.dumps(memory_of(options.memory_of, options.tokens)))
+        return
+    if options.attention:
+        print(json.dumps(attention_ways()))
+        return
+    if options.make_model:
+        make_model(options.make_model)
         return
     results = gpu(options) if options.gpu else {"packing": packing(options), "memory": memory(options.tokens)}
     if options.report:

@@ -112,6 +112,17 @@ def losses_and_gradients(model: Any, recipe: Recipe, processes: int) -> tuple[li
     return found, [parameter.grad.clone() for parameter in model.parameters()]
 
 
+def test_long_sequences_are_dealt_first_so_that_no_process_waits() -> None:
+    # Shortest first would put the long one on top of a short one: passes of 20 and 40 tokens for 30 and 30.
+    data = sequences([10, 10, 10, 30])
+    recipe = replace(NANO, epochs=1, global_batch=4, block_size=40, micro_batch_tokens=40)
+    dealt = schedule(data, recipe, processes=2)
+    assert dealt.accumulation == 1
+    assert [sum(len(data[n]) for n in row.members) for row in dealt.step_rows(0)] == [30, 30]
+    # And one more micro-batch would be needed where a pass may hold 30.
+    assert schedule(data, replace(recipe, block_size=30, micro_batch_tokens=30), processes=2).accumulation == 1
+
+
 @pytest.mark.parametrize("make", [nano, grouped])
 @pytest.mark.parametrize("average", ["sequence", "token"])
 def test_packed_loss_and_gradients_are_those_of_one_sequence_at_a_time(make: Any, average: Any) -> None:

@@ -146,16 +146,10 @@ def _shape(source: Source, question: str, row: Mapping[str, Any]) -> Row:
     if source.clean:
         question = source.clean(question)
     if source.choices:
-        choices = [" ".join(_text(row.get(name)).split()) for name in source.choices]
-        order = choice_order(question, choices)
-        reference = LETTERS[order.index(0)]
-        shown = "\n".join(f"({LETTERS[place]}) {choices[index]}" for place, index in enumerate(order))
-        question = f"{question}\nAnswer Choices:\n{shown}"
+        question, reference = _with_choices(source, question, row)
         solution = f"{solution or ''}\n\nAnswer: {reference}".strip()
     elif reference is None and solution is not None:
-        found = extract(solution, source.kind)
-        # Only a marked answer is a reference; the last line of a proof is none.
-        reference = found.answer if found and found.rule in ("boxed", "final answer", "answer:") else None
+        reference = _marked_answer(source, solution)
     used = {*source.question, *source.solution, *source.reference, *source.choices}
     rest = {name: value for name, value in row.items() if name not in used and len(str(value)) <= MAX_METADATA_CHARS}
     return {
@@ -169,6 +163,20 @@ def _shape(source: Source, question: str, row: Mapping[str, Any]) -> Row:
         "cot_type": source.cot_type,
         "metadata": json.dumps(rest, ensure_ascii=False, default=str, sort_keys=True),
     }
+
+
+def _with_choices(source: Source, question: str, row: Mapping[str, Any]) -> tuple[str, str]:
+    """The question with its choices, in an order that the texts decide, and the letter of the right one."""
+    choices = [" ".join(_text(row.get(name)).split()) for name in source.choices]
+    order = choice_order(question, choices)
+    shown = "\n".join(f"({LETTERS[place]}) {choices[index]}" for place, index in enumerate(order))
+    return f"{question}\nAnswer Choices:\n{shown}", LETTERS[order.index(0)]
+
+
+def _marked_answer(source: Source, solution: str) -> str | None:
+    """The final answer that a solution marks; the last line of a proof is none."""
+    found = extract(solution, source.kind)
+    return found.answer if found and found.rule in ("boxed", "final answer", "answer:") else None
 
 
 def _joined(row: Mapping[str, Any], columns: Sequence[str]) -> str:

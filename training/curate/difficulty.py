@@ -5,6 +5,7 @@ Also grades the teacher's answer, which the selection's inclusion rules ask for.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -32,29 +33,36 @@ def keep_difficult(rows: Sequence[Row], attempts: Mapping[str, Mapping[str, Atte
 
     Rows that bring `attempts` ({model: {"correct": bool, ...}}) and `teacher_correct` are not graded again.
     """
-    open_rows = [row for row in rows if row.get("attempts") is None]
-    scripts = [_script(row, name, attempts[name][row["id"]].text) for row in open_rows for name in attempts] + [
-        _script(row, TEACHER, row.get("answer") or "") for row in open_rows
-    ]
+    scripts = _scripts([row for row in rows if row.get("attempts") is None], attempts)
     grades, figures = grade(scripts) if scripts else ({}, {"graded_by": "given"})
-
     kept: list[Row] = []
     rejected: list[Rejection] = []
-    solved: dict[str, int] = {}
+    solved: Counter[str] = Counter()
     for row in rows:
         graded = row if row.get("attempts") is not None else {**row, **_graded(row, attempts, grades)}
         correct = {name: one["correct"] for name, one in graded["attempts"].items()}
-        for name, right in correct.items():
-            solved[name] = solved.get(name, 0) + bool(right)
-        winners = [name for name, right in correct.items() if right]
-        if not correct or None in correct.values():
-            rejected.append(reject(row, "no reference answer to grade by", str(row.get("source_type", ""))))
-        elif winners:
-            rejected.append(reject(row, f"solved by {' and '.join(winners)}"))
-        else:
+        solved.update({name: int(bool(right)) for name, right in correct.items()})
+        rejection = _too_easy(row, correct)
+        if rejection is None:
             kept.append(graded)
+        else:
+            rejected.append(rejection)
     teacher_right = sum(bool(row.get("teacher_correct")) for row in kept)
-    return Result(kept, rejected, {**figures, "solved": solved, "kept_with_a_right_teacher": teacher_right})
+    return Result(kept, rejected, {**figures, "solved": dict(solved), "kept_with_a_right_teacher": teacher_right})
+
+
+def _scripts(rows: Sequence[Row], attempts: Mapping[str, Mapping[str, Attempt]]) -> list[Script]:
+    """What has to be graded of each row: every model's attempt, then the teacher's answer."""
+    tried = [_script(row, name, attempts[name][row["id"]].text) for row in rows for name in attempts]
+    return tried + [_script(row, TEACHER, row.get("answer") or "") for row in rows]
+
+
+def _too_easy(row: Row, correct: Mapping[str, bool | None]) -> Rejection | None:
+    """Why a row does not stay: a model solved it, or nobody can say."""
+    if not correct or None in correct.values():
+        return reject(row, "no reference answer to grade by", str(row.get("source_type", "")))
+    winners = [name for name, right in correct.items() if right]
+    return reject(row, f"solved by {' and '.join(winners)}") if winners else None
 
 
 def _script(row: Row, name: str, text: str) -> Script:

@@ -98,17 +98,18 @@ def _messages(given: Any, role: str) -> list[dict[str, str]]:
         return [{"role": role or "user", "content": given}]
     if not isinstance(given, Sequence) or not all(isinstance(one, Mapping) for one in given):
         raise ValueError(f"expected a list of messages, got {str(given)[:60]!r}")
-    found = []
-    for one in given:
-        speaker = str(one.get("role") or one.get("from") or role)
-        content = one.get("content") if one.get("content") is not None else one.get("value")
-        if speaker not in _ROLES or not isinstance(content, str):
-            raise ValueError(
-                f"a message is {str(dict(one))[:80]!r}; expected a role of user, assistant or system, and text"
-            )
-        reasoning = {name: one[name] for name in _REASONING if isinstance(one.get(name), str) and one[name].strip()}
-        found.append({"role": _ROLES[speaker], "content": content, **reasoning})
-    return found
+    return [_message(one, role) for one in given]
+
+
+def _message(one: Mapping[str, Any], role: str) -> Message:
+    """One message with our names; ShareGPT calls role and content `from` and `value`."""
+    speaker = str(one.get("role") or one.get("from") or role)
+    content = one.get("content", one.get("value"))
+    if speaker not in _ROLES or not isinstance(content, str):
+        shown = str(dict(one))[:80]
+        raise ValueError(f"a message is {shown!r}; expected a role of user, assistant or system, and text")
+    reasoning = {name: one[name] for name in _REASONING if isinstance(one.get(name), str) and one[name].strip()}
+    return {"role": _ROLES[speaker], "content": content, **reasoning}
 
 
 def _plain(messages: Sequence[Mapping[str, str]]) -> list[Message]:

@@ -11,6 +11,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
+from itertools import combinations
 from pathlib import Path
 
 from s1_contract.errors import S1Error
@@ -40,25 +41,40 @@ def commands(
     num_waits=0 there is none. Budgets and formats in it are the tuned model's. base_model_args: of the base alone,
     instead of a plain answer.
     """
-    given = [part for part in model_args.split(",") if part]
-    waits = next((part.partition("=")[2] for part in given if part.startswith("num_waits=")), str(WAITS))
-    shared = [part for part in given if not part.startswith("num_waits=")]
-    engines = [part for part in shared if part.partition("=")[0] not in _FORCING]
-    of_base = [PLAIN] if base_model_args is None else [part for part in base_model_args.split(",") if part]
-    settings = [("base", base, [*engines, *of_base]), ("tuned", tuned, [*shared, "num_waits=0"])]
-    if waits != "0":
-        settings.append(("tuned_waits", tuned, [*shared, f"num_waits={waits}"]))
     run = []
-    for name, model, arguments in settings:
-        run.append([_tool("lm_eval"), "--model", engine, "--model_args", ",".join([f"pretrained={model}", *arguments])])
-        run[-1] += ["--tasks", tasks, "--log_samples", "--output_path", str(out / name), *lm_eval_args]
+    for name, arguments in _settings(base, tuned, model_args, base_model_args).items():
+        run.append([_tool("lm_eval"), "--model", engine, "--model_args", ",".join(arguments), "--tasks", tasks])
+        run[-1] += ["--log_samples", "--output_path", str(out / name), *lm_eval_args]
+    names = list(_settings(base, tuned, model_args, base_model_args))
     run.append([_tool("s1-report"), "stats", str(out)])
-    names = [name for name, _, _ in settings]
-    for at, new in enumerate(names[1:], start=1):
-        for old in names[:at]:
-            run.append([_tool("s1-report"), "compare", str(out / old), str(out / new), "--allow", "budget"])
-            run[-1] += ["--allow", "prompt"] if old == "base" else []
+    for old, new in sorted(combinations(names, 2), key=lambda pair: names.index(pair[1])):
+        run.append([_tool("s1-report"), "compare", str(out / old), str(out / new), "--allow", "budget"])
+        run[-1] += ["--allow", "prompt"] if old == "base" else []
     return run
+
+
+def _settings(base: str, tuned: str, model_args: str, base_model_args: str | None) -> dict[str, list[str]]:
+    """Name of a run -> its model args."""
+    given = _parts(model_args)
+    waits = {"num_waits": str(WAITS), **given}.pop("num_waits")
+    shared = {name: value for name, value in given.items() if name != "num_waits"}
+    of_base = {name: value for name, value in shared.items() if name not in _FORCING}
+    of_base |= _parts(PLAIN if base_model_args is None else base_model_args)
+    runs = {
+        "base": {"pretrained": base, **of_base},
+        "tuned": {"pretrained": tuned, **shared, "num_waits": "0"},
+        "tuned_waits": {"pretrained": tuned, **shared, "num_waits": waits},
+    }
+    return {
+        name: [f"{key}={value}" for key, value in arguments.items()]
+        for name, arguments in runs.items()
+        if name != "tuned_waits" or waits != "0"
+    }
+
+
+def _parts(arguments: str) -> dict[str, str]:
+    """Model args as lm_eval takes them -> name and value."""
+    return {name: value for name, _, value in (part.partition("=") for part in arguments.split(",") if part)}
 
 
 # What a plain answer has no use for; the harness refuses it there.

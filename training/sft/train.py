@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
@@ -74,19 +74,20 @@ def run(job: Job, callbacks: Sequence[TrainerCallback] = ()) -> Outcome:
     recipe = launch.without_needless_offload(recipe, Shape.of(config), _processes(), _gpu_memory())
     state = launch.start(recipe)
     main = state.is_main_process
+    say = print if main else _nothing
     tokenizer = AutoTokenizer.from_pretrained(recipe.model)
     form = thinking_format(tokenizer, job.thinking_format)
     trained, contaminated = _data(job, tokenizer, form, quiet=not (main and sys.stderr.isatty()))
     plan = schedule(trained.sequences, recipe, state.num_processes)
     steps = min(job.max_steps or plan.steps, plan.steps)
+    say(trained)
+    say(
+        f"{steps} steps of {recipe.global_batch} sequences: {plan.processes} processes x {plan.accumulation} "
+        f"micro-batches of at most {recipe.tokens_per_pass:,} tokens, {sum(plan.tokens[:steps]):,} tokens in all"
+    )
+    if recipe != job.recipe:
+        say(f"the state fits {plan.processes} GPU(s), so it is not offloaded to host memory")
     if main:
-        print(trained)
-        print(
-            f"{steps} steps of {recipe.global_batch} sequences: {plan.processes} processes x {plan.accumulation} "
-            f"micro-batches of at most {recipe.tokens_per_pass:,} tokens, {sum(plan.tokens[:steps]):,} tokens in all"
-        )
-        if recipe != job.recipe:
-            print(f"the state fits {plan.processes} GPU(s), so it is not offloaded to host memory")
         _check(job, trained)
     state.wait_for_everyone()
 
@@ -102,23 +103,12 @@ def run(job: Job, callbacks: Sequence[TrainerCallback] = ()) -> Outcome:
     if main:
         _write_run(job, trained)
         write_whole(job.out / ROWS_PAGE, page(tokenizer, trained.sequences))
-        print(f"the first rows as they are trained: {job.out / ROWS_PAGE}")
-    trainer.remove_callback(PrinterCallback)  # Watch prints
-    last = fingerprint.last_whole(job.checkpoints) if job.resume else None
-    if main and job.resume:
-        print(f"resuming from {last}" if last else "no checkpoint to resume from: starting from the first step")
-    watch = Watch(plan, steps, recipe.epochs)
-    keeper = Keeper(job.checkpoints, last, shard=recipe.shard)
-    for callback in (keeper, watch, *callbacks):
-        trainer.add_callback(callback)
-    try:
-        trainer.train(resume_from_checkpoint=str(last) if last else None)
-    finally:
-        watch.close()
+    say(f"the first rows as they are trained: {job.out / ROWS_PAGE}")
+    watch, keeper = Watch(plan, steps, recipe.epochs), Keeper(job.checkpoints, _last(job, say), shard=recipe.shard)
+    _fit(trainer, watch, keeper, callbacks)
     history = [row for row in trainer.state.log_history if "loss" in row]
     if trainer.state.global_step < steps:
-        if main:
-            print(f"stopped after step {trainer.state.global_step} of {steps}; the same command with --resume goes on")
+        say(f"stopped after step {trainer.state.global_step} of {steps}; the same command with --resume goes on")
         return Outcome(False, history, plan, trained)
     checkpoint.check_trained(keeper.start, fingerprint.take(trainer.model), steps)
     probe = torch.from_numpy(trained.sequences[0].input_ids[: checkpoint.PROBE_TOKENS]).long()[None]
@@ -132,6 +122,30 @@ def run(job: Job, callbacks: Sequence[TrainerCallback] = ()) -> Outcome:
         _push(job)
     launch.wait_for_the_first()
     return Outcome(True, history, plan, trained)
+
+
+def _nothing(*_: object) -> None:
+    """What the processes other than the first one say."""
+
+
+def _last(job: Job, say: Callable[..., None]) -> Path | None:
+    """The checkpoint that a resumed run goes on from; None for a fresh one."""
+    if not job.resume:
+        return None
+    last = fingerprint.last_whole(job.checkpoints)
+    say(f"resuming from {last}" if last else "no checkpoint to resume from: starting from the first step")
+    return last
+
+
+def _fit(trainer: PackedTrainer, watch: Watch, keeper: Keeper, callbacks: Sequence[TrainerCallback]) -> None:
+    """Train to the end or to Ctrl-C; the terminal is given back in any case."""
+    trainer.remove_callback(PrinterCallback)  # Watch prints
+    for callback in (keeper, watch, *callbacks):
+        trainer.add_callback(callback)
+    try:
+        trainer.train(resume_from_checkpoint=str(keeper.last) if keeper.last else None)
+    finally:
+        watch.close()
 
 
 class Keeper(TrainerCallback):  # type: ignore[misc]  # transformers has no types
