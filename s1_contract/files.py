@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -56,15 +56,21 @@ def _object(line: str, place: str) -> dict[str, Any]:
     return row
 
 
-def write_whole(path: Path, content: str | bytes) -> None:
-    """Writes a file whole or not at all, with the modes of an ordinary new file; makes its folder. Raises DataError."""
-    data = content if isinstance(content, bytes) else encoded(content)
+def write_whole(path: Path, content: str | bytes | Iterable[bytes]) -> None:
+    """Writes a file whole or not at all, with the modes of an ordinary new file; makes its folder. Raises DataError.
+
+    Pieces are written as they come, and are on the disk before the file has its name.
+    """
+    pieces = [encoded(content)] if isinstance(content, str) else [content] if isinstance(content, bytes) else content
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
             with os.fdopen(handle, "wb") as file:
-                file.write(data)
+                file.writelines(pieces)
+                if not isinstance(content, (str, bytes)):
+                    file.flush()
+                    os.fsync(file.fileno())
             _give_ordinary_mode(Path(name))
             Path(name).replace(path)
         except BaseException:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import io
 import json
-import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from s1_contract.errors import DataError
-from s1_contract.files import read_json_lines
+from s1_contract.files import read_json_lines, write_whole
 from training.curate.stage import CurationError, Row
 
 ENDINGS = (".jsonl", ".parquet", ".csv")
@@ -41,18 +41,16 @@ def read_rows(path: Path) -> list[Row]:
 
 
 def write_json_lines(path: Path, rows: Iterable[Mapping[str, Any]]) -> str:
-    """Writes rows as JSON Lines beside the target and renames; returns the SHA-256 of the content."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Writes rows as JSON Lines, whole or not at all; returns the SHA-256 of the content."""
     digest = hashlib.sha256()
-    fresh = path.with_name(path.name + ".new")
-    with fresh.open("wb") as out:
+
+    def lines() -> Iterator[bytes]:
         for row in rows:
             line = json.dumps(row, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace") + b"\n"
             digest.update(line)
-            out.write(line)
-        out.flush()
-        os.fsync(out.fileno())
-    fresh.replace(path)
+            yield line
+
+    write_whole(path, lines())
     return digest.hexdigest()
 
 
@@ -61,20 +59,16 @@ def write_parquet(path: Path, rows: list[Row]) -> None:
     import pyarrow
     import pyarrow.parquet
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(path.name + ".new")
     names = list(dict.fromkeys(name for row in rows for name in row))
     columns = {name: [row.get(name) for row in rows] for name in names}
-    pyarrow.parquet.write_table(pyarrow.table(columns), fresh, compression="zstd")
-    fresh.replace(path)
+    content = io.BytesIO()
+    pyarrow.parquet.write_table(pyarrow.table(columns), content, compression="zstd")
+    write_whole(path, content.getvalue())
 
 
 def write_json(path: Path, value: Any) -> None:
     """Writes one JSON document, indented, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(path.name + ".new")
-    fresh.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    fresh.replace(path)
+    write_whole(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
 def canonical_hash(value: Any) -> str:

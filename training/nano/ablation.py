@@ -21,6 +21,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from s1_contract.files import read_json_lines, write_whole
 from s1_contract.options import MAX_THINKING_TOKENS, NUM_WAITS
 from s1_contract.usage import CUT_OFF
 from s1_report.stats import wilson
@@ -72,7 +73,7 @@ def write_sets(out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     for how in SETS:
         chosen = select(rows, how, 1000, seed=0)
-        (out / f"{how}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in chosen))
+        write_whole(out / f"{how}.jsonl", "".join(json.dumps(row) + "\n" for row in chosen))
         print(json.dumps({"set": how, **about(chosen)}))
 
 
@@ -123,7 +124,7 @@ def measure(out: Path, results: Path, problems: int) -> None:
         for waits in WAITS
         if f"{how} seed {seed}, {waits} x Wait" in names and f"s1 seed {seed}, {waits} x Wait" in names
     ]
-    sets = {how: about([json.loads(line) for line in (out / f"{how}.jsonl").open()]) for how in SETS}
+    sets = {how: about([row for _, row in read_json_lines(out / f"{how}.jsonl")]) for how in SETS}
     facts = {
         "command": f"python -m training.nano.ablation measure --problems {problems}",
         "sets": sets,
