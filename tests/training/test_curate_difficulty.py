@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from s1_models.driver import EngineError
+from s1_models.driver import EngineError, stream_seed
 from tests.scripted_engine import ScriptedEngine
 from training.curate.difficulty import gather_attempts, keep_difficult
 from training.curate.grading import Script, grade_by_checker
@@ -113,8 +113,9 @@ def test_a_reply_that_is_cut_off_says_so(nano_tokenizer) -> None:
 def test_sampling_is_as_in_s1_and_has_a_seed(nano_tokenizer) -> None:
     lm = ScriptedLM(nano_tokenizer, {"1 + 1?": "Answer: 2"})
     attempt_all(lm, Reference("only", max_answer_tokens=10), ROWS[:1], None)
-    assert dict(lm.engine.history[0].sampling) == {"temperature": 0.05, "seed": 0}
-    assert lm.engine.history[0].prefix == tuple(prompt_ids(nano_tokenizer, "1 + 1?"))
+    prompt = tuple(prompt_ids(nano_tokenizer, "1 + 1?"))
+    assert dict(lm.engine.history[0].sampling) == {"temperature": 0.05, "seed": stream_seed(0, prompt, 0, 0)}
+    assert lm.engine.history[0].prefix == prompt
 
 
 def test_what_nobody_can_grade_is_rejected_by_name() -> None:
