@@ -116,13 +116,19 @@ def judge_many(
 
 def _on_threads(verdict: Callable[[_Pair], Verdict], pairs: list[_Pair], workers: int) -> list[Verdict] | None:
     """The verdicts in the order of the pairs; None where no thread can be started (the limit of processes)."""
+    verdicts: dict[_Pair, Verdict] = {}
     with ThreadPoolExecutor(max_workers=workers) as threads:
         try:
-            asked = [threads.submit(verdict, pair) for pair in pairs]
+            # one task a thread: a task a pair costs as much as an easy verdict
+            shares = [
+                (pairs[n::workers], threads.submit(list, map(verdict, pairs[n::workers]))) for n in range(workers)
+            ]
         except RuntimeError:
             threads.shutdown(cancel_futures=True)
             return None
-        return [future.result() for future in asked]
+        for share, done in shares:
+            verdicts |= zip(share, done.result(), strict=True)
+    return [verdicts[pair] for pair in pairs]
 
 
 def equivalent(prediction: str, reference: str) -> bool:

@@ -42,6 +42,7 @@ _ONLY_LETTERS = re.compile(
     r"(?:\\(?:text|textbf|mathrm|mathbf)|\b(?:and|or)\b|[\s,;&(){}\[\].*$/]|[A-J](?![a-zA-Z_^]))*"
 )
 _ENDED = re.compile(r"[^\w\s,;:-]\s*\Z")
+_STATED_CHARS = 160
 _DENIES_BEFORE, _SENTENCES = 6, 8
 """Tokens before a letter, and sentences from the end, that are looked at."""
 
@@ -140,7 +141,7 @@ def _stated(text: Page, end: int, phrase: tuple[Token, ...]) -> str:
         phrase = parts[0].tokens[1:] if parts else ()
     if not phrase:
         return ""
-    following = text.text[phrase[0].start : end].lstrip(" }")
+    following = text.text[phrase[0].start : min(end, phrase[0].start + _STATED_CHARS)].lstrip(" }")
     first = leading_letter(following, loose=True) or bare_letter(following.rstrip(".")) or ""
     contrasts = [clause for clause in parts[1:] if clause.role == "contrast"]
     for clause in contrasts:

@@ -31,6 +31,8 @@ _SHOWN, _SHOWN_CHARS = 3, 60
 _NO_ANSWERS = frozenset({"", "n/a", "null", "nan", "i don't know", "unknown"})
 _WORDS = re.compile(r"[^\W\d_]{2}|</?[a-z]|[\"']\s*:|\d")
 _PROSE = re.compile(r"(?<![\\a-zA-Z{])(?!and\b|or\b)[a-zA-Z]{2,}\s")
+_MAX_PROSE = 6
+"""A text with more words is no formula, whatever a parser makes of it."""
 _OPEN_BOX = re.compile(r"\\boxed(?![a-zA-Z])")
 _HOPE = re.compile(r"(?<!\s)\s{0,9}I hope (?:it|this) is correct[.!]?\s*$", re.IGNORECASE)
 
@@ -167,8 +169,9 @@ def _closing(text: Page) -> list[Candidate]:
     whole = text.text[: text.spans[-1][1]].strip()
     if breaks_off(whole) or (len(text.spans) == 1 and sets_up(text.tokens(0))):
         return []
-    formula = len(whole) < MAX_STATED_CHARS and is_formula(whole)
-    if formula and not _PROSE.search(whole):
+    prose = len(_PROSE.findall(whole)) if len(whole) < MAX_STATED_CHARS else _MAX_PROSE + 1
+    formula = prose <= _MAX_PROSE and is_formula(whole)
+    if formula and not prose:
         return [Candidate(0, len(whole), closed(whole), "whole text")]
     concluding = concluded(text)
     if concluding:
