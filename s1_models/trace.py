@@ -53,7 +53,9 @@ def transcribe(
 
 
 def _row(span: Span, decode: Decode) -> dict[str, Any]:
-    return {"phase": span.phase.value, "forced": span.forced, "text": decode(span.tokens), "tokens": span.tokens}
+    # Four bytes an id: a run holds those of all its responses until they are written.
+    ids = array("I", span.tokens)
+    return {"phase": span.phase.value, "forced": span.forced, "text": decode(span.tokens), "tokens": ids}
 
 
 def answer_tokens(session: Session) -> Tokens:
@@ -101,7 +103,8 @@ def write_traces(folder: Path, task: str, run_id: str, samples: Iterable[Mapping
     samples: the harness's logged samples (doc_id, doc_hash, resps: one list of repeats per request). run_id: the
     date id of the samples file beside, so that runs into one folder can be told apart.
     """
-    lines = (json.dumps({"run": run_id, "task": task, **trace}, ensure_ascii=False) for trace in _traces(samples))
+    told = ({"run": run_id, "task": task, **trace} for trace in _traces(samples))
+    lines = (json.dumps(trace, ensure_ascii=False, default=list) for trace in told)
     first = next(lines, None)
     if first is None:
         return 0

@@ -1,12 +1,14 @@
 """What s1_models writes, s1_tasks can split and s1_report can read; nothing of the contract is spelt elsewhere."""
 
 import ast
+import re
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from s1_contract import metrics, options, outcomes, places, tasks, thinking, usage
+from s1_contract.errors import S1Error
 from s1_contract.response import Response
 from s1_contract.usage import USAGE_FIELDS
 from s1_models.forcing import Budget, BudgetForcing, Finish, Reply, Session
@@ -139,3 +141,29 @@ def test_an_exception_is_still_needed(name: str, text: str) -> None:
 def test_the_usage_fields_are_the_constants_beside_them() -> None:
     constants = {value for name, value in vars(usage).items() if name.isupper() and isinstance(value, str)}
     assert constants == set(usage.USAGE_FIELDS)
+
+
+def test_the_tree_of_errors_has_every_error_where_it_is() -> None:
+    """`S1Error`'s docstring against the classes of all packages."""
+    root = Path(__file__).parents[1]
+    patterns = ["s1_*/**.py", "s1_*/*.py", "training/**.py"]
+    listed = subprocess.run(["git", "ls-files", *patterns], cwd=root, capture_output=True, text=True, check=True)
+    classes = [
+        (node.name, {getattr(base, "id", getattr(base, "attr", "")) for base in node.bases}, path)
+        for path in set(listed.stdout.split())
+        for node in ast.walk(ast.parse((root / path).read_text()))
+        if isinstance(node, ast.ClassDef)
+    ]
+    found: dict[str, tuple[str, str]] = {}
+    for _ in range(4):  # as deep as the tree may be
+        for name, bases, path in classes:
+            if parent := next(iter(bases & {"S1Error", *found}), None):
+                found[name] = parent, path.removesuffix(".py").replace("/", ".")
+    told: dict[str, tuple[str, str]] = {}
+    above = ["S1Error"]
+    for line in (S1Error.__doc__ or "").splitlines():
+        if named := re.match(r"^([ │]*)[├└]─ (\w+) .*\(([\w.]+)\)$", line.strip("\n")):
+            depth = (len(named[1]) - 5) // 4 + 1
+            above = [*above[:depth], named[2]]
+            told[named[2]] = above[depth - 1], named[3]
+    assert told == found

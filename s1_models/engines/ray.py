@@ -144,11 +144,7 @@ class RayEngine:
     def poll(self, timeout_seconds: float | None = None) -> Sequence[tuple[Hashable, Reply]]:
         deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
         while self._work:
-            for replica in self._replicas:
-                if replica.call is None and replica.names:
-                    unsent, replica.unsent = replica.unsent, []
-                    sent = [(name, self._work[name].request) for name in unsent]
-                    replica.call = replica.actor.exchange.remote(sent)
+            self._send()
             calls = {replica.call: replica for replica in self._replicas if replica.call is not None}
             left = None if deadline is None else max(0.0, deadline - time.monotonic())
             ready, _ = ray.wait(list(calls), num_returns=1, timeout=left)
@@ -158,6 +154,14 @@ class RayEngine:
             if replies or (deadline is not None and time.monotonic() >= deadline):
                 return replies
         return []
+
+    def _send(self) -> None:
+        """Brings what is unsent to every replica that is not on its way already."""
+        for replica in self._replicas:
+            if replica.call is None and replica.names:
+                unsent, replica.unsent = replica.unsent, []
+                sent = [(name, self._work[name].request) for name in unsent]
+                replica.call = replica.actor.exchange.remote(sent)
 
     def partial(self) -> Sequence[tuple[Hashable, Tokens]]:
         """Lags by the length of a call, and by more where much is in flight (PARTIAL_SHARE)."""

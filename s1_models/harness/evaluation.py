@@ -12,12 +12,14 @@ import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import lm_eval.evaluator
 from lm_eval.loggers import EvaluationTracker
 
+from s1_contract.response import Response
 from s1_models.harness.lm import BudgetForcingLM, Reuse
 from s1_models.harness.written import check_results, check_samples
 
@@ -100,6 +102,9 @@ def evaluate(
     tracker.save_results_aggregated(results=results, samples=samples)
     for task in results["configs"]:
         tracker.save_results_samples(task_name=task, samples=samples[task])
+    for response in chain.from_iterable(chain.from_iterable(row["resps"]) for rows in kept.values() for row in rows):
+        if isinstance(response, Response):
+            response.spans = ()  # they stand in the traces now
     files = [check_results(tracker), *(check_samples(tracker, task, len(rows)) for task, rows in kept.items())]
     return Finished(results, kept, tuple(files), lm.reuse)
 
