@@ -8,6 +8,7 @@ the answer begins. Whatever turns it into a plain string only loses the extras.
 from __future__ import annotations
 
 import json
+from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain
 from pathlib import Path
