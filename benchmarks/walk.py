@@ -1,6 +1,6 @@
 r"""How far does one answer walk through the house? Calls, modules of ours, and switches between modules of one verdict.
 
-    python benchmarks/walk.py ['\boxed{\frac{3}{4}}' '\frac34']
+    python -m benchmarks.walk ['\boxed{\frac{3}{4}}' '\frac34']
 
 The verdict is asked for once before, with another answer, so that what is built once per process does not count; what
 is remembered per text is forgotten again. A switch is a call in another module than the call before it. Each line of

@@ -7,7 +7,7 @@ import pytest
 
 from s1_tasks.answers import equivalent
 
-SPACES = ("", " ", "~", r"\,", r"\ ", r"\;", r"\quad ", "{}")
+SPACES = ("", "\u202f", "~", r"\,", r"\ ", r"\;\!", r"\quad ", "{}", r"\kern2pt ", r"\hspace{1em}", r"{\,}", r"\/")
 VALUES = ("5", r"3.0\times10^{8}", r"\frac{3}{4}", r"3\sqrt{2}", r"2\pi")
 UNITS = (
     r"\text{m/s} | \mathrm{m\,s^{-1}} | \text{ m/s} | \text{m}/\text{s} | \text{N}\cdot\text{m} | \text{N·m} | "
@@ -16,7 +16,7 @@ UNITS = (
     r"\text{J}\,\text{kg}^{-1}\,\text{K}^{-1} | ^\circ\text{C} | \text{°C} | \text{eV} | \text{kPa} | "
     r"\text{rad/s} | \text{miles per hour} | \text{square feet} | \text{ft}^2 | \text{cubic meters} | "
     r"\text{dollars} | \text{hours} | \text{apples} | \text{square units} | \text{A} | "
-    r"\frac{\text{m}}{\text{s}} | \text{meters per second squared} | \operatorname{cm} | \mbox{ km} | "
+    r"\frac{\text{m}}{\text{s}} | \text{meters per second squared} | \operatorname{cm} | {\rm cm} | \mbox{ km} | "
     r"\text{mmol L}^{-1}"
 )
 

@@ -109,6 +109,12 @@ _MAY_HOLD_UNIT = re.compile(
     r"\\(?:text|mathrm|mbox|hbox|operatorname|mathbf|mathit|mathsf|rm|mu|micro|Omega|ohm|SI|qty|num|ang|si|unit|celsius|"
     r"deg|circ|AA|angstrom)|\d[\s~][a-zA-Z\\]|\d\\[,;:! ]"
 )
+_ODD_SPACES = re.compile(
+    r"\\(?:mskip|kern|hskip|mkern)\s?-?[\d.]+\s?(?:pt|em|mu|ex|cm|mm)\s?|\{\s?\\[,;:! ]\s?\}|"
+    r"\\(?:nobreakspace|space|enspace|thinspace|medspace|thickspace)(?![a-zA-Z])|\\[hv]space\*?\s?\{[^{}]{0,20}\}|"
+    r"\\/(?=\s|\\|\^|\{)"
+)
+_UPRIGHT = re.compile(r"\{\s?\\rm\s([^{}]{1,60})\}|(?<=[\d})\s])\\rm\s([^{}\\$]{1,60})$")
 _BARE_SET = re.compile(r"\\mathbb\s*([RZNQC])(?![a-zA-Z])")
 _GAPS = re.compile(r"\s{2,}")
 """A run of spaces says no more than one, and the patterns that read cleaned text need not be linear in it."""
@@ -131,7 +137,10 @@ def ascii_text(text: str) -> str:
 
 def clean(text: str) -> str:
     """`text` without markup that carries no meaning: delimiters, spacing, fonts, sizes, markdown, thousands marks."""
-    text = ascii_text(text).replace("{}", "")
+    text = ascii_text(text)
+    if "\\" in text:
+        text = _UPRIGHT.sub(lambda m: rf"\mathrm{{{m[1] or m[2]}}}", _ODD_SPACES.sub(" ", text)).replace(r"\/", "/")
+    text = text.replace("{}", "")
     if "/" in text or "." in text:
         text = _DOTTED.sub(lambda number: number.group().replace(".", ""), _SLANTED.sub(r"\\frac{\1}{\2}", text))
     if "\\\\" in text:
