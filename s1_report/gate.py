@@ -115,7 +115,8 @@ def _reason(comparison: Comparison, margin: float, p_drop: float, verdict: Verdi
 
 def is_greedy(record: RunRecord) -> bool:
     """Whether more repeats would only repeat the same answers: no temperature above 0, and no two answers differ."""
-    temperature = record.sampling.get("temperature", 0)
+    used = {**record.sampling, **dict(record.resolved.get("sampling") or {})}  # as asked, and as it was made of it
+    temperature = used.get("temperature", 0)
     if isinstance(temperature, int | float) and temperature > 0:
         return False
     return not any(len({*question.correct}) > 1 or len({*question.answers}) > 1 for question in record.questions)

@@ -11,7 +11,7 @@ from s1_report import paired, plan
 from s1_report.cli import main
 from s1_report.collect import collect
 from s1_report.compare import NotComparable, compare, left_out, match
-from s1_report.gate import Verdict, decide, gate, points
+from s1_report.gate import Verdict, decide, gate, is_greedy, points
 from s1_report.gate_formats import junit, markdown, text
 from s1_report.record import Question, ReportError, RunRecord
 
@@ -203,6 +203,24 @@ def test_sampled_runs_are_told_how_many_repeats_and_these_are_about_enough(run_f
     repeats = int(re.search(r"about (\d+) repeats per question in both runs \(now 2\)", check.advice[0])[1])
     rows = [generator.binomial(repeats, chances, (300, 100)) / repeats for _ in range(2)]
     assert 0.7 <= (paired.chance_of_loss(rows[1] - rows[0], 0.05) <= 0.05).mean() <= 0.95
+
+
+@pytest.mark.parametrize(
+    ("asked", "used", "correct", "greedy"),
+    [
+        ({}, {}, (1.0,), True),
+        ({"temperature": 0.0}, {}, (1.0,), True),
+        ({"temperature": 0.6}, {}, (1.0,), False),
+        ({}, {"temperature": 0.6}, (1.0,), False),
+        ({"temperature": 0.6}, {"temperature": 0.0}, (1.0, 1.0), True),
+        ({}, {}, (1.0, 0.0), False),
+    ],
+)
+def test_a_run_is_greedy_by_the_temperature_that_was_used_unless_its_repeats_differ(asked, used, correct, greedy):
+    run = RunRecord(
+        "measured", "m", "t", sampling=asked, resolved={"sampling": used}, questions=(Question("q", correct),)
+    )
+    assert is_greedy(run) is greedy
 
 
 def half_right(repeats, lost, gained):

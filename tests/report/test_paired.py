@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from scipy.stats import binom, binomtest, permutation_test
+from scipy.stats import binom, binomtest, permutation_test, t
 
 from s1_report import paired
 
@@ -50,6 +50,12 @@ def test_two_identical_runs_still_have_a_margin_of_error():
     for repeats in (1, 4, 64):
         assert paired.margin_of_error(np.zeros(30), repeats)[0] > 0
     assert paired.margin_of_error(np.zeros(30), 1)[0] > 0.05
+
+
+def test_the_floor_of_the_interval_is_three_quarters_of_an_answer():
+    for repeats in (1, 4, 64):
+        half = paired.margin_of_error(np.zeros(30), repeats)[0]
+        assert half == pytest.approx(t.ppf(0.975, 29) * (0.75 / repeats / 29 / 30) ** 0.5)
 
 
 def test_holm_adjusts_in_order_and_never_lowers():
