@@ -1,6 +1,6 @@
 """How often is the gate wrong, and what does it find? Error rates, power, plans and intervals, by simulation.
 
-    nice python -m benchmarks.bench_gate [--quick]     writes benchmarks/reports/gate_202611.md
+    nice python -m benchmarks.bench_gate [--quick] [--only SECTION]     writes benchmarks/reports/gate_202611.md
 
 Two runs of n questions with K repeats are drawn, the second from a model that lost the margin, in every shape that is
 listed in SHAPES; the verdicts come from the gate's own code. Other rules stand beside it on the same draws, among them
@@ -415,45 +415,68 @@ PLANS = [
 ]
 
 
+def _section_wrong(pool: ProcessPoolExecutor, runs: int) -> Iterator[str]:
+    cells = _lost_cells(QUESTIONS, REPEATS, MARGINS)
+    first = [found for found in pool.map(partial(wrong_pass, runs=runs, salt=1), cells, chunksize=4) if found]
+    again = pool.map(partial(wrong_pass, runs=AGAIN * runs, salt=2), worst_cells(first))
+    return _wrong_lines([found for found in again if found], len(first))
+
+
+def _section_rules(pool: ProcessPoolExecutor, runs: int) -> Iterator[str]:
+    cells = _lost_cells((30, 90, 198), (1, 16), (0.05,))
+    same = [Cell(n, k, 0.05, "Beta(.4, .4)", "same") for n in (30, 90, 198, 500) for k in (1, 4, 16)]
+    found = [item for item in pool.map(partial(compare_rules, runs=runs), [*cells, *same], chunksize=2) if item]
+    lost = [item for item in found if item[0].shape != "same"]
+    worst = pool.map(partial(worst_of_rule, found=lost, runs=AGAIN * runs // 2), RULES)
+    return _rule_lines(dict(zip(RULES, worst, strict=True)), found[-len(same) :])
+
+
+def _section_power(pool: ProcessPoolExecutor, runs: int) -> Iterator[str]:
+    cells = _power_cells()
+    flat = [cell for group in cells.values() for cell in group]
+    decided = {cell: rates for cell, *rates in pool.map(partial(verdicts, runs=AGAIN * runs // 2, margin=0.05), flat)}
+    found = {key: tuple(map(max, zip(*(decided[cell] for cell in group), strict=True))) for key, group in cells.items()}
+    return _power_lines(found, several_tasks(AGAIN * runs))
+
+
+def _section_plan(pool: ProcessPoolExecutor, runs: int) -> Iterator[str]:
+    return _plan_lines(list(pool.map(partial(planned, runs=AGAIN * runs // 2), PLANS)))
+
+
+def _section_coverage(pool: ProcessPoolExecutor, runs: int) -> Iterator[str]:
+    settings = [(mean, k, n) for n in (30, 200) for mean in (0.1, 0.3, 0.5, 0.9) for k in REPEATS[:3]]
+    return _coverage_lines(list(pool.map(partial(coverage, runs=5 * runs), *zip(*settings, strict=True))))
+
+
+SECTIONS = {
+    "wrong": _section_wrong,
+    "rules": _section_rules,
+    "power": _section_power,
+    "plan": _section_plan,
+    "coverage": _section_coverage,
+}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="a tenth of the runs, and no report")
     parser.add_argument("--runs", type=int, default=200, help="simulated pairs of runs per cell")
+    parser.add_argument("--only", choices=SECTIONS, help="one section, printed, and no report")
     options = parser.parse_args()
     runs = options.runs // 10 if options.quick else options.runs
     start = time.perf_counter()
-    lost = _lost_cells(QUESTIONS, REPEATS, MARGINS)
-    compared = _lost_cells((30, 90, 198), (1, 16), (0.05,))
-    same = [Cell(n, k, 0.05, "Beta(.4, .4)", "same") for n in (30, 90, 198, 500) for k in (1, 4, 16)]
-    power = _power_cells()
-    settings = [(mean, k, n) for n in (30, 200) for mean in (0.1, 0.3, 0.5, 0.9) for k in REPEATS[:3]]
     with ProcessPoolExecutor(os.cpu_count()) as pool:
-        first = [found for found in pool.map(partial(wrong_pass, runs=runs, salt=1), lost, chunksize=4) if found]
-        again = worst_cells(first)
-        wrong = [found for found in pool.map(partial(wrong_pass, runs=AGAIN * runs, salt=2), again) if found]
-        rules = pool.map(partial(compare_rules, runs=runs), [*compared, *same], chunksize=2)
-        by_rule = [found for found in rules if found]
-        of_loss = [item for item in by_rule if item[0].shape != "same"]
-        longest = pool.map(partial(worst_of_rule, found=of_loss, runs=AGAIN * runs // 2), RULES)
-        worst = dict(zip(RULES, longest, strict=True))
-        flat = [cell for cells in power.values() for cell in cells]
-        decided = {cell: rates for cell, *rates in pool.map(partial(verdicts, runs=AGAIN * runs, margin=0.05), flat)}
-        plans = list(pool.map(partial(planned, runs=AGAIN * runs // 2), PLANS))
-        covered = list(pool.map(partial(coverage, runs=100 if options.quick else 1000), *zip(*settings, strict=True)))
-    found = {key: tuple(map(max, zip(*(decided[cell] for cell in cells), strict=True))) for key, cells in power.items()}
-    lines = [
+        chosen = [options.only] if options.only else list(SECTIONS)
+        lines = [line for name in chosen for line in SECTIONS[name](pool, runs)]
+    head = (
         f"{runs:,} pairs of runs a cell, {AGAIN * runs:,} for the two worst cells of each n, K and margin; "
-        f"{time.perf_counter() - start:.0f} s. Generated; do not edit.",
-        "",
-        *_wrong_lines(wrong, len(first)),
-        *_rule_lines(worst, by_rule[-len(same) :]),
-        *_power_lines(found, several_tasks(AGAIN * runs)),
-        *_plan_lines(plans),
-        *_coverage_lines(covered),
-    ]
-    print("\n".join(lines))
-    if not options.quick:
-        write_report("gate_202611", "Error rates and power of the gate, plans and intervals, by simulation", lines)
+        f"{time.perf_counter() - start:.0f} s. Generated; do not edit."
+    )
+    print("\n".join([head, "", *lines]))
+    if not (options.quick or options.only):
+        write_report(
+            "gate_202611", "Error rates and power of the gate, plans and intervals, by simulation", [head, "", *lines]
+        )
 
 
 if __name__ == "__main__":
