@@ -138,12 +138,7 @@ def parse_format(value: object) -> Format | None:
     if isinstance(value, Format):
         return value
     if isinstance(value, Mapping):
-        unknown = set(value) - {"start", "end", "stops"}
-        start, end, stops = value.get("start"), value.get("end"), value.get("stops", ())
-        stops = (stops,) if isinstance(stops, str) else stops
-        if unknown or not (isinstance(start, str) and isinstance(end, str) and end and _are_texts(stops)):
-            raise FormatError(f"thinking_format={dict(value)!r}: {expected}").mended_by("set", THINKING_FORMAT, "auto")
-        return custom(start, end, stops)
+        return _spelt_out(value, expected)
     if value in (None, "auto"):
         return None
     if isinstance(value, str):
@@ -156,6 +151,15 @@ def parse_format(value: object) -> Format | None:
             return custom(start, end)
     choice = (difflib.get_close_matches(str(value).strip().lower(), _CHOICES, n=1, cutoff=0.5) or ("auto",))[0]
     raise FormatError(f"thinking_format={value!r}: {expected}").mended_by("set", THINKING_FORMAT, choice)
+
+
+def _spelt_out(value: Mapping[str, Any], expected: str) -> Format:
+    unknown = set(value) - {"start", "end", "stops"}
+    start, end, stops = value.get("start"), value.get("end"), value.get("stops", ())
+    stops = (stops,) if isinstance(stops, str) else stops
+    if unknown or not (isinstance(start, str) and isinstance(end, str) and end and _are_texts(stops)):
+        raise FormatError(f"thinking_format={dict(value)!r}: {expected}").mended_by("set", THINKING_FORMAT, "auto")
+    return custom(start, end, stops)
 
 
 def as_option(form: Format) -> str | dict[str, Any]:
@@ -200,22 +204,26 @@ def detect(tokenizer: Tokenizer, name: str = "") -> Detection:
     if all(_is_one_token(tokenizer, token) for token in ("<|channel|>", "<|message|>", "<|start|>", "<|end|>")):
         return Detection(HARMONY, "its vocabulary has the channel tokens")
     template = template_text(tokenizer)
-    for form in _SHOWN:
-        written = next((mark for mark in (form.start, form.end) if mark in template), None)
-        if written is not None:
-            return Detection(form, f"its chat template writes {written}")
+    shown = next((found for form in _SHOWN if (found := _written_by(template, form))), None)
     known = tuple(form for form in _SHOWN if _can_write(tokenizer, form))
+    if shown is not None:
+        return shown
     if known and not template and known[0] is not S1:
-        return Detection(known[0], f"its vocabulary has {known[0].start}, and there is no chat template to ask")
-    if S1 in known and (
-        published := _published_by_s1(name) or _published_by_s1(getattr(tokenizer, "name_or_path", ""))
-    ):
+        return Detection(known[0], f"its vocabulary has {known[0].end}, and there is no chat template to ask")
+    published = _published_by_s1(name) or _published_by_s1(getattr(tokenizer, "name_or_path", ""))
+    if S1 in known and published:
         return Detection(S1, f"{published} is a model of s1")
     return Detection(
         NO_THINKING,
         "neither tokenizer_config.json nor the chat template nor the name says that this model thinks",
         known,
     )
+
+
+def _written_by(template: str, form: Format) -> Detection | None:
+    """The format, where a chat template writes one of its delimiters."""
+    written = next((text for text in (form.start, form.end) if text in template), None)
+    return None if written is None else Detection(form, f"its chat template writes {written}")
 
 
 def detect_format(tokenizer: Tokenizer, name: str = "") -> Format:

@@ -23,12 +23,20 @@ Decode = Callable[[Tokens], str]
 
 
 def transcribe(
-    session: Session, decode: Decode, until: Iterable[str] = (), *, answer_only: bool = False, after: str = ""
+    session: Session,
+    decode: Decode,
+    until: Iterable[str] = (),
+    *,
+    answer_only: bool = False,
+    begun: bool = False,
+    after: str = "",
 ) -> Response:
     """The session as text. `until`: texts that end the answer, cut at the first one that occurs in it.
 
     answer_only: the text is the answer alone, without the white space between the thinking and it; usage and spans stay
-    those of the whole. after: of such a text what follows the last one of these (lm_eval's `think_end_token`).
+    those of the whole. begun: the task wrote the answer's first words, so that white space behind them belongs to it
+    (code goes on with its indentation). after: of such a text what follows the last one of these (lm_eval's
+    `think_end_token`).
 
     decode turns token ids into text, special tokens kept. The text is decoded once, from all tokens together: what
     is between two spans may be one character. `until` is looked for in what was sampled as the answer, after its
@@ -43,7 +51,7 @@ def transcribe(
         text = decode(tokens[: len(tokens) - len(sampled)]) + answer[:cut]
     begins = None if session.answer_at is None else len(decode(tokens[: session.answer_at]))
     if answer_only:
-        text, begins = answer[:cut].lstrip() if session.answer_at else answer[:cut], 0
+        text, begins = answer[:cut].lstrip() if session.answer_at and not begun else answer[:cut], 0
         text = text.split(after)[-1].lstrip() if after else text
     branches = (
         {"kind": side.kind, "at": side.at, "spans": [_row(span, decode) for span in side.spans]}

@@ -55,6 +55,7 @@ class _Asked:
     request: Instance
     sample: int
     options: int  # which of the options it is asked with
+    begun: bool = False  # the task wrote the first words of its answer
 
 
 class BudgetForcingLM(Prompting, Identified):
@@ -188,7 +189,7 @@ class BudgetForcingLM(Prompting, Identified):
                 sampling = self._seeded(settings.sampling)
                 thinking = settings.thinking_sampling and self._seeded(settings.thinking_sampling)
                 job = Job(policy, prompt.tokens, label, sampling, thinking, repeat)
-                asked.append(_Asked(job, settings, request, sample, number))
+                asked.append(_Asked(job, settings, request, sample, number, bool(prompt.answer_prefix)))
         return asked
 
     def _policies(self) -> Policies:
@@ -225,8 +226,14 @@ class BudgetForcingLM(Prompting, Identified):
             one = asked[number]
             if one.options:
                 return None
-            alone = self._answers_alone(one)
-            return transcribe(session, self._decode, one.settings.until, answer_only=alone, after=self._think_end())
+            return transcribe(
+                session,
+                self._decode,
+                one.settings.until,
+                answer_only=self._answers_alone(one),
+                begun=one.begun,
+                after=self._think_end(),
+            )
 
         in_flight = None if self.max_in_flight is None else self.max_in_flight * passes
         with self._remembering() as engine:

@@ -77,25 +77,27 @@ class Prompts:
 
     def make(self, context: str, settings: Settings, form: Format) -> Prompt:
         """The prompt for a question of the harness. Raises OptionError where the chat template loses the question."""
-        choice = settings.chat_template
-        if choice == "always" and not self.template.text:
-            raise OptionError("chat_template=always, but this model's tokenizer has no chat template")
-        if not self.template.text:
-            _warn_once("this model's tokenizer has no chat template: prompts are sent as they are")
-        parts = self._take_apart(context, choice)
-        use_template = bool(self.template.text) and choice != "never"
+        self._check(settings)
+        parts = self._take_apart(context, settings.chat_template)
+        use_template = bool(self.template.text) and settings.chat_template != "never"
         if use_template or not self.template.thinks:
             self.template.check_switch(form)
         added = "\n\n".join(filter(None, (settings.prompt_style, settings.thinking_request, form.instruction)))
         text = self._text(parts, added, use_template=use_template)
-        off = self.template.switched_off() and (use_template or parts.templated is not None)
-        opening = Opening.CLOSED if off else opening_of(form, text)
+        templated = use_template or parts.templated is not None
+        opening = Opening.CLOSED if templated and self.template.switched_off() else opening_of(form, text)
         prefix = parts.prefix
         if prefix and (form == NO_THINKING or opening is Opening.CLOSED):
-            bare = parts.templated is None and not use_template
-            text, prefix = text + (parts.gap if bare else "") + prefix, ""
-        templated = use_template or parts.templated is not None
+            text, prefix = text + ("" if templated else parts.gap) + prefix, ""
         return Prompt(text, self._encode(text, templated=templated), opening, prefix)
+
+    def _check(self, settings: Settings) -> None:
+        """Raises OptionError for a chat template that is asked for and not there; warns where there is none."""
+        if self.template.text:
+            return
+        if settings.chat_template == "always":
+            raise OptionError("chat_template=always, but this model's tokenizer has no chat template")
+        _warn_once("this model's tokenizer has no chat template: prompts are sent as they are")
 
     def remember(self, messages: list[dict[str, str]], *, begun: bool) -> str:
         """The harness's own prompt for its messages: they must not be wrapped a second time.

@@ -354,31 +354,30 @@ def _rate(name: str, texts: Mapping[Any, str], plain: str | None) -> tuple[int, 
         (0, {Opening.CLOSED}, {Opening.NONE, Opening.OPENED}),
         (1, {Opening.NONE}, {Opening.OPENED}),
     ):
-        off = [value for value in states if states[value] in off_states]
+        # False before a text that means it, so the usual value is given.
+        off = sorted((value for value in states if states[value] in off_states), key=lambda value: value is not False)
         on = [value for value in states if states[value] in on_states]
         if off and on:
-            off_value = False if False in off and off[off.index(False)] is False else off[0]
-            default_on = plain is not None and _state(plain) in on_states
-            return rank, Switch(name, on[0], off_value, default_on)
-    off_value = next((value for value in texts if str(value).lower() in _OFF_WORDS), None)
-    on_value = next((value for value in texts if str(value).lower() not in _OFF_WORDS), None)
-    if off_value is None or on_value is None or texts[off_value] == texts[on_value]:
+            return rank, Switch(name, on[0], off[0], plain is not None and _state(plain) in on_states)
+    return _rate_words(name, texts, plain)
+
+
+def _rate_words(name: str, texts: Mapping[Any, str], plain: str | None) -> tuple[int, Switch] | None:
+    """As `_rate`, for a variable that opens and closes nothing but changes what the model is told."""
+    off = next((value for value in texts if str(value).lower() in _OFF_WORDS), None)
+    on = next((value for value in texts if str(value).lower() not in _OFF_WORDS), None)
+    if off is None or on is None or texts[off] == texts[on]:
         return None
-    if texts[on_value].replace(str(on_value), str(off_value)) == texts[off_value]:
-        return None  # printed, not tested
-    if not _SAYS_THINKING.search(name) and not _SAYS_THINKING.search(_difference(texts[on_value], texts[off_value])):
-        return None
-    return 2, Switch(name, on_value, off_value, plain != texts[off_value])
+    printed = texts[on].replace(str(on), str(off)) == texts[off]  # not tested
+    about = _SAYS_THINKING.search(name) or _SAYS_THINKING.search(_difference(texts[on], texts[off]))
+    return None if printed or not about else (2, Switch(name, on, off, plain != texts[off]))
 
 
 def _difference(one: str, other: str) -> str:
-    """What two texts do not share at their beginning and end."""
-    same = next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
-    return (
-        one[same:] + other[same:]
-        if len(one) + len(other) < 2 * same + 400
-        else one[same : same + 200] + other[same : same + 200]
-    )
+    """What follows the beginning that two texts share, up to 200 characters of each."""
+    pairs = enumerate(zip(one, other, strict=False))
+    same = next((place for place, (first, second) in pairs if first != second), min(len(one), len(other)))
+    return f"{one[same : same + 200]} {other[same : same + 200]}"
 
 
 def _state(text: str) -> Opening:

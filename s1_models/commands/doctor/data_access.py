@@ -26,10 +26,7 @@ def check(asked: Asked) -> Iterator[Finding]:
         (one["file"], one["hub"]): (task, one) for task in reversed(tasks) if (one := source(manager, task)) is not None
     }
     directory = asked.metadata.get("s1_data_dir") or os.environ.get("S1_DATA_DIR")
-    offline = any(
-        os.environ.get(name, "").upper() in ("1", "ON", "YES", "TRUE")
-        for name in ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE")
-    )
+    offline = _offline()
     # Without --tasks nobody said which of them will run: what cannot be had is then no error.
     severity = Status.FIX if asked.tasks else Status.WARN
     sources = sorted(first.values(), key=lambda pair: str(pair[0]))
@@ -40,6 +37,12 @@ def check(asked: Asked) -> Iterator[Finding]:
     made = [task for task in tasks if source(manager, task) is None]
     if made:
         yield Finding("data", Status.OK, f"no data needed: {', '.join(made)}")
+
+
+def _offline() -> bool:
+    """Whether the Hub's client was told to ask nobody."""
+    switches = (os.environ.get(name, "") for name in ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE"))
+    return any(value.upper() in ("1", "ON", "YES", "TRUE") for value in switches)
 
 
 def _foreign(asked: Asked, names: list[str], manager: Any) -> Iterator[Finding]:

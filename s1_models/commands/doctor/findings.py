@@ -83,20 +83,25 @@ class Asked:
         known = next((place for place in reversed(places) if _given_as(mend.name, places[place])), None)
         place = known or ("gen_kwargs" if mend.name in _OF_SAMPLING else "model_args")
         name = _given_as(mend.name, places[place]) or mend.name
-        if mend.how == "rename" and _given_as(mend.to, places[place]):
-            del places[place][name]  # the right one is given as well
-        elif mend.how == "rename":
-            places[place] = {mend.to if key == name else key: value for key, value in places[place].items()}
+        if mend.how == "rename":
+            places[place] = _renamed(places[place], name, mend.to)
         elif mend.how == "set":
             places[place][name] = mend.to
-        elif known is not None:
-            value = places[place].pop(name)
-            if mend.how == "move":
-                places[mend.to][name] = value
+        elif mend.how == "move" and known:
+            places[mend.to][name] = places[known].pop(name)
+        else:
+            places[place].pop(name, None)
         return replace(self, model_args=places["model_args"], gen_kwargs=places["gen_kwargs"])
 
 
 _OF_SAMPLING = ("temperature", "n", "repeats")
+
+
+def _renamed(options: Mapping[str, Any], name: str, right: str) -> dict[str, Any]:
+    """Options with one renamed; it is left out where the right one is given as well."""
+    if _given_as(right, options):
+        return {key: value for key, value in options.items() if key != name}
+    return {right if key == name else key: value for key, value in options.items()}
 
 
 def _given_as(name: str, options: Mapping[str, Any]) -> str | None:

