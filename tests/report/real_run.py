@@ -78,19 +78,25 @@ def spans(said: str) -> tuple[Mapping[str, Any], ...]:
     )
 
 
-def run(folder: Path, rows: Path, repeats: int = 2, **model_args: Any) -> dict[str, Any]:
-    """Runs lm_eval on math500 with the rows in `rows`, and writes its files into `folder`; returns its results."""
+def evaluate(rows: Path, tracker: EvaluationTracker | None = None, **model_args: Any) -> dict[str, Any]:
+    """What lm_eval makes of math500 with two repeats, asked with rows that are put into the folder `rows`."""
     (rows / "math500.jsonl").write_text(
         "".join(json.dumps({"problem": f"Question {n}?", "answer": "7"}) + "\n" for n in range(len(ANSWERS)))
     )
-    plugin.write_traces_beside_samples()
     manager = TaskManager(include_path=str(TASKS_DIR), include_defaults=False, metadata={"s1_data_dir": str(rows)})
     (task,) = manager.load(["math500"])["tasks"].values()
-    task.set_config("repeats", repeats)
-    tracker = EvaluationTracker(output_path=str(folder))
+    task.set_config("repeats", 2)
     results: dict[str, Any] = lm_eval.simple_evaluate(
         Scripted(tell), model_args=model_args, tasks=[task], task_manager=manager, evaluation_tracker=tracker
     )
+    return results
+
+
+def run(folder: Path, rows: Path, **model_args: Any) -> dict[str, Any]:
+    """Evaluates, and writes lm_eval's files into `folder`; returns its results without the samples."""
+    plugin.write_traces_beside_samples()
+    tracker = EvaluationTracker(output_path=str(folder))
+    results = evaluate(rows, tracker, **model_args)
     results["config"]["model"] = "s1_vllm"
     samples = results.pop("samples")
     tracker.save_results_aggregated(results=results, samples=samples)

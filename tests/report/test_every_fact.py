@@ -4,10 +4,12 @@ import csv
 import io
 import json
 import re
+from types import SimpleNamespace
 
 import pytest
+from lm_eval.loggers import WandbLogger
 
-from s1_contract.metrics import OUTCOMES
+from s1_contract.metrics import ALWAYS, OUTCOMES
 from s1_contract.outcomes import Outcome
 from s1_contract.usage import USAGE_FIELDS
 from s1_report import curve, summary
@@ -18,7 +20,7 @@ from s1_report.export.every_eval import Publisher, export
 from s1_report.failures import Failure
 from s1_report.record import ReportError, from_json, to_json
 from s1_report.rescore import checkers_of, rescore_run, score_rows
-from tests.report.real_run import ANSWERS, run, usage_of
+from tests.report.real_run import ANSWERS, evaluate, run, usage_of
 
 QUESTIONS = range(len(ANSWERS))
 
@@ -52,6 +54,17 @@ def test_lm_evals_table_has_every_outcome_and_every_usage_field(table):
     for name in USAGE_FIELDS:
         values = [usage_of(question, repeat)[name] for question in QUESTIONS for repeat in (0, 1)]
         assert table[f"{name},none"] == pytest.approx(sum(values) / 10), name
+
+
+def test_lm_evals_wandb_tables_find_what_they_look_for(tmp_path):
+    results = evaluate(tmp_path)
+    samples, config = results["samples"]["math500"], results["configs"]["math500"]
+    # The method that failed with KeyError 'tries'; it needs no account, and of its object nothing.
+    table = WandbLogger._generate_dataset(
+        SimpleNamespace(), results["samples"]["math500"], results["configs"]["math500"]
+    )
+    assert set(ALWAYS) <= set(table.columns)
+    assert len(table) == len(ANSWERS)
 
 
 def test_the_record_has_every_outcome_and_every_usage_field_per_repeat(the_run):
