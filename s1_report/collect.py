@@ -25,7 +25,8 @@ from s1_report.settings import around_question, settings_of
 class Run(NamedTuple):
     """A record, the samples file it was made from (`traces.jsonl` lies beside it), and the date in that file's name.
 
-    around: the texts before and after the prompt that lm_eval logged, where the results file tells them."""
+    around: the texts before and after the prompt that lm_eval logged, where the results file tells them.
+    """
 
     record: RunRecord
     samples: Path
@@ -44,7 +45,8 @@ class Run(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Collected:
     """What a folder held. runs: the newest of every run. problems: one sentence per unreadable run. superseded: one
-    sentence per older run that was left out."""
+    sentence per older run that was left out.
+    """
 
     runs: list[Run] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)

@@ -23,7 +23,8 @@ from s1_report.summary import questions
 class Change:
     """Against the first setting of the same questions. difference: accuracy, -1 to 1. p: exact, two-sided.
 
-    lost, gained: questions right before and wrong now, and the reverse; None when there are repeats."""
+    lost, gained: questions right before and wrong now, and the reverse; None when there are repeats.
+    """
 
     difference: float
     lost: int | None

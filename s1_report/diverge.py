@@ -33,7 +33,8 @@ class Parting:
     """Where one pair of transcripts parts. common: tokens before it, of `length` in the base. phase: thinking or
     answering. wait: how many waits came before. into: share of the base's thinking that came before, 0 to 1; None
     outside the thinking. base, new: the word in which the first differing token lies; "" where a side has ended.
-    tokens: its ids, None where a side has ended. before, after: 0 to 1, how right the answer is; None when unknown."""
+    tokens: its ids, None where a side has ended. before, after: 0 to 1, how right the answer is; None when unknown.
+    """
 
     question: str
     repeat: int
@@ -57,7 +58,8 @@ class Parting:
 @dataclass(slots=True)
 class Divergence:
     """What two runs have in common. pairs: transcripts compared. unpaired: traces of one side only. flips_elsewhere:
-    answers that turned although the transcripts are identical, which only another answer check can do."""
+    answers that turned although the transcripts are identical, which only another answer check can do.
+    """
 
     task: str
     pairs: int = 0

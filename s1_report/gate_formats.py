@@ -1,6 +1,7 @@
 """The gate's checks as text, Markdown, JUnit XML and JSON; one function per format, all from the same `Check`s.
 
-missing: records of the base that no new run stands against."""
+missing: records of the base that no new run stands against.
+"""
 
 from __future__ import annotations
 

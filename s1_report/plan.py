@@ -42,7 +42,8 @@ HEADERS = (
 @dataclass(frozen=True, slots=True)
 class Subject:
     """What is known before: the accuracy (0 to 1), `within`, which is p(1-p) averaged over the questions, and tokens,
-    the mean of one answer, all of it."""
+    the mean of one answer, all of it.
+    """
 
     task: str
     questions: int
@@ -59,7 +60,8 @@ class Subject:
 @dataclass(frozen=True, slots=True)
 class Plan:
     """repeats: None when no number of them is enough. power: what they give. passes: how often the same model passes.
-    single: detectable drop, 0 to 1, at one repeat. answers, tokens: of both runs together."""
+    single: detectable drop, 0 to 1, at one repeat. answers, tokens: of both runs together.
+    """
 
     subject: Subject
     repeats: int | None

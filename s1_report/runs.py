@@ -48,7 +48,8 @@ def load_runs(
 ) -> list[RunRecord]:
     """All runs at the places, records or lm_eval output; only those with questions if `measured`.
 
-    Raises ReportError when anything there cannot be read, or when a place holds nothing of the kind."""
+    Raises ReportError when anything there cannot be read, or when a place holds nothing of the kind.
+    """
     read = read_places(*places)
     _check_choice(read.records, metric, filter_name)
     chosen = [record for record in read.records if record.questions or not measured]

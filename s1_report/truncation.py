@@ -21,7 +21,8 @@ HEADERS = ("cut off", "finished", "bounds")
 @dataclass(frozen=True, slots=True)
 class Truncation:
     """All from 0 to 1, means over the questions. finished: accuracy of the responses that ended by themselves; None
-    when all were cut, or when the log has only means over the repeats. high: score + share, at most 1."""
+    when all were cut, or when the log has only means over the repeats. high: score + share, at most 1.
+    """
 
     score: float
     share: float

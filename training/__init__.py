@@ -1,0 +1,1 @@
+"""The recipe: curation, fine-tuning, and the embedded model. Not in the wheel."""

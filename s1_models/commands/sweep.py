@@ -246,7 +246,8 @@ class Manifest:
     @classmethod
     def open(cls, output: Path, sweep: Sweep, versions: Mapping[str, str]) -> Manifest:
         """The manifest of this sweep in `output`; finished rows of the same sweep, with other settings or not, are
-        kept, those of another (or made with other versions) are not: the memo makes running them again cheap."""
+        kept, those of another (or made with other versions) are not: the memo makes running them again cheap.
+        """
         asked = {
             "model": sweep.model,
             "model_args": redact(dict(sweep.model_args)),

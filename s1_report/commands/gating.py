@@ -141,7 +141,8 @@ def _comparisons(
     filter_name: str | None,
 ) -> tuple[list[Comparison], list[RunRecord], Callable[[], list[tuple[str, ...]]]]:
     """(what can be compared, records of the base that no new run stands against, a function that reads the traces and
-    says of each comparison where the transcripts part)."""
+    says of each comparison where the transcripts part).
+    """
     from s1_report.compare import check_allowed, left_out, match
     from s1_report.compare import compare as pair
 

@@ -95,9 +95,7 @@ def listing(lm_eval_path: str, prelude: str = "", **variables: str) -> dict[str,
     return found
 
 
-@pytest.mark.parametrize(
-    ("mode", "ours", "models"), [("on", True, 3), ("yield", False, 3), ("off", False, 0)], ids=lambda value: str(value)
-)
+@pytest.mark.parametrize(("mode", "ours", "models"), [("on", True, 3), ("yield", False, 3), ("off", False, 0)], ids=str)
 def test_the_bridge_gives_what_its_mode_says(lm_eval_path: str, mode: str, ours: bool, models: int) -> None:
     found = listing(lm_eval_path, **({} if mode == "on" else {"S1_BRIDGE": mode}))
     assert ("s1_tasks" in str(found["aime24"])) is ours

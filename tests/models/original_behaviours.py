@@ -30,7 +30,8 @@ _TWO_WAITS: dict[str, Any] = {"thinking_n_ignore": 2, "thinking_n_ignore_str": "
 @dataclass(frozen=True)
 class Behaviour:
     """One documented behaviour. original: what s1's harness does. observe: what happens here, in the same words when
-    it is the same. because: why it differs; empty where it must not."""
+    it is the same. because: why it differs; empty where it must not.
+    """
 
     name: str
     original: str

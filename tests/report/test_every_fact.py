@@ -60,9 +60,7 @@ def test_lm_evals_wandb_tables_find_what_they_look_for(tmp_path):
     results = evaluate(tmp_path)
     samples, config = results["samples"]["math500"], results["configs"]["math500"]
     # The method that failed with KeyError 'tries'; it needs no account, and of its object nothing.
-    table = WandbLogger._generate_dataset(
-        SimpleNamespace(), results["samples"]["math500"], results["configs"]["math500"]
-    )
+    table = WandbLogger._generate_dataset(SimpleNamespace(), samples, config)
     assert set(ALWAYS) <= set(table.columns)
     assert len(table) == len(ANSWERS)
 

@@ -82,7 +82,8 @@ def test_the_bound_is_the_quantile_of_means_weighted_at_random():
 
 def wrong_pass(questions, margin, loss, gain):
     """Exact chance that a model passes which loses `loss` on some questions, gains `gain` on the others, and -margin
-    on average."""
+    on average.
+    """
     share = (margin + gain) / (loss + gain)
     chances = binom.pmf(range(questions + 1), questions, share)
     lost = [count for count in range(questions + 1) if chances[count] > 1e-6]

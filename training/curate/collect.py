@@ -68,7 +68,7 @@ def _from_directory(directory: Path, name: str, what: str) -> list[Row]:
     if not found and (directory / name).is_dir():
         found = sorted(path for path in (directory / name).iterdir() if path.suffix in ENDINGS)
     if not found:
-        raise CurationError(f"{name.split('.')[0]}: {directory} has no {single[0].name}: put {what} there")
+        raise CurationError(f"{name.split('.', maxsplit=1)[0]}: {directory} has no {single[0].name}: put {what} there")
     return [row for path in found for row in read_rows(path)]
 
 

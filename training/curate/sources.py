@@ -96,12 +96,12 @@ class Source:
 
 def _clean_scieval(text: str) -> str:
     """The question without its trailing "Answer:", and with what is asked for as a question."""
-    asked = text.split("\n\nAnswer:")[0]
+    asked = text.split("\n\nAnswer:", maxsplit=1)[0]
     return re.sub(r"\nOptimal (solvent|ligand|reactant):?\s*$", r"\nWhat is the optimal \1?", asked)
 
 
 def _clean_crossword(text: str) -> str:
-    clue = text.split("### Clue:")[-1].strip()
+    clue = text.rsplit("### Clue:", maxsplit=1)[-1].strip()
     return f"Solve this crossword clue. The number in brackets is the length of the answer.\n\n{clue}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import sys
 import time
@@ -73,7 +74,7 @@ class Watch(TrainerCallback):  # type: ignore[misc]  # transformers has no types
         if logs is None or "loss" not in logs:
             return
         loss = float(logs["loss"])
-        if loss != loss or abs(loss) == float("inf"):
+        if not math.isfinite(loss):
             raise LossError(
                 f"the loss of step {state.global_step} is {loss}: the run is broken off, and what it saved before is "
                 "kept; lower learning_rate, or look for a row that is out of order"

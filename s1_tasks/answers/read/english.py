@@ -89,7 +89,7 @@ def number_in_words(words: list[str]) -> Fraction | None:
         return None if positive is None or words[1] in ("minus", "negative") else -positive
     if not words:
         return None
-    if words == ["hundred"] or words == ["thousand"] or words == ["million"]:
+    if words in (["hundred"], ["thousand"], ["million"]):
         words = ["one", *words]  # "a hundred"
     if words == ["half", "dozen"]:
         return Fraction(6)
