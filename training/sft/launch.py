@@ -121,10 +121,19 @@ def give_addresses(model: nn.Module) -> None:
                 module._parameters[name] = known[id(parameter)]
 
 
-def wait_for_the_first() -> None:
-    """All processes wait here for the first one, longer than a collective of a training step may take."""
-    if dist.is_initialized() and dist.get_world_size() > 1:
-        dist.barrier(group=dist.new_group(backend="gloo", timeout=PATIENCE))
+def waiting_room() -> Any:
+    """A group in which processes can wait longer than a collective of a training step may take; None for one process.
+
+    It is made while all of them are there: making one is itself something that they wait for.
+    """
+    several = dist.is_initialized() and dist.get_world_size() > 1
+    return dist.new_group(backend="gloo", timeout=PATIENCE) if several else None
+
+
+def wait_for_the_first(room: Any) -> None:
+    """All processes wait here for the first one, which merges, writes and checks the model alone."""
+    if room is not None:
+        dist.barrier(group=room)
 
 
 def _four_bits(recipe: Recipe) -> Any:

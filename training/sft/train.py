@@ -90,6 +90,7 @@ def run(job: Job, callbacks: Sequence[TrainerCallback] = ()) -> Outcome:
     if main:
         _check(job, trained)
     state.wait_for_everyone()
+    room = launch.waiting_room()
 
     set_seed(recipe.seed)
     trainer = PackedTrainer(
@@ -120,7 +121,7 @@ def run(job: Job, callbacks: Sequence[TrainerCallback] = ()) -> Outcome:
         shutil.rmtree(job.checkpoints, ignore_errors=True)
         print(f"written to {job.out} and read back: weights, tokenizer, card, loss.png")
         _push(job)
-    launch.wait_for_the_first()
+    launch.wait_for_the_first(room)
     return Outcome(True, history, plan, trained)
 
 
