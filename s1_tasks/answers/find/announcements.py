@@ -5,7 +5,7 @@ import re
 from s1_tasks.answers.find.pages import Page, announced_value
 from s1_tasks.answers.find.ranking import Candidate, Stance
 from s1_tasks.answers.find.scan import VALUES, Token, at
-from s1_tasks.answers.find.stance import meant
+from s1_tasks.answers.find.stance import is_hypothetical, meant
 from s1_tasks.answers.find.values import source, tidy
 from s1_tasks.answers.find.vocabulary import is_word, occurs, phrase_at
 from s1_tasks.answers.read.reading import is_formula
@@ -68,7 +68,7 @@ def _link_behind(found: tuple[Token, ...], noun: int, *, choice: bool) -> int | 
     if index == noun:
         return None
     word = found[noun].text
-    if word in ("a", "i"):
+    if word in ("a", "i") or word.endswith("'s"):
         return index
     if word == "final" and not is_word(at(found, index).text, "links") and at(found, index).kind not in VALUES:
         return None
@@ -132,6 +132,8 @@ def _announcement(text: Page, index: int, found: tuple[Token, ...], noun: int, b
     if stance is Stance.ASSERTED and not colon and comments(found, behind):
         return []
     value, inner = announced_value(text, phrase)
+    if is_hypothetical(found[noun:]):
+        inner = Stance.SUPPOSED
     stance = inner if stance is Stance.ASSERTED else stance
     start, end = phrase[0].start, phrase[-1].end
     if not value:

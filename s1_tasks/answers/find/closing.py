@@ -4,7 +4,7 @@ from s1_tasks.answers.find.announcements import announces, comments, links
 from s1_tasks.answers.find.pages import Page, concluded_value
 from s1_tasks.answers.find.ranking import Candidate, Stance, Turn
 from s1_tasks.answers.find.scan import VALUES, Token, at
-from s1_tasks.answers.find.stance import sets_up
+from s1_tasks.answers.find.stance import is_hypothetical, sets_up
 from s1_tasks.answers.find.values import source, tidy
 from s1_tasks.answers.find.vocabulary import is_word, occurs, phrase_at
 from s1_tasks.answers.read.reading import is_formula
@@ -117,10 +117,10 @@ def concluded(text: Page) -> list[Candidate]:
     """The value that the last sentence states."""
     index = len(text.spans) - 1
     found = text.tokens(index)
-    if not found or text.asks(index) or sets_up(found):
+    if not found or text.asks(index) or sets_up(found) or is_hypothetical(found):
         return []
     turned = _revision(found, 0)
-    if turned is not None and turned[0] == 0 and turned[1] < len(found):
+    if turned is not None and any(token.kind in VALUES for token in found[turned[1] :]):
         found = found[turned[1] :]
     plain = turned is not None or occurs(found, "concludes")
     value, stance = concluded_value(text, found, plain=plain)

@@ -27,8 +27,10 @@ def _governing(found: tuple[Token, ...], value: int) -> int | None:
 
 def _is_denied(found: tuple[Token, ...], verb: int | None, values: list[int]) -> bool:
     """Whether the clause takes its value back: "is not 5", "can't be 5", "5 is wrong", "5 fails"."""
-    if verb is not None and any(_takes_back(token.text) for token in found[max(0, verb - 2) : verb + 2]):
-        return True
+    if verb is not None:
+        relative = phrase_at(found, verb - 1, "results") > 0  # "the value that m cannot have is 2"
+        if any(_takes_back(token.text) for token in found[verb if relative else max(0, verb - 2) : verb + 2]):
+            return True
     if not values:
         return (verb is None or clause_of_which(found)) and occurs(found, "rejects")
     if verb is not None and verb < values[-1]:
@@ -91,3 +93,9 @@ def sets_up(found: tuple[Token, ...]) -> bool:
     """Whether a sentence only sets out to do something: "Let $x = 5$"."""
     start = 1 if at(found, 0).text in ("now", "first", "next") else 0
     return phrase_at(found, start, "supposes") > 0 and not is_word(found[start].text, "premises")
+
+
+def is_hypothetical(found: tuple[Token, ...]) -> bool:
+    """Whether a sentence says what would be if something were so: "the answer would be 33 if we ignored friction"."""
+    words = [token.text for token in found]
+    return "would" in words and "if" in words[words.index("would") :]

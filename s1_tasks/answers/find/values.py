@@ -27,6 +27,8 @@ _SERIES = re.compile(r"\\(?:sum|prod|int|iint|lim|[lc]?dots)(?![a-zA-Z])|\.\.\.|
 _OPERATOR = re.compile(r"[-+*/^]|\\(?:cdot|times|frac|sqrt|binom|dots|ldots|cdots)|[a-zA-Z\d)]\s?[(a-zA-Z]")
 _LETTER = re.compile(r"(?<!\\)\b[a-zA-Z]\b|[a-zA-Z]_|(?<![\\a-zA-Z])[a-zA-Z](?![a-zA-Z])")
 _LAST_CLAUSE = re.compile(r"[,;:.]\s|\b(?:and|or|so|is|are)\b")
+_OF_THE_REST = frozenset({"upon", "by", "when", "per", "after"})
+"""Behind these a second number belongs to how the first comes about: "91 upon division by 1000"."""
 _OPERATORS = frozenset("+-*/^_")
 _RELATIONS = frozenset("=<>^≤≥")
 _EMPTY_MARKS = frozenset({",", ":", "–", "—", ")"})
@@ -76,6 +78,10 @@ def value_of(text: str, clause: Clause, *, plain: bool = True) -> str:
     if whole := _as_a_whole(text, found):
         return whole
     verbs = [index for index in range(len(found)) if _leads(found, index)]
+    if verbs and at(found, verbs[-1] - 1).kind in VALUES and found[verbs[-1]].text in _COPULAS:
+        behind = [token.kind for token in found[verbs[-1] + 1 :]]
+        if "word" in behind and not {*VALUES} & {*behind}:
+            return _subject(text, found, verbs[-1])  # "it is known that 33 is composite"
     for index in sorted(verbs, key=lambda place: (found[place].text != "=", place), reverse=True)[:_MAX_VERBS]:
         stated = _phrase_value(text, found[index + max(1, phrase_at(found, index, "results")) :], plain=True)
         if stated := stated or _subject(text, found, index):
@@ -110,7 +116,7 @@ def _subject(text: str, found: tuple[Token, ...], verb: int) -> str:
 def _says_something_else(found: tuple[Token, ...], verbs: list[int]) -> bool:
     """Whether a value is the subject of a sentence about it ("2004 is divisible by 12"), and not a count of things."""
     value = _first_value(found)
-    return any(found[index].text in _COPULAS and value + 1 >= index for index in verbs)
+    return any(found[index].text in _COPULAS and value + 1 >= index and index + 1 < len(found) for index in verbs)
 
 
 def _first_value(found: tuple[Token, ...]) -> int:
@@ -141,6 +147,8 @@ def _as_a_whole(text: str, found: tuple[Token, ...]) -> str:
     if len(formulas) == 1 and found[0] is formulas[0] and _trails(found[1:]):
         return closed(formulas[0].text) if is_formula(bare(formulas[0].text)) else ""
     words = sum(token.kind == "word" and len(token.text) > 2 and token.text[0] != "\\" for token in found)
+    if words and all(token.kind not in VALUES for token in found):
+        return ""
     whole = tidy(source(text, found))
     return closed(whole) if words <= _MAX_WORDS and _is_value(whole) else ""
 
@@ -260,7 +268,7 @@ def _of_numbers(found: tuple[Token, ...], places: list[int]) -> str:
     """The one number of a phrase, or the one that it begins with: "6 crates of 8 bottles"."""
     first = places[0]
     words = {token.text for token in found[first : places[-1]]}
-    several = len({found[index].text for index in places}) > 1
+    several = len({found[index].text for index in places}) > 1 and not words & _OF_THE_REST
     listed = len(places) > 1 and (words & {"and", "or"} or (first and several and found[first - 1].text != "$"))
     goes_on = at(found, first + 1).text in _OPERATORS
     return "" if listed or goes_on or {token.text for token in found} & _RELATIONS else found[first].text
