@@ -179,13 +179,16 @@ def _without_more_behind(hosts: Tokens, bare: Tokens) -> Tokens:
     return hosts
 
 
-def refuse_mistral_tokenizer(tokenizer: Any) -> None:
-    """Raises OptionError for vLLM's tokenizer of mistral-common, which makes ids of messages and none of their text."""
-    if type(tokenizer).__name__ == "MistralTokenizer":
+def refuse_mistral_tokenizer(tokenizer: Any = None, mode: Any = None) -> None:
+    """Raises OptionError for vLLM's tokenizer of mistral-common, which makes ids of messages and none of their text.
+
+    mode: vLLM's tokenizer_mode, for before a model is loaded.
+    """
+    if mode == "mistral" or type(tokenizer).__name__ == "MistralTokenizer":
         raise OptionError(
             "tokenizer_mode=mistral turns messages straight into token ids, so [INST] and [THINK] cannot be written as "
             "text here: give tokenizer_mode=hf, and tokenizer=NAME of a repository that has a tokenizer.json"
-        )
+        ).mended_by("set", "tokenizer_mode", "hf")
 
 
 class Prompting:

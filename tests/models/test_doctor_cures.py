@@ -137,6 +137,7 @@ def test_a_cure_of_the_model_check_is_a_run_that_works(tmp_path: Path) -> None:
     line = f"s1-eval --model s1_hf --model_args pretrained={tmp_path},{{}} --gen_kwargs {{}} --tasks s1_nano"
     for args, kwargs, right_args, right_kwargs in (
         ("num_waits=2,wait_text=Hm", "top_p=0.5", "wait_text=Hm", "top_p=0.5"),  # nothing says that it thinks
+        ("thinking_format=s1,tokenizer_mode=mistral", "n=1", "thinking_format=s1,tokenizer_mode=hf", "n=1"),
         ("thinking_format=s1", "max_thinking_tokens=9000", "thinking_format=s1", "max_thinking_tokens=auto"),
         ("thinking_format=s1,enable_thinking=False", "top_p=0.5", "thinking_format=s1", "top_p=0.5"),
         (

@@ -429,6 +429,17 @@ def test_a_tokenizer_that_makes_ids_of_messages_is_refused_with_the_way_out() ->
         Prompts(MistralTokenizer(), ChatTemplate(MistralTokenizer()))
 
 
+def test_vllm_s_mistral_mode_is_refused_before_a_model_is_loaded() -> None:
+    pytest.importorskip("vllm")
+    from vllm.tokenizers.mistral import MistralTokenizer
+
+    from s1_models.engines.vllm.lm import S1VLLM
+
+    assert MistralTokenizer.__name__ == "MistralTokenizer", "the name that its instances are known by"
+    with pytest.raises(OptionError, match="tokenizer_mode=hf"):
+        S1VLLM(pretrained="nobody/no-model", tokenizer_mode="mistral")
+
+
 # Texts after the question.
 
 
@@ -444,6 +455,12 @@ def test_a_prompt_style_stands_after_the_question(apply: bool) -> None:
     assert "user\nWhy?<|im_end|>" in sent(lm, len(lm.engine.history) - 2)
     with pytest.raises(OptionError, match="prompt_style=3: expected bare, boxed, or a text"):
         lm.ask([question], prompt_style=3)
+
+
+def test_a_task_can_have_a_prompt_style_of_its_own(task: Any) -> None:
+    lm = lm_of(made.qwq())
+    run(lm, task(generation_kwargs={"until": [], "prompt_style": "boxed"}), system_instruction="Be brief.")
+    assert re.search(r"system\nBe brief\.<\|im_end\|>\n<\|im_start\|>user\n750 12\n\n[^\n]*\\boxed\{\}", sent(lm))
 
 
 # An answer that is empty.

@@ -27,6 +27,7 @@ from s1_models.formats import (
     stop_ids,
     stop_texts,
 )
+from s1_models.harness.prompts import refuse_mistral_tokenizer
 from s1_models.harness.templates import ChatTemplate
 from s1_models.nano_model import find_model
 from s1_models.options import (
@@ -101,6 +102,7 @@ def _unnamed(asked: Asked) -> Finding:
 
 def read_run(asked: Asked, tokenizer: Any, name: str) -> tuple[Settings, Detection]:
     """The settings and the format of a run. Raises S1Error as the run would."""
+    refuse_mistral_tokenizer(mode=asked.model_args.get("tokenizer_mode"))
     ours, _ = split_options(asked.model_args)
     settings = resolve(ours, asked.gen_kwargs, set(asked.gen_kwargs) - set(OPTIONS))
     found = Detection(settings.form, "chosen") if settings.form else detect(tokenizer, name)

@@ -24,6 +24,7 @@ from s1_models.engines.vllm.processes import end_with_us, shut_down_at_exit
 from s1_models.engines.vllm.start_up import CURES, Overheard
 from s1_models.harness.lm import BudgetForcingLM, end_ids
 from s1_models.harness.loading import check_places, errors_as_sentences, explain
+from s1_models.harness.prompts import refuse_mistral_tokenizer
 from s1_models.memo.fingerprint import fingerprint_model
 from s1_models.options import DEFAULT_MODEL, take_thinking_switch
 
@@ -46,6 +47,7 @@ class S1VLLM(BudgetForcingLM, VLLM):  # type: ignore[misc]
     def load(self, pretrained: str = DEFAULT_MODEL, **arguments: Any) -> None:
         """Starts vLLM, or its replicas, and connects the driver to it."""
         sizes = parallel_sizes(arguments)
+        refuse_mistral_tokenizer(mode=arguments.get("tokenizer_mode"))
         for name in arguments.keys() & {"max_gen_toks", "truncation_side"}:
             logger.warning("%s has no effect on how s1_vllm generates (max_answer_tokens limits the answer)", name)
         self.template_thinks = take_thinking_switch(arguments)
