@@ -64,20 +64,27 @@ def _rewritten(written: list[Token], tokens: list[Token], place: int) -> tuple[l
 
 
 def _behind(written: list[Token], tokens: list[Token], place: int) -> tuple[list[Token], int] | None:
+    """Words of arithmetic behind a value: between two values, "squared", "of" after a percentage, or a part of it."""
     for length in range(_LONGEST, 0, -1):
-        words = _words(tokens, place, length)
-        signs = _BETWEEN.get(words)
-        if signs is not None and _starts_value(tokens, place + length):
-            return _signs(signs), place + length
-        signs = _BEHIND.get(words)
-        if signs is not None:
-            return _signs(signs), place + length
-    if written[-1].text == "%" and _lower(tokens, place) == "of" and _starts_value(tokens, place + 1):
+        words, after = _words(tokens, place, length), place + length
+        if words in _BETWEEN and _starts_value(tokens, after):
+            return _signs(_BETWEEN[words]), after
+        if words in _BEHIND:
+            return _signs(_BEHIND[words]), after
+    word = _lower(tokens, place)
+    if word == "of" and written[-1].text == "%" and _starts_value(tokens, place + 1):
         return _signs(("*",)), place + 1
-    if _lower(tokens, place) == "and":
-        article = _lower(tokens, place + 1) in ("a", "one")
-        part = PARTS.get(_lower(tokens, place + 2)) if article else None
-        return (_signs(("+", "1", "/", str(part))), place + 3) if part and _at_end(tokens, place + 3) else None
+    return _and_a_part(tokens, place) if word == "and" else _parts(written, tokens, place)
+
+
+def _and_a_part(tokens: list[Token], place: int) -> tuple[list[Token], int] | None:
+    """The "and a half" of "3 and a half"."""
+    part = PARTS.get(_lower(tokens, place + 2)) if _lower(tokens, place + 1) in ("a", "one") else None
+    return (_signs(("+", "1", "/", str(part))), place + 3) if part and _at_end(tokens, place + 3) else None
+
+
+def _parts(written: list[Token], tokens: list[Token], place: int) -> tuple[list[Token], int] | None:
+    """The "thirds" of "2 thirds", and the "thirds of" of "2 thirds of 27"."""
     part = PARTS.get(_lower(tokens, place))
     if part is None or written[-1].kind != "number":
         return None

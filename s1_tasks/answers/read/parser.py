@@ -109,9 +109,9 @@ class Parser:
     # -- lists and relations ------------------------------------------------------------------------------------------
     def skip_leading_words(self) -> None:
         """Pass words that say nothing about the value behind them: "the answer is", "about"."""
-        while (
-            self.kind in ("word", "sign") and (self.text.lower() in notation.LEADING_WORDS or self.text in (":", "="))
-        ) or (self.text in (r"\approx", r"\sim", r"\Rightarrow")):
+        while self.text in notation.LEADING_SIGNS or (
+            self.kind in ("word", "sign") and self.text.lower() in notation.LEADING_WORDS
+        ):
             self.step()
 
     def whole(self) -> Node:

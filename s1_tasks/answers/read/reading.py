@@ -115,8 +115,6 @@ _CHOICE_LABEL = re.compile(
 )
 _OPERATORS = frozenset("+*/=<>^_,;:)")
 _CALCULUS = re.compile(r"\\(?:sum|prod|int|iint|lim)(?![a-zA-Z])")
-_WORD_FORMULA = re.compile(r"\\(?:text|textbf|mathrm|mbox)\{[a-zA-Z ]{3,40}\}")
-
 
 _IN_WORDS = frozenset({"word", "name"})
 """Kinds of tokens that words of arithmetic may be."""
@@ -333,12 +331,3 @@ def _approximations(tree: Node) -> list[Node]:
 def is_formula(text: str) -> bool:
     """Whether a whole text reads as one answer in notation."""
     return len(text) <= MAX_ANSWER_CHARS and bool(_parses(clean(text)))
-
-
-def answer_in_prose(sentence: str) -> str | None:
-    """The part of a sentence that is its answer, as written; None without one."""
-    for candidate in candidates(sentence):
-        cleaned = clean(candidate)
-        if _parses(cleaned) or read_statement(cleaned) is not None or _WORD_FORMULA.fullmatch(candidate.strip()):
-            return candidate.strip()
-    return None
