@@ -6,7 +6,7 @@ others; per repeat it is taken from `traces.jsonl`, without that file from the s
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -159,17 +159,20 @@ def _check_count(record: RunRecord, results_path: Path, samples_path: Path) -> N
 def _check_traces(rows: list[Row], known: Mapping[Any, Any], traces: Traces, samples_path: Path) -> None:
     """Raises ReportError for a traces file that is not of this run: another run's, or of other questions."""
     path = samples_path.parent / TRACES_FILE
-    for _, row in rows:
-        for trace in known.get(row.get("doc_id"), ()):
-            if trace.get("doc_hash", row["doc_hash"]) != row["doc_hash"]:
-                raise ReportError(
-                    f"{path}: its trace of question {row.get('doc_id')} belongs to another question than that of "
-                    f"{samples_path.name}: put the traces file of this run beside it, or remove it"
-                )
-    reports_usage = rows[0][1].keys() & set(USAGE_FIELDS)
-    if traces and not known and reports_usage:
+    stray = next((row for _, row in rows if _is_stray(row, known.get(row.get("doc_id"), ()))), None)
+    if stray is not None:
+        raise ReportError(
+            f"{path}: its trace of question {stray.get('doc_id')} belongs to another question than that of "
+            f"{samples_path.name}: put the traces file of this run beside it, or remove it"
+        )
+    if traces and not known and rows[0][1].keys() & set(USAGE_FIELDS):
         runs = ", ".join(sorted({f"{task} of {date}" for date, task in traces}))
         raise ReportError(
             f"{path}: belongs to another run ({runs}), not to {samples_path.name}: put the traces file of this run "
             "beside it, or remove it"
         )
+
+
+def _is_stray(row: Mapping[str, Any], traces: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether a trace is of another document than the sample."""
+    return any(trace.get("doc_hash", row["doc_hash"]) != row["doc_hash"] for trace in traces)

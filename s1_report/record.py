@@ -233,8 +233,7 @@ def to_json(record: RunRecord) -> str:
 
     Usage that is the same for every question stands once, under `every_question`.
     """
-    head = {name: value for name, value in asdict(record).items() if name not in ("questions", "schema")}
-    told = {name: value for name, value in head.items() if value not in (None, "", {})}
+    told = _head(record)
     same = _shared_usage(record.questions)
     rows_told = (_question_row(question, same) for question in record.questions)
     lines = [json.dumps(row, ensure_ascii=False, allow_nan=False) for row in rows_told]
@@ -242,6 +241,12 @@ def to_json(record: RunRecord) -> str:
     body = json.dumps({"schema": SCHEMA, **told}, indent=1, ensure_ascii=False, allow_nan=False, default=str)
     rows = "[\n  " + ",\n  ".join(lines) + "\n ]" if lines else "[]"
     return body.removesuffix("\n}") + f',\n "questions": {rows}\n}}\n'
+
+
+def _head(record: RunRecord) -> dict[str, Any]:
+    """All fields but the questions and the schema, as far as they say something."""
+    head = {name: value for name, value in asdict(record).items() if name not in ("questions", "schema")}
+    return {name: value for name, value in head.items() if value not in (None, "", {})}
 
 
 def _question_row(question: Question, same: Mapping[str, Any]) -> dict[str, Any]:

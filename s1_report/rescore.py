@@ -118,18 +118,12 @@ def rescore_run(run: Run, checkers: Checkers) -> Rescored:
         except (KeyError, IndexError, TypeError, ValueError) as error:
             raise ReportError(f"{run.samples}, line {number}: not a sample of lm_eval ({error!r})") from None
     judged = {name: _judge(name, command, items) for name, command in checkers.items()}
-    answers = tuple(
-        Answer(
-            doc_id,
-            repeat,
-            item["reference"],
-            is_right(verdict),
-            verdict.get("answer"),
-            {name: found[index] for name, found in judged.items()},
-        )
-        for index, ((doc_id, repeat, verdict), item) in enumerate(zip(logged, items, strict=True))
-    )
-    return Rescored(run.record.title, answers, tuple(judged))
+    answers = []
+    for index, (doc_id, repeat, verdict) in enumerate(logged):
+        found = {name: verdicts[index] for name, verdicts in judged.items()}
+        reference, right = items[index]["reference"], is_right(verdict)
+        answers.append(Answer(doc_id, repeat, reference, right, verdict.get("answer"), found))
+    return Rescored(run.record.title, tuple(answers), tuple(judged))
 
 
 def _items(
@@ -149,14 +143,17 @@ def _items(
 def _judge(name: str, command: Sequence[str] | None, items: Sequence[Mapping[str, str]]) -> list[dict[str, Any]]:
     if command is None:
         return [plain_match(item["text"], item["reference"]) for item in items]
-    written = _run(name, command, "".join(json.dumps(item) + "\n" for item in items))
-    try:
-        verdicts = [json.loads(line) for line in written.splitlines() if line.strip()]
-    except (ValueError, RecursionError) as error:
-        raise ReportError(f"checker {name}: wrote something that is no JSON line ({error})") from None
+    verdicts = _parsed(name, _run(name, command, "".join(json.dumps(item) + "\n" for item in items)))
     if len(verdicts) != len(items) or not all(map(_is_verdict, verdicts)):
         raise ReportError(f"checker {name}: wrote {len(verdicts)} verdicts for {len(items)} answers")
     return verdicts
+
+
+def _parsed(name: str, written: str) -> list[Any]:
+    try:
+        return [json.loads(line) for line in written.splitlines() if line.strip()]
+    except (ValueError, RecursionError) as error:
+        raise ReportError(f"checker {name}: wrote something that is no JSON line ({error})") from None
 
 
 def _is_verdict(value: object) -> bool:

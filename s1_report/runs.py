@@ -33,14 +33,18 @@ def read_places(*places: Path) -> Places:
     for place in places:
         records = _records_with_files(place)
         for file, record in records:
-            # The same run at the same time: records of a rerun have another date, published ones another source.
-            key = plain({"run": record.run_hash, "date": record.environment.get("date"), "source": record.source})
-            if record.questions and key in found and found[key][0] != file:
+            key = _when_and_what(record) if record.questions else f"{file} {len(found)}"
+            if key in found and found[key][0] != file:
                 raise ReportError(f"{file}: is a second record of the run in {found[key][0]}: remove one of the two")
-            found[key if record.questions else f"{file} {len(found)}"] = (file, record)
+            found[key] = (file, record)
         if not records:
             logs.append(place)
     return Places([record for _, record in found.values()], logs)
+
+
+def _when_and_what(record: RunRecord) -> str:
+    """Equal for two records of the same run at the same time; those of a rerun have another date."""
+    return plain({"run": record.run_hash, "date": record.environment.get("date"), "source": record.source})
 
 
 def load_runs(
@@ -52,14 +56,19 @@ def load_runs(
     """
     read = read_places(*places)
     _check_choice(read.records, metric, filter_name)
-    chosen = [record for record in read.records if record.questions or not measured]
-    if read.records and not chosen:
-        raise ReportError(
-            f"{places[0]}: its {len(read.records)} published records hold no questions: "
-            "name a measured run (published numbers: s1-report export csv or readme)"
-        )
+    chosen = _with_questions(read.records, places[0]) if measured else read.records
     if read.logs:
         chosen += [run.record for run in logged_runs(*read.logs, metric=metric, filter_name=filter_name)]
+    return chosen
+
+
+def _with_questions(records: list[RunRecord], place: Path) -> list[RunRecord]:
+    chosen = [record for record in records if record.questions]
+    if records and not chosen:
+        raise ReportError(
+            f"{place}: its {len(records)} published records hold no questions: "
+            "name a measured run (published numbers: s1-report export csv or readme)"
+        )
     return chosen
 
 

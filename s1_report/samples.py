@@ -116,7 +116,7 @@ def question_of(row: Row, metric: str, traces: Mapping[Any, list[dict[str, Any]]
 
 def _question(sample: Mapping[str, Any], metric: str, traces: list[dict[str, Any]]) -> Question:
     verdicts = verdicts_of(sample) if metric == EXACT_MATCH else []
-    correct = tuple(float(is_right(verdict)) for verdict in verdicts) or (_score(sample, metric),)
+    correct = tuple(map(float, map(is_right, verdicts))) or (_score(sample, metric),)
     usage = {name: _counts(sample, traces, len(correct), name) for name in USAGE_FIELDS}
     return Question(
         key=str(sample["doc_hash"])[:16],

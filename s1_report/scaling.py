@@ -116,13 +116,18 @@ def _runs(series: Series) -> list[Run]:
     return [Run(tokens, accuracy) for tokens, accuracy in told if tokens]
 
 
+def _limits(series: Series) -> list[float]:
+    """The thinking budgets that are numbers."""
+    limits = (point.record.max_thinking_tokens for point in series.points)
+    return [float(limit) for limit in limits if isinstance(limit, int | float)]
+
+
 def summary(series: Series) -> str | None:
     """Control, Scaling and Performance of a measured series, in one line; None when it has no two token counts."""
     runs = _runs(series)
     if len({run.thinking_tokens for run in runs}) < 2:
         return None
-    limits = [point.record.max_thinking_tokens for point in series.points]
-    numeric = [float(limit) for limit in limits if isinstance(limit, int | float)]
+    numeric = _limits(series)
     kept = f"Control {100 * control(runs, numeric):.0f} %, " if len(numeric) == len(runs) else ""
     return (
         f"{series.name}: {kept}Scaling {scaling_per_doubling(runs):+.1f} points per doubling of thinking tokens "

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
+from statistics import fmean
 
 from s1_contract.usage import ANSWER_CUT_OFF, CUT_OFF
 from s1_report.cells import UNKNOWN, percent, percent_interval
@@ -51,9 +53,9 @@ def _cut(question: Question) -> tuple[float, ...]:
         return ()
     repeats = len(question.correct)
     wide = [_per_repeat(values, repeats) for values in columns]
-    if all(len(values) == repeats for values in wide):
-        return tuple(float(any(flags)) for flags in zip(*wide, strict=True))
-    return (min(1.0, sum(sum(values) / len(values) for values in columns)),)
+    if {len(values) for values in wide} == {repeats}:
+        return tuple(map(float, map(any, zip(*wide, strict=True))))
+    return (min(1.0, sum(map(fmean, columns))),)
 
 
 def _per_repeat(values: tuple[float, ...], repeats: int) -> tuple[float, ...]:
@@ -63,14 +65,10 @@ def _per_repeat(values: tuple[float, ...], repeats: int) -> tuple[float, ...]:
 
 def _finished(questions: Sequence[Question], cut: Sequence[tuple[float, ...]]) -> list[float]:
     """The scores of the responses that were not cut; empty when they cannot be told apart."""
-    if any(len(flags) != len(question.correct) for question, flags in zip(questions, cut, strict=True)):
+    if list(map(len, cut)) != [len(question.correct) for question in questions]:
         return []
-    return [
-        right
-        for question, flags in zip(questions, cut, strict=True)
-        for right, flag in zip(question.correct, flags, strict=True)
-        if not flag
-    ]
+    scores = chain.from_iterable(question.correct for question in questions)
+    return [right for right, flag in zip(scores, chain.from_iterable(cut), strict=True) if not flag]
 
 
 def cells(record: RunRecord) -> tuple[str, str, str]:
@@ -85,18 +83,22 @@ def refuse_above(records: Sequence[RunRecord], most: float | None) -> None:
     """Raises ReportError for a run of which a larger share than `most` (0 to 1; None: any) was cut, or is unknown."""
     if most is None:
         return
-    for record in records:
+    for record in filter(_has_questions, records):
         found = truncation(record)
-        if found is None and record.questions:
+        if found is None:
             raise ReportError(
                 f"{record.label()}: its log does not say which responses were cut off, so --max-cut cannot be held: "
                 "run it with an s1 model, or leave --max-cut out"
             )
-        if found is not None and found.share > most:
+        if found.share > most:
             raise ReportError(
                 f"{record.label()}: {100 * found.share:.1f} % of the responses were cut off, more than --max-cut "
                 f"{100 * most:g} allows: raise max_thinking_tokens or max_answer_tokens, or the limit"
             )
+
+
+def _has_questions(record: RunRecord) -> bool:
+    return bool(record.questions)
 
 
 def sentence(record: RunRecord) -> str | None:

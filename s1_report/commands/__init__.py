@@ -37,6 +37,11 @@ MaxCut = Annotated[
 Level = Annotated[float, typer.Option(min=0.5, max=0.9999, help="Confidence level of intervals and verdicts.")]
 
 
+def share_of(percent: float | None) -> float | None:
+    """2 percent -> 0.02; None stays None."""
+    return None if percent is None else percent / 100
+
+
 def say(text: str) -> None:
     """Prints lines of ours to standard output; what somebody else named in them does nothing there."""
     typer.echo(show_lines(text))
@@ -56,16 +61,18 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) 
 def table_lines(headers: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> list[str]:
     """The table as lines. Headers are broken at spaces, cells never: a wide table is wider than a narrow terminal."""
     cells = [[show(cell) for cell in row] for row in rows]
-    widths = [
-        max(*(len(word) for word in header.split()), *(len(row[column]) for row in cells), 1)
-        for column, header in enumerate(headers)
-    ]
+    widths = [_width(header, [row[column] for row in cells]) for column, header in enumerate(headers)]
     wrapped = [textwrap.wrap(header, width) for header, width in zip(headers, widths, strict=True)]
     height = max(map(len, wrapped))
     # Short headers stand at the bottom, next to their numbers.
     head = zip(*([""] * (height - len(lines)) + lines for lines in wrapped), strict=True)
     rule = ["-" * width for width in widths]
     return [_line(line, widths, left) for line in [*head, rule, *cells]]
+
+
+def _width(header: str, cells: Sequence[str]) -> int:
+    """Of a column: its longest cell, or the longest word of its header."""
+    return max(1, *map(len, (*header.split(), *cells)))
 
 
 def _line(cells: Sequence[str], widths: Sequence[int], left: int) -> str:

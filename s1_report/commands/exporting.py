@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 from s1_contract.printing import show
-from s1_report.commands import Figure, MaxCut, Runs, app, remark, say
+from s1_report.commands import Figure, MaxCut, Runs, app, remark, say, share_of
 from s1_report.record import ReportError
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def export(
     max_cut: MaxCut = None,
 ) -> None:
     """Tables and leaderboard files, with what has to stand beside the numbers. `hub` refuses what it cannot claim."""
-    whole = Whole(runs, model_id, None if max_cut is None else max_cut / 100)
+    whole = Whole(runs, model_id, share_of(max_cut))
     if form is Format.every_eval_ever:
         files: Mapping[str, str | bytes] = _every_eval_ever(whole, organization, relationship)
     elif form is Format.inspect:
@@ -155,17 +155,12 @@ def readme(
 ) -> None:
     """results/README.md from the records beside it; --output draws published against measured."""
     from s1_contract.files import read_text, write_whole
-    from s1_report.export.readme import generate, side_by_side
+    from s1_report.export.readme import generate
 
     path = results / "README.md"
     text = generate(results)
     if output is not None:
-        from s1_report.plots import answers, style
-        from s1_report.runs import records_under
-
-        pairs = side_by_side(*(records_under(results / name) for name in ("published", "measured")))
-        answers.draw_published(pairs, output, "Published against measured")
-        say("wrote " + " and ".join(str(made) for made in style.paths(output)))
+        _draw_published(results, output)
     if check:
         if not path.exists() or read_text(path) != text:
             say(f"{path} is stale: run s1-report readme {results} --write")
@@ -176,3 +171,13 @@ def readme(
         say(f"wrote {path}")
     else:
         say(text)
+
+
+def _draw_published(results: Path, output: Path) -> None:
+    from s1_report.export.readme import side_by_side
+    from s1_report.plots import answers, style
+    from s1_report.runs import records_under
+
+    pairs = side_by_side(*(records_under(results / name) for name in ("published", "measured")))
+    answers.draw_published(pairs, output, "Published against measured")
+    say("wrote " + " and ".join(map(str, style.paths(output))))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from s1_contract.printing import show as shown
-from s1_report.commands import Figure, Filter, Level, MaxCut, Metric, app, remark, say, table
+from s1_report.commands import Figure, Filter, Level, MaxCut, Metric, app, remark, say, share_of, table
 from s1_report.record import ReportError
 
 if TYPE_CHECKING:
@@ -102,9 +102,7 @@ def gate(
     unused = sorted(margins.keys() - {comparison.base.task for comparison in comparisons})
     if unused:
         raise ReportError(f"--margin {unused[0]}=...: no such task in {base}: remove it or name one of its tasks")
-    refuse_above(
-        [run for pair in comparisons for run in (pair.base, pair.new)], None if max_cut is None else max_cut / 100
-    )
+    refuse_above([run for pair in comparisons for run in (pair.base, pair.new)], share_of(max_cut))
     checks = [
         replace(one, remarks=remarks)
         for one, remarks in zip(check(comparisons, margins, default, level), noise(), strict=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from pathlib import Path
 from typing import Annotated
 
@@ -60,8 +61,8 @@ def rescore(
         finish(found.problems, found.superseded)
     checkers = checkers_of(checker or [])
     results = [rescore_run(run, checkers) for run in found.runs]
-    table(SCORE_HEADERS, [row for result in results for row in score_rows(result)], left=2)
-    _say_changed([row for result in results for row in changed_rows(result)], changed)
+    table(SCORE_HEADERS, chain.from_iterable(map(score_rows, results)), left=2)
+    _say_changed(list(chain.from_iterable(map(changed_rows, results))), changed)
     finish(found.problems, found.superseded)
 
 

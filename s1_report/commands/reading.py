@@ -39,7 +39,6 @@ def curve(
 ) -> None:
     """Accuracy, thinking tokens and waits of every setting, with intervals and the change against the first."""
     from s1_report import curve as curves
-    from s1_report import scaling
     from s1_report.collect import Collected
     from s1_report.collect import collect as read
     from s1_report.runs import read_places
@@ -51,13 +50,20 @@ def curve(
     found = read(*logs, metric=metric, filter_name=filter_name) if logs else Collected()
     series = curves.curve([*measured, *found.records])
     if series:
-        table(curves.HEADERS, curves.rows(series))
-        say(curves.FOOTNOTE)
-        for line in filter(None, map(scaling.summary, series)):
-            say(line)
+        _say_curve(series)
         if output is not None:
             _draw(series, output, title, against)
     finish(found.problems, found.superseded)
+
+
+def _say_curve(series: list[Series]) -> None:
+    from s1_report import curve as curves
+    from s1_report import scaling
+
+    table(curves.HEADERS, curves.rows(series))
+    say(curves.FOOTNOTE)
+    for line in filter(None, map(scaling.summary, series)):
+        say(line)
 
 
 def _draw(series: list[Series], output: Path, title: str, against: Axis) -> None:

@@ -185,7 +185,7 @@ def _rows(row: Mapping[str, Any], traces: list[dict[str, Any]], run: Run) -> Ite
     responses = responses_of(row)
     verdicts = verdicts_of(row) or [{}] * min(1, len(responses))
     for repeat, verdict in enumerate(verdicts):
-        trace = traces[repeat] if repeat < len(traces) else None
+        trace = dict(enumerate(traces)).get(repeat)
         score = float(is_right(verdict)) if verdict else float(row[run.record.metric])
         instance: dict[str, Any] = {
             "evaluation_name": run.record.task,

@@ -42,16 +42,14 @@ def generate(results: Path) -> str:
 def _measured(records: Sequence[RunRecord]) -> str:
     """Runs with their questions first; then scores alone, which need fewer columns."""
     runs = [record for record in records if record.questions]
-    scores = [record for record in records if not record.questions]
-    parts = [as_markdown(runs)] if runs else []
-    if scores:
-        parts += ["Scores without their questions (`raw/nano/` has them):\n", _scores(scores)]
-    return "\n".join(parts) or "No run has been recorded yet.\n"
+    parts = [as_markdown(runs) if runs else "", _scores([record for record in records if not record.questions])]
+    return "\n".join(filter(None, parts)) or "No run has been recorded yet.\n"
 
 
 def _scores(records: Sequence[RunRecord]) -> str:
     headers = ["model", "setting", "questions", "score", "accuracy", "95 % interval", "thinking tokens"]
-    return markdown_table(headers, [_score(record) for record in records])
+    table = markdown_table(headers, list(map(_score, records)))
+    return f"Scores without their questions (`raw/nano/` has them):\n\n{table}" if records else ""
 
 
 def _score(record: RunRecord) -> list[str]:
@@ -111,14 +109,13 @@ def _disputes(records: Sequence[RunRecord]) -> str:
 
 def side_by_side(published: Sequence[RunRecord], measured: Sequence[RunRecord]) -> list[tuple[RunRecord, RunRecord]]:
     """(published, measured) pairs of the same model (last part of its name), task and number of waits."""
-    return [
-        (known, run)
-        for run in measured
-        for known in published
-        if (_model(known), known.task, known.num_waits or 0) == (_model(run), run.task, run.num_waits or 0)
-        and known.budget.get("method") is None
-        and known.scores.get("questions") == len(run.questions)
-    ]
+    return [(known, run) for run in measured for known in published if _are_counterparts(known, run)]
+
+
+def _are_counterparts(known: RunRecord, run: RunRecord) -> bool:
+    same = (_model(known), known.task, known.num_waits or 0) == (_model(run), run.task, run.num_waits or 0)
+    whole = known.scores.get("questions") == len(run.questions)
+    return same and whole and known.budget.get("method") is None
 
 
 def _model(record: RunRecord) -> str:

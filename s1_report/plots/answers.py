@@ -28,16 +28,20 @@ def draw_flips(steps: Sequence[Step], output: Path, title: str) -> None:
             places, [-(step.change.lost or 0) for step in known], color=COLORS[1], width=0.6, label="right to wrong"
         )
         axes.axhline(0, color=FAINT, linewidth=0.8)
-        over = {"xytext": (0, 4), "textcoords": "offset points", "ha": "center", "fontsize": 9}
-        for place, step in enumerate(known):
-            axes.annotate(f"p = {step.change.p:.2g}", (place, gained[place]), **over)
-        axes.set_xticks(places, [f"{step.before.num_waits} to {step.after.num_waits} waits" for step in known])
+        _label_flips(axes, known, gained)
         axes.margins(y=0.15)
         axes.yaxis.set_major_formatter(lambda value, _: f"{abs(value):,.0f}")
         axes.grid(axis="x", visible=False)
         axes.set_ylabel("questions")
         axes.set_title(title)
         axes.legend(loc="best", fontsize=9)
+
+
+def _label_flips(axes: Any, steps: Sequence[Step], heights: Sequence[int]) -> None:
+    over = {"xytext": (0, 4), "textcoords": "offset points", "ha": "center", "fontsize": 9}
+    for place, step in enumerate(steps):
+        axes.annotate(f"p = {step.change.p:.2g}", (place, heights[place]), **over)
+    axes.set_xticks(range(len(steps)), [f"{step.before.num_waits} to {step.after.num_waits} waits" for step in steps])
 
 
 def draw_lengths(records: Sequence[RunRecord], output: Path, title: str) -> None:

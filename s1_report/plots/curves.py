@@ -22,6 +22,7 @@ def draw_curve(series: Sequence[Series], output: Path, title: str) -> None:
     with figure(output) as axes:
         for (name, line), color in zip(known, cycle(COLORS), strict=False):
             _draw_line(axes, line, name, color)
+            _label_waits(axes, line, color)
         _token_axis(axes)
         axes.set_xlabel("mean thinking tokens per question (log scale)")
         axes.set_ylabel("accuracy (%)")
@@ -58,7 +59,10 @@ def _draw_line(axes: Any, line: Placed, name: str, color: str) -> None:
     bars = {"ecolor": color, "elinewidth": 1.1, "capsize": 3, "alpha": 0.45}
     axes.errorbar(xs, ys, yerr=_bars(line), fmt="none", zorder=1, **bars)
     axes.plot(xs, ys, "o", color=color, markersize=7, markeredgecolor="white", zorder=3, label=name)
-    for x, y, (_, point) in zip(xs, ys, line, strict=True):
+
+
+def _label_waits(axes: Any, line: Placed, color: str) -> None:
+    for y, (x, point) in zip(_heights(line), line, strict=True):
         if point.record.num_waits is not None:
             text, place = _waits(point.record.num_waits), {"xytext": (7, -12), "textcoords": "offset points"}
             axes.annotate(text, (x, y), fontsize=9, color=color, **place)
