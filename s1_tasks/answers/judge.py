@@ -77,7 +77,7 @@ def _found(part: str | None, reference: str, kind: Kind) -> tuple[Extraction | N
 
 def _value_of(answer: str, reference: str, kind: Kind, question: str | None) -> str:
     """What of an answer is compared: the result of a series, the value that was asked for, the end of m + n = 25."""
-    if "=" not in reference:
+    if "=" in answer and "=" not in reference:
         answer = result_of_series(answer)
         answer = asked_value(answer, question) if question and _count(reference) == 1 else answer
     if kind == "integer" and "=" in answer and not _SEVERAL.search(answer):
