@@ -41,12 +41,7 @@ def turn_of(row: Mapping[str, Any], shape: tuple[str, ...]) -> Turn:
         messages = [*_messages(row["prompt"], "user"), *_messages(row["completion"], "assistant")]
     else:
         messages = _messages(row[shape[0]], "")
-    while messages and messages[-1]["role"] != "assistant":
-        messages.pop()
-    if len(messages) < 2 or messages[-2]["role"] != "user":
-        roles = ", ".join(one["role"] for one in messages) or "none"
-        raise ValueError(f"it holds no question with an answer after it (roles up to the answer: {roles})")
-    *before, last = messages
+    *before, last = _up_to_the_answer(messages)
     thinking, answer, tagged = separated(last["content"])
     given = next((last[name] for name in _REASONING if last.get(name)), None)
     if given is not None:
@@ -58,6 +53,16 @@ def turn_of(row: Mapping[str, Any], shape: tuple[str, ...]) -> Turn:
             f"such as {FAMILIES[1].start}...{FAMILIES[1].end}"
         )
     return Turn(_plain(before), thinking, answer, untagged=True)
+
+
+def _up_to_the_answer(messages: list[Message]) -> list[Message]:
+    """The messages up to the assistant's last turn, which has to follow one of the user."""
+    while messages and messages[-1]["role"] != "assistant":
+        messages.pop()
+    if len(messages) < 2 or messages[-2]["role"] != "user":
+        roles = ", ".join(one["role"] for one in messages) or "none"
+        raise ValueError(f"it holds no question with an answer after it (roles up to the answer: {roles})")
+    return messages
 
 
 def separated(text: str) -> tuple[str, str, bool]:

@@ -86,26 +86,33 @@ def load_rows(source: str) -> tuple[list[Row], dict[str, Any]]:
 
     Also the manifest of the `training.curate` run that wrote the file; empty when there is none. Raises DataError.
     """
-    import datasets
-
     path = Path(source)
     if path.is_dir():
         path = next((path / f"train{end}" for end in _READERS if (path / f"train{end}").exists()), path / "train.jsonl")
-    if path.suffix in _READERS:
-        if not path.is_file():
-            raise DataError(f"no data file {path}: expected a .jsonl, .json or .parquet file, or a Hub name")
-        if path.suffix == ".jsonl":  # read by ourselves: columns may hold texts in one row and lists in another
-            rows: list[Row] = [row for _, row in read_json_lines(path)]
-        else:
-            try:
-                rows = list(datasets.load_dataset(_READERS[path.suffix], data_files=str(path), split="train"))
-            except (OSError, ValueError, datasets.exceptions.DatasetsError) as error:
-                raise DataError(
-                    f"{path} cannot be read ({error.__cause__ or error}): is it whole, and what its name says?"
-                ) from error
-        return rows, _manifest(path)
+    return (_of_file(path), _manifest(path)) if path.suffix in _READERS else (_of_hub(source), {})
+
+
+def _of_file(path: Path) -> list[Row]:
+    """The rows of a file. JSON Lines are read by us: columns may hold texts in one row and lists in another."""
+    import datasets
+
+    if not path.is_file():
+        raise DataError(f"no data file {path}: expected a .jsonl, .json or .parquet file, or a Hub name")
+    if path.suffix == ".jsonl":
+        return [row for _, row in read_json_lines(path)]
     try:
-        return list(datasets.load_dataset(source, split="train")), {}
+        return list(datasets.load_dataset(_READERS[path.suffix], data_files=str(path), split="train"))
+    except (OSError, ValueError, datasets.exceptions.DatasetsError) as error:
+        raise DataError(
+            f"{path} cannot be read ({error.__cause__ or error}): is it whole, and what its name says?"
+        ) from error
+
+
+def _of_hub(source: str) -> list[Row]:
+    import datasets
+
+    try:
+        return list(datasets.load_dataset(source, split="train"))
     except Exception as error:  # the Hub client raises many kinds; each says that the data is not to be had
         raise DataError(
             f"data {source!r} is neither a file here nor a data set that can be loaded ({type(error).__name__}: "

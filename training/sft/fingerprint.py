@@ -40,13 +40,7 @@ def bare(name: str) -> str:
 
 def take(model: nn.Module, optimizer: Any = None) -> Fingerprint:
     """The fingerprint of the trained parameters and of the optimizer's moments; every process has to call this."""
-    tensors: dict[str, Tensor] = {}
-    state = getattr(optimizer, "state", None) or {}
-    for name, parameter in trained(model):
-        tensors[name] = parameter.detach()
-        tensors |= {
-            f"{moment} of {name}": state[parameter][moment] for moment in MOMENTS if moment in state.get(parameter, {})
-        }
+    tensors = _tensors(model, optimizer)
     sharded = any(isinstance(one, DTensor) for one in tensors.values())
     local = [one.to_local() if isinstance(one, DTensor) else one for one in tensors.values()]
     sums = torch.tensor([_sums(one) for one in local], dtype=torch.float64)
@@ -54,6 +48,18 @@ def take(model: nn.Module, optimizer: Any = None) -> Fingerprint:
         sums = sums.to(next(iter(tensors.values())).device)
         dist.all_reduce(sums)
     return dict(zip(tensors, sums.tolist(), strict=True))
+
+
+def _tensors(model: nn.Module, optimizer: Any) -> dict[str, Tensor]:
+    """The trained parameters and, where there is an optimizer with a state, their moments."""
+    tensors: dict[str, Tensor] = {}
+    state = getattr(optimizer, "state", None) or {}
+    for name, parameter in trained(model):
+        tensors[name] = parameter.detach()
+        tensors |= {
+            f"{moment} of {name}": state[parameter][moment] for moment in MOMENTS if moment in state.get(parameter, {})
+        }
+    return tensors
 
 
 def _sums(tensor: Tensor) -> tuple[float, float]:
