@@ -100,6 +100,8 @@ class BudgetForcingLM(Prompting, Identified):
         Of several, the first ones' responses are returned, and the others' are generated along with them, so that the
         memo has them: there must be one. label: before the progress bar. Raises as loading does.
         """
+        if any(resolve(one, {}, self.sampling_names).form is None for one in options):
+            self.detection()  # once for all of them: the model may have to be asked
         asked = copy(self)
         asked.options, asked._label = dict(options[0]), label
         asked._along = tuple(map(dict, options[1:]))
