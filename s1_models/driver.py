@@ -212,20 +212,24 @@ class _Ledger:
 
     def __init__(self) -> None:
         self.asked = self.read = self.generated = 0
-        self._last: tuple[Request, bool] | None = None  # without its sampling, and whether anything came
+        self._last: tuple[Request, bool] | None = None  # and whether anything came
 
     def add(self, request: Request, reply: Reply) -> None:
         came = len(reply.tokens) + reply.dropped
         self.asked += 1
         self.read += len(request.prefix)
         self.generated += came
-        self._last = replace(request, sampling=()), came > 0
+        self._last = request, came > 0
 
     def goes_round(self, request: Request) -> bool:
         """Whether this is the last request again, to which nothing came, or the same will come (it is greedy)."""
-        if self._last is None or (self._last[1] and dict(request.sampling).get("temperature") != 0):
+        if self._last is None:
             return False
-        return self._last[0] == replace(request, sampling=())
+        last, came = self._last
+        # Lengths first: prefixes grow, and comparing two long ones is what would cost something.
+        if len(last.prefix) != len(request.prefix) or (came and dict(request.sampling).get("temperature") != 0):
+            return False
+        return replace(last, sampling=()) == replace(request, sampling=())
 
     def write_into(self, session: Session) -> Session:
         """The finished session with what it cost."""

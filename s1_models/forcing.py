@@ -38,10 +38,11 @@ differs from the original code, and why.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields
 from enum import Enum
 from itertools import chain
-from typing import Protocol
+from operator import attrgetter
+from typing import Any, Protocol
 
 from s1_contract.errors import S1Error as S1Error  # part of this module's public names
 from s1_contract.options import MAX_ANSWER_TOKENS, MAX_THINKING_TOKENS, MIN_THINKING_TOKENS, NUM_WAITS
@@ -314,25 +315,27 @@ class BudgetForcing(Policy):
         """The session after this reply: one row of the table."""
         if session.phase not in (Phase.THINKING, Phase.ANSWERING):
             raise ValueError(f"a session in phase {session.phase.name} takes no reply")
-        told = replace(
-            append(session, reply.tokens, session.phase, forced=False),
+        told = append(
+            session,
+            reply.tokens,
+            session.phase,
+            forced=False,
             dropped_tokens=session.dropped_tokens + reply.dropped,
             replies=session.replies + 1,
         )
         if session.phase is Phase.ANSWERING:
             if self._must_ask(told, reply):
-                return replace(append(told, self.marks.ask, Phase.ANSWERING, forced=True), answer_asked=True)
-            return replace(told, phase=Phase.DONE, answer_cut_off=reply.finish is Finish.LENGTH)
+                return append(told, self.marks.ask, Phase.ANSWERING, forced=True, answer_asked=True)
+            return changed(told, phase=Phase.DONE, answer_cut_off=reply.finish is Finish.LENGTH)
         if reply.finish is Finish.LENGTH:
             return self.cut(told)
         if self._may_wait(told, reply):
-            waiting = append(told, self.marks.wait, Phase.THINKING, forced=True)
-            return replace(waiting, waits_used=told.waits_used + 1)
+            return append(told, self.marks.wait, Phase.THINKING, forced=True, waits_used=told.waits_used + 1)
         return self.close(told)
 
     def close(self, session: Session) -> Session:
         """The session with its thinking ended here, in its answer."""
-        return self._answer(append(session, self.marks.close, Phase.ANSWERING, forced=True), self.marks.close)
+        return self._ended(session, self.marks.close, self.marks.close, cut_off=False)
 
     def _may_wait(self, session: Session, reply: Reply) -> bool:
         used, wait = session.thinking_tokens, len(self.marks.wait)
@@ -356,19 +359,32 @@ class BudgetForcing(Policy):
         """The session with its thinking cut off here, and the answer asked for."""
         before = session.spans[-1].tokens if session.spans else session.prompt
         newline = () if before and before[-1] in self.marks.line_ends else self.marks.newline
-        ended = append(session, newline + self.marks.cut_off, Phase.ANSWERING, forced=True)
-        return replace(self._answer(ended, self.marks.cut_off), cut_off=True)
+        return self._ended(session, newline + self.marks.cut_off, self.marks.cut_off, cut_off=True)
 
-    def _answer(self, session: Session, end: Tokens) -> Session:
+    def _ended(self, session: Session, tokens: Tokens, end: Tokens, *, cut_off: bool) -> Session:
         """The session in its answer, of which the request for it, behind the delimiter in `end`, is part."""
         request = 0 if self.marks.closing is None else len(end) - self.marks.closing
-        return replace(session, phase=Phase.ANSWERING, answer_at=len(session.tokens) - len(session.prompt) - request)
+        answer_at = len(session.tokens) + len(tokens) - len(session.prompt) - request
+        answering = Phase.ANSWERING
+        return append(session, tokens, answering, forced=True, phase=answering, cut_off=cut_off, answer_at=answer_at)
 
 
-def append(session: Session, tokens: Tokens, phase: Phase, *, forced: bool) -> Session:
-    """The session with one more span; an empty one is not recorded."""
-    if not tokens:
-        return session
-    thinking = session.thinking_tokens + (len(tokens) if phase is Phase.THINKING else 0)
-    spans = (*session.spans, Span(tokens, phase, forced))
-    return replace(session, spans=spans, _tokens=session.tokens + tokens, _thinking=thinking)
+def append(session: Session, tokens: Tokens, phase: Phase, /, *, forced: bool, **changes: Any) -> Session:
+    """The session with one more span (an empty one is not recorded) and other fields changed with it."""
+    if tokens:
+        thinking = session.thinking_tokens + (len(tokens) if phase is Phase.THINKING else 0)
+        spans = (*session.spans, Span(tokens, phase, forced))
+        changes |= {"spans": spans, "_tokens": session.tokens + tokens, "_thinking": thinking}
+    return changed(session, **changes) if changes else session
+
+
+_FIELDS = {one.name: place for place, one in enumerate(fields(Session))}
+_values_of = attrgetter(*_FIELDS)
+
+
+def changed(session: Session, **changes: Any) -> Session:
+    """As `dataclasses.replace`, in half the time: it is what a reply costs most."""
+    values = list(_values_of(session))
+    for name, value in changes.items():
+        values[_FIELDS[name]] = value
+    return Session(*values)
