@@ -268,6 +268,8 @@ async def _ask_one(
                 f"{endpoint.base_url} refuses model {endpoint.model!r} ({refused}): check the key in "
                 f"{endpoint.api_key_env}, the model's name and base_url"
             ) from refused
+        except CurationError:  # the endpoint's fault, which is no question's outcome
+            raise
         except (openai.OpenAIError, ValueError) as failed:  # ValueError: a body that is no JSON
             error = f"{type(failed).__name__}: {' '.join(str(failed).split())[:300]}"
             return Outcome(None, error, attempt, asked, written)

@@ -10,6 +10,7 @@ from s1_models.commands.doctor.findings import Asked, Finding, Status
 OWN_BATCHES = {
     "s1_vllm": "as many questions are in flight as vLLM decodes at a time (max_num_seqs)",
     "s1_openai": "num_concurrent, a model arg, says how many questions are in flight",
+    "s1_chat": "num_concurrent, a model arg, says how many questions are in flight",
 }
 
 

@@ -39,6 +39,9 @@ def check(asked: Asked) -> Iterator[Finding]:
 
 def _read(asked: Asked, engine: Any) -> None:
     """Reads the options as a run would. Raises S1Error for the first that is wrong."""
+    if hasattr(engine, "check_options"):  # a hosted model, whose options are its own
+        engine.check_options(asked.model_args, asked.gen_kwargs)
+        return
     ours, _ = split_model_arguments(asked.model_args, engine.SAMPLING_NAMES, engine.MODEL_ARGUMENTS)
     split_generation_options(asked.gen_kwargs, engine.SAMPLING_NAMES)
     memo_path(ours)

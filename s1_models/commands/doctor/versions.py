@@ -13,7 +13,7 @@ from s1_models.commands.doctor.findings import Asked, Finding, Status, pip
 
 DISTRIBUTION = "lm-eval-s1"
 # model -> extras of which one must be complete
-ENGINES = {"s1_vllm": ("vllm", "cpu"), "s1_hf": ("hf",), "s1_openai": ("openai",)}
+ENGINES = {"s1_vllm": ("vllm", "cpu"), "s1_hf": ("hf",), "s1_openai": ("openai",), "s1_chat": ("openai",)}
 
 
 def check(asked: Asked) -> Iterator[Finding]:

@@ -281,6 +281,15 @@ class S1Chat(LM):  # type: ignore[misc]
         )
 
 
+def check_options(model_args: Mapping[str, Any], gen_kwargs: Mapping[str, Any]) -> None:
+    """Reads options as a run would, without asking anybody. Raises OptionError."""
+    given = dict(model_args)
+    memo_path({"memo": given.pop("memo")} if "memo" in given else {})
+    ours, rest = split_chat_options(given)
+    check_known(rest, [*CHAT_OPTIONS, "memo", *sorted(MODEL_ARGUMENTS)], "model argument")
+    read_settings(ours, gen_kwargs)
+
+
 def _failed_with(future: Future[Any], error: BaseException) -> bool:
     return future.done() and not future.cancelled() and future.exception() is error
 

@@ -56,7 +56,7 @@ def read_prices(given: object, model: str) -> Prices | None:
 
 def _table(given: object) -> Mapping[str, Any]:
     text = given if isinstance(given, str) else json.dumps(given)
-    if isinstance(given, str) and not given.lstrip().startswith("{"):
+    if isinstance(given, str) and not given.lstrip().startswith(("{", "[")):
         try:
             text = Path(given).expanduser().read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:

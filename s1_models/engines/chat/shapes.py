@@ -156,6 +156,11 @@ def _count(value: object) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**40 else None
 
 
+def _system(messages: Messages) -> str:
+    """The system messages, for protocols that have a field for them."""
+    return "\n\n".join(str(one["content"]) for one in messages if one["role"] == "system")
+
+
 # OpenAI's chat completions, as OpenAI and everybody else has them.
 
 
@@ -224,21 +229,24 @@ class _ChatCollector(Collector):
         self._fingerprint = str(event.get("system_fingerprint") or self._fingerprint)[:200]
         if isinstance(usage := event.get("usage"), Mapping):
             self._counts = _openai_counts(usage)
-        came = False
-        choices = event["choices"]
+        came, choices = False, event["choices"]
         if not isinstance(choices, list):
             raise TypeError
         for choice in choices:
-            if choice.get("index", 0) != 0:
-                raise Untrusted("more than one completion for one question")
-            if self._finish and (choice.get("delta") or choice.get("message") or {}).get("content"):
-                raise Untrusted("text after its end")
-            message = choice.get("message") or choice.get("delta") or {}
-            came |= self._take(message.get("content"), _reasoning_of(message))
-            if message.get("tool_calls"):
-                raise Untrusted("a call of a tool that it was not given")
-            self._end(choice.get("finish_reason"), self._FINISH)
+            came |= self._read_choice(choice)
         return came or bool(self._finish)
+
+    def _read_choice(self, choice: Mapping[str, Any]) -> bool:
+        message = choice.get("message") or choice.get("delta") or {}
+        if choice.get("index", 0) != 0:
+            raise Untrusted("more than one completion for one question")
+        if self._finish and message.get("content"):
+            raise Untrusted("text after its end")
+        if message.get("tool_calls"):
+            raise Untrusted("a call of a tool that it was not given")
+        came = self._take(message.get("content"), _reasoning_of(message))
+        self._end(choice.get("finish_reason"), self._FINISH)
+        return came
 
 
 def _reasoning_of(message: Mapping[str, Any]) -> object:
@@ -289,19 +297,27 @@ class AnthropicMessages:
                 f"max_thinking_tokens={asked.budget} leaves nothing of max_gen_toks={asked.max_tokens} for the answer: "
                 "raise max_gen_toks"
             )
-        system = "\n\n".join(str(one["content"]) for one in asked.messages if one["role"] == "system")
         turns = [dict(one) for one in asked.messages if one["role"] != "system"]
-        sampling = {name: value for name, value in asked.sampling if name != "seed"}
-        body: dict[str, Any] = {"model": model, "messages": turns, "max_tokens": asked.max_tokens, "stream": True}
-        if asked.budget:
-            body["thinking"] = {"type": "enabled", "budget_tokens": asked.budget}
-            sampling.pop("temperature", None)  # this API takes none beside thinking
-        if asked.effort is not None:
-            body["output_config"] = {"effort": asked.effort}
         if asked.continued:
             turns.append({"role": "assistant", "content": asked.continued})
-        stops = {"stop_sequences": list(asked.stop)} if asked.stop else {}
-        return {**body, **({"system": system} if system else {}), **sampling, **stops, **asked.extra}
+        body = {"model": model, "messages": turns, "max_tokens": asked.max_tokens, "stream": True}
+        return {**body, **self._thinking(asked), **self._given(asked), **asked.extra}
+
+    @staticmethod
+    def _thinking(asked: Asked) -> dict[str, Any]:
+        budget = {"thinking": {"type": "enabled", "budget_tokens": asked.budget}} if asked.budget else {}
+        effort = {} if asked.effort is None else {"output_config": {"effort": asked.effort}}
+        return {**budget, **effort}
+
+    @staticmethod
+    def _given(asked: Asked) -> dict[str, Any]:
+        """System message, sampling and stops. There are no seeds, and no temperature beside thinking."""
+        refused = {"seed", "temperature"} if asked.budget else {"seed"}
+        system = _system(asked.messages)
+        given: dict[str, Any] = {name: value for name, value in asked.sampling if name not in refused}
+        if asked.stop:
+            given["stop_sequences"] = list(asked.stop)
+        return {**given, **({"system": system} if system else {})}
 
     def reader(self, asked: Asked) -> Collector:
         return _MessagesCollector(asked)
@@ -368,22 +384,19 @@ class GeminiContents:
         """The JSON body."""
         roles = {"user": "user", "assistant": "model"}
         turns = [one for one in asked.messages if one["role"] in roles]
-        system = "\n\n".join(str(one["content"]) for one in asked.messages if one["role"] == "system")
-        names = {"temperature": "temperature", "top_p": "topP", "top_k": "topK", "seed": "seed"}
-        config: dict[str, Any] = {names.get(name, name): value for name, value in asked.sampling}
-        if asked.max_tokens is not None:
-            config["maxOutputTokens"] = asked.max_tokens
-        if asked.stop:
-            config["stopSequences"] = list(asked.stop)
-        thinking: dict[str, Any] = {"includeThoughts": True}
-        if asked.budget is not None:
-            thinking["thinkingBudget"] = asked.budget
-        if asked.effort is not None:
-            thinking["thinkingLevel"] = asked.effort
-        config["thinkingConfig"] = thinking
         contents = [{"role": roles[one["role"]], "parts": [{"text": one["content"]}]} for one in turns]
+        system = _system(asked.messages)
         instruction = {"systemInstruction": {"parts": [{"text": system}]}} if system else {}
-        return {"contents": contents, **instruction, "generationConfig": config, **asked.extra}
+        return {"contents": contents, **instruction, "generationConfig": self._config(asked), **asked.extra}
+
+    @staticmethod
+    def _config(asked: Asked) -> dict[str, Any]:
+        names = {"top_p": "topP", "top_k": "topK"}
+        config: dict[str, Any] = {names.get(name, name): value for name, value in asked.sampling}
+        thinking = {"includeThoughts": True, "thinkingBudget": asked.budget, "thinkingLevel": asked.effort}
+        config["thinkingConfig"] = {name: value for name, value in thinking.items() if value is not None}
+        limits = {"maxOutputTokens": asked.max_tokens, "stopSequences": list(asked.stop) or None}
+        return config | {name: value for name, value in limits.items() if value is not None}
 
     def reader(self, asked: Asked) -> Collector:
         return _GeminiCollector(asked)
@@ -394,22 +407,27 @@ class _GeminiCollector(Collector):
 
     def _read(self, event: Mapping[str, Any]) -> bool:
         if isinstance(usage := event.get("usageMetadata"), Mapping):
-            thoughts, answer = _count(usage.get("thoughtsTokenCount")), _count(usage.get("candidatesTokenCount"))
-            self._counts = {
-                "prompt_tokens": _count(usage.get("promptTokenCount")),
-                "completion_tokens": None if answer is None else answer + (thoughts or 0),
-                "reasoning_tokens": thoughts,
-                "cached_tokens": _count(usage.get("cachedContentTokenCount")),
-            }
+            self._counts = _gemini_counts(usage)
         came = False
         for candidate in event.get("candidates") or ():
             for part in (candidate.get("content") or {}).get("parts") or ():
                 text = part.get("text")
                 came |= self._take(None, text) if part.get("thought") else self._take(text, None)
             self._end(candidate.get("finishReason"), self._FINISH)
-        if (blocked := (event.get("promptFeedback") or {}).get("blockReason")) and not self._finish:
+        blocked = (event.get("promptFeedback") or {}).get("blockReason")
+        if blocked and not self._finish:
             self._finish = str(blocked)[:40]
         return came or bool(self._finish)
+
+
+def _gemini_counts(usage: Mapping[str, Any]) -> dict[str, Any]:
+    thoughts, answer = _count(usage.get("thoughtsTokenCount")), _count(usage.get("candidatesTokenCount"))
+    return {
+        "prompt_tokens": _count(usage.get("promptTokenCount")),
+        "completion_tokens": None if answer is None else answer + (thoughts or 0),
+        "reasoning_tokens": thoughts,
+        "cached_tokens": _count(usage.get("cachedContentTokenCount")),
+    }
 
 
 SHAPES: dict[str, Shape] = {

@@ -182,12 +182,16 @@ class ReplyReader:
             raise Untrusted(f"{len(sampled)} tokens are said to be the {request.max_tokens} allowed")
         if not request.stop.isdisjoint(sampled) or len(sampled) < request.min_tokens:
             raise Untrusted("a stop where none may be")
-        usage = self._usage
-        if not isinstance(usage, Mapping) or usage.get("prompt_tokens") != len(request.prefix):
-            raise Untrusted(f"a prompt of {len(request.prefix)} tokens is counted otherwise: {_beginning(usage)}")
+        self._check_counts(counted)
+        return reply_without_unknown(tuple(sampled), Finish.STOP if stopped else Finish.LENGTH, self._dialect.known_ids)
+
+    def _check_counts(self, counted: list[int]) -> None:
+        """The server's own counts of prompt and reply must agree with what came. Raises Untrusted."""
+        usage, asked = self._usage, len(self._request.prefix)
+        if not isinstance(usage, Mapping) or usage.get("prompt_tokens") != asked:
+            raise Untrusted(f"a prompt of {asked} tokens is counted otherwise: {_beginning(usage)}")
         if usage.get("completion_tokens") not in counted:
             raise Untrusted(f"{len(self._ids)} tokens came and are counted otherwise: {_beginning(usage)}")
-        return reply_without_unknown(tuple(sampled), Finish.STOP if stopped else Finish.LENGTH, self._dialect.known_ids)
 
     def _reply_of_text(self) -> Reply:
         """The text's own encoding: it may differ from what was sampled, and is cut where it is longer than allowed."""

@@ -25,9 +25,11 @@ BUSY_STATUSES = frozenset({429, 503, 529})
 # Statuses below 500 that may be gone the next time as well: timeout, conflict, too early.
 PASSING_STATUSES = frozenset({408, 409, 425}) | BUSY_STATUSES
 
-_FIRST_PAUSE_SECONDS = 0.5
+_FIRST_PAUSE_SECONDS = 0.4
 _LONGEST_PAUSE_SECONDS = 15.0
-_TOLD_PAUSE_SECONDS = 4.0  # a pause that a person at the console should hear of
+_PAUSE_GROWTH = 1.5
+# Trouble, or a pause, of so many seconds is something that a person at the console should hear of.
+_TOLD_SECONDS = 3.0
 _FASTEST_GROWTH = 8  # replies after which the limit has grown by one, however high it is
 
 
@@ -141,7 +143,8 @@ class Pace:
             pause = self._slow_down(first=not again)
         pause = max(pause, trouble.retry_after or 0.0)
         self._paused_until = max(self._paused_until, now + min(pause, most - lasted))
-        self._tell(trouble, now, most - lasted)
+        if max(lasted, self._paused_until - now) >= _TOLD_SECONDS:
+            self._tell(trouble, most - lasted)
 
     def _slow_down(self, first: bool) -> float:
         """Halves the limit; returns the seconds to wait. first: of a row of failures."""
@@ -149,11 +152,11 @@ class Pace:
         self.limit = max(1.0, self.limit / 2)
         if first:
             self._slow_start_below = self.limit
-        pause, self._next_pause = self._next_pause, min(2 * self._next_pause, _LONGEST_PAUSE_SECONDS)
+        pause, self._next_pause = self._next_pause, min(_PAUSE_GROWTH * self._next_pause, _LONGEST_PAUSE_SECONDS)
         return pause
 
-    def _tell(self, trouble: Trouble, now: float, left: float) -> None:
-        if not self._told and self._paused_until - now >= _TOLD_PAUSE_SECONDS:
+    def _tell(self, trouble: Trouble, left: float) -> None:
+        if not self._told:
             self._told = True
             logger.warning("%s: %s; waiting up to %.0f s for it to come back", self._name, trouble, left)
 
