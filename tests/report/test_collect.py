@@ -105,6 +105,10 @@ def no_verdict(rows):
     return [{**row, "verdicts": [{"answer": "1"}]} for row in rows]
 
 
+def unknown_outcome(rows):
+    return [{**row, "verdicts": [{**verdict, "outcome": "zzz"} for verdict in row["verdicts"]]} for row in rows]
+
+
 def no_metric(rows):
     return [{name: value for name, value in row.items() if name not in ("metrics", "verdicts")} for row in rows]
 
@@ -116,6 +120,7 @@ def no_metric(rows):
         (twice, False, ["occurs twice", "duplicate"]),
         (cut, False, ["2 questions", "counts 3"]),
         (no_verdict, False, ["line 1", "outcome"]),
+        (unknown_outcome, False, ["line 1", "the outcome 'zzz'", "no answer, unreadable, timed out"]),
         (no_metric, True, ["no numeric metric", "--metric"]),
         (lambda rows: [], False, ["holds no samples"]),
     ],

@@ -1,6 +1,7 @@
 """Rows from a directory and from the Hub, and the sentences a user gets when they are not as expected."""
 
 import csv
+import hashlib
 import json
 import os
 import subprocess
@@ -10,10 +11,11 @@ from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import datasets
 import pytest
 
 from s1_contract.errors import DataError
-from s1_tasks.data import load, load_nano
+from s1_tasks.data import load, load_nano, rows_from
 from s1_tasks.prompts import choice_order
 
 AIME = {"file": "aime24", "hub": "simplescaling/aime24_nofigures", "answer_kind": "integer"}
@@ -256,3 +258,20 @@ def test_gpqa_without_a_token_is_answered_with_the_two_steps_to_take(tmp_path: P
         "S1_DATA_DIR",
     ):
         assert part in message, message
+
+
+def test_it_is_told_where_rows_came_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = {"file": "aime24", "hub": "simplescaling/aime24_nofigures", "answer_kind": "integer"}
+    (tmp_path / "aime24.jsonl").write_text('{"problem": "How many days has a week?", "answer": "7"}\n')
+    load(source, s1_data_dir=str(tmp_path))
+    told = rows_from(source)
+    assert told["file"] == "aime24.jsonl"
+    assert told["sha256"] == hashlib.sha256((tmp_path / "aime24.jsonl").read_bytes()).hexdigest()
+    commit = "0123456789abcdef0123456789abcdef01234567"
+    address = f"hf://datasets/simplescaling/aime24_nofigures@{commit}/data/train.parquet"
+    rows = datasets.Dataset.from_list([{"problem": "How many days has a week?", "answer": "7"}])
+    rows.info.download_checksums = {address: {"num_bytes": 1}}
+    monkeypatch.setattr(datasets, "load_dataset", lambda *_, **__: rows)
+    monkeypatch.delenv("S1_DATA_DIR", raising=False)
+    load(source)
+    assert rows_from(source) == {"hub": "simplescaling/aime24_nofigures", "split": "train", "revision": commit}
