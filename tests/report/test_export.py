@@ -4,6 +4,7 @@ import csv
 import hashlib
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -155,3 +156,39 @@ def test_the_readme_command_says_when_it_is_stale(tmp_path, capsys, monkeypatch)
     assert call(capsys, monkeypatch, "readme", tmp_path, "--check")[0] == 1
     assert call(capsys, monkeypatch, "readme", tmp_path, "--write")[0] == 0
     assert call(capsys, monkeypatch, "readme", tmp_path, "--check")[0] == 0
+
+
+def test_a_leaderboard_takes_no_rows_that_nobody_else_can_see(gpqa):
+    (record,) = collect(gpqa).records
+    local = replace(record, rows={"file": "gpqa_diamond.jsonl", "sha256": "ab" * 32})
+    with pytest.raises(ReportError, match=r"rows came from the local file gpqa_diamond\.jsonl.*without S1_DATA_DIR"):
+        hub.eval_results(local)
+    fetched = replace(record, rows={"hub": "Idavidrein/gpqa", "revision": "0" * 40})
+    _, text = hub.eval_results(fetched)
+    (entry,) = yaml.safe_load(text)
+    assert entry["dataset"] == {"id": "Idavidrein/gpqa", "task_id": "diamond", "revision": "0" * 40}
+    assert "does not say where the rows came from" not in entry["notes"]
+
+
+def test_a_part_of_the_questions_is_named_in_every_export(run_folder):
+    (record,) = collect(run_folder("part", {"math500": rows(3, 5)})).records
+    part = replace(record, asked=5, available=500)
+    text = hub.model_index([part], "model")
+    assert "only 5 of 500 questions" in text
+    assert "MATH-500, 5 of 500 questions" in text
+    assert "| 5 of 500 |" in tables.as_markdown([part])
+    (row,) = csv.DictReader(io.StringIO(tables.as_csv([part])))
+    assert (row["questions"], row["of"]) == ("5", "500")
+
+
+def test_the_model_id_names_the_model_in_tables_and_max_cut_is_held(run_folder, gpqa, capsys, monkeypatch):
+    code, out, _ = call(capsys, monkeypatch, "export", "csv", gpqa, "--model-id", "me/mine")
+    assert (code, "me/mine" in out, "org/model" in out) == (0, True, False)
+    folder = run_folder("cut", {"aime24": rows(1, 2)})
+    traces = [json.loads(line) | {"cut_off": 1} for line in (folder / "traces.jsonl").read_text().splitlines()]
+    (folder / "traces.jsonl").write_text("".join(json.dumps(trace) + "\n" for trace in traces))
+    for form in ("csv", "markdown", "model-index"):
+        code, _, err = call(capsys, monkeypatch, "export", form, folder, "--max-cut", "50")
+        assert (code, "100.0 % of the responses were cut off, more than --max-cut 50" in err) == (2, True)
+    code, _, err = call(capsys, monkeypatch, "gate", folder, folder, "--max-cut", "50")
+    assert (code, "--max-cut 50" in err) == (2, True)
