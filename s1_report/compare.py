@@ -191,6 +191,10 @@ def _changed_prompt(base: RunRecord, new: RunRecord) -> str:
     if base.template != new.template:
         options = _changed(dict(base.prompting), dict(new.prompting))
         return options or "another chat template, system instruction or thinking format"
+    return _changed_words(base, new)
+
+
+def _changed_words(base: RunRecord, new: RunRecord) -> str:
     pairs = _pairs(base, new)
     changed = sum(old.prompt != now.prompt for old, now in pairs)
     if not changed:
