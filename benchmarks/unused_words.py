@@ -55,26 +55,26 @@ def own_cases(section: vocabulary.Section, phrase: str) -> list[Case]:
     return found
 
 
-def without(section: vocabulary.Section, phrase: str) -> list[vocabulary.Section]:
-    """The vocabulary without one phrase."""
-    kept = tuple(other for other in section.phrases if other != phrase)
-    return [one if one is not section else one._replace(phrases=kept) for one in vocabulary.TABLE]
-
-
 def unused(role: str | None, listed: list[Case]) -> list[tuple[str, str]]:
     """(role, phrase) of every phrase that no case needs."""
-    whole = dict(vocabulary.PHRASES)
     found = []
     for section in vocabulary.TABLE:
+        whole = vocabulary.PHRASES[section.role]
         for phrase in section.phrases if role in (None, section.role) else ():
+            kept = section._replace(phrases=tuple(other for other in section.phrases if other != phrase))
+            less = vocabulary.index([kept])[section.role]
             mine = [*own_cases(section, phrase), *(case for case in listed if _holds(case.text, phrase))]
-            mine = [case for case in mine if _is_right(case)]
-            vocabulary.PHRASES.update(vocabulary.index(without(section, phrase)))
-            needed = any(not _is_right(case) for case in mine)
-            vocabulary.PHRASES.update(whole)
-            if not needed:
+            if not any(_needs(case, section.role, whole, less) for case in mine):
                 found.append((section.role, phrase))
     return found
+
+
+def _needs(case: Case, role: str, whole: Any, less: Any) -> bool:
+    """Whether a case is judged right with all phrases of a role, and wrong with one less."""
+    vocabulary.PHRASES[role] = less
+    wrong = not _is_right(case)
+    vocabulary.PHRASES[role] = whole
+    return wrong and _is_right(case)
 
 
 def _is_right(case: Case) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.unused_words import cases, unused
 from s1_tasks.answers import (
     CHECKER_VERSION,
     BrokenReference,
@@ -182,3 +183,8 @@ def test_the_question_breaks_a_tie_between_named_values(question: str | None, co
     assert judge_many([(text, "5")], question=question)[0].correct is correct
     assert judge(r"\boxed{5}", "5", question="What is $x$?").correct
     assert not judge(r"\boxed{7}", "5", question="Find $y$, where y = 5.").correct
+
+
+@pytest.mark.parametrize("role", ["contrast", "denial", "juxtaposed", "concession", "fault"])
+def test_no_word_of_a_role_is_without_a_case(role: str) -> None:
+    assert unused(role, cases([])) == []
