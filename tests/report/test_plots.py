@@ -76,3 +76,40 @@ def test_without_matplotlib_the_error_says_what_to_install(records, tmp_path, mo
     monkeypatch.setitem(__import__("sys").modules, "matplotlib", None)
     with pytest.raises(ReportError, match="pip install"):
         curves.draw_curve(curve(records), tmp_path / "none", "Curve")
+
+
+@pytest.fixture
+def sweep(records):
+    """Three settings of waits at the largest budget, and two smaller budgets without waits."""
+    budgets = [
+        replace(records[0], budget={"num_waits": 0, "max_thinking_tokens": limit}, task="s1_nano_wait0")
+        for limit in (10, 1500)
+    ]
+    return curve([*records, *budgets])
+
+
+def test_the_curve_has_a_branch_of_waits_and_a_branch_of_budgets(sweep, tmp_path):
+    curves.draw_curve(sweep, tmp_path / "curve", "Curve")
+    svg = drawn(tmp_path / "curve")
+    for text in ("no wait", "2 waits", "4 waits", ">10<", ">1,500<", ">waits<", ">budgets<"):
+        assert svg.count(text) >= 1, text
+    (series,) = sweep
+    waits, budgets = curves._branches(series)
+    assert [waits.label(point) for _, point in waits.points] == ["no wait", "2 waits", "4 waits"]
+    assert sorted(budgets.label(point) for _, point in budgets.points) == ["1,500", "10", "auto"]
+
+
+def test_ticks_of_the_budget_figure_stand_at_the_budgets_and_auto_is_one_of_them(sweep, tmp_path):
+    curves.draw_budgets(sweep, tmp_path / "budgets", "Budgets")
+    svg = drawn(tmp_path / "budgets")
+    assert all(f">{tick}<" in svg for tick in ("10", "1,500", "auto"))
+
+
+def test_models_are_named_by_the_last_part_of_their_path(records, tmp_path):
+    others = [replace(record, model="/a/very/long/path/other") for record in records]
+    named = [replace(record, model="/somewhere/tuned") for record in records]
+    curves.draw_curve(curve([*named, *others]), tmp_path / "models", "Models")
+    svg = drawn(tmp_path / "models")
+    assert "/somewhere" not in svg
+    assert "tuned" in svg
+    assert "other" in svg
