@@ -141,8 +141,8 @@ def test_a_package_that_is_too_old_is_named_with_the_command(tmp_path: Path, mon
     monkeypatch.syspath_prepend(str(tmp_path))
     (finding,) = wrong(versions.check(Asked()))
     assert finding.status is Status.FIX
-    assert "lm-eval >=0.4.13 is wanted and 0.4.9 is installed" in finding.message
-    assert finding.fix == (f'{PYTHON} -m pip install "lm-eval>=0.4.13"',)
+    assert "lm-eval <0.5.1,>=0.4.13 is wanted and 0.4.9 is installed" in finding.message
+    assert finding.fix == (f'{PYTHON} -m pip install "lm-eval<0.5.1,>=0.4.13"',)
 
 
 def test_both_builds_of_vllm_at_once_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
