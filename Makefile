@@ -31,7 +31,7 @@ $(VENV)/.installed: pyproject.toml hatch_build.py Makefile
 
 demo: setup       ## the main job on the embedded model: a table and a figure, under three minutes
 	rm -rf $(DEMO)
-	VLLM_LOGGING_LEVEL=ERROR $(BIN)/lm_eval --model s1_vllm --model_args pretrained=$(NANO) --tasks s1_nano_wait0,s1_nano_wait1,s1_nano_wait2,s1_nano_wait4 --log_samples --output_path $(DEMO)
+	VLLM_LOGGING_LEVEL=ERROR $(BIN)/lm_eval --model s1_vllm --model_args pretrained=$(NANO),dtype=float32,max_model_len=1024 --tasks s1_nano_wait0,s1_nano_wait1,s1_nano_wait2,s1_nano_wait4 --log_samples --output_path $(DEMO)
 	$(BIN)/s1-report curve $(DEMO) --output $(DEMO)/curve.png --title "Waiting helps: the embedded model on 500 held-out problems"
 
 test: setup       ## the test suite, about ten minutes on two cores
