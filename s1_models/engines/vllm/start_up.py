@@ -21,7 +21,7 @@ CURES: Cures = (
         "give max_model_len={most} or less, or more memory for the cache (gpu_memory_utilization, or "
         "kv_cache_memory_bytes)",
     ),
-    (r"KV cache|No available memory", "give a smaller max_model_len, or more memory (gpu_memory_utilization)"),
+    (r"KV cache|No available memory", "give a smaller max_model_len, or more memory (kv_cache_memory_bytes)"),
     (r"[Ff]ree memory on device", "lower gpu_memory_utilization, or end what else uses the device"),
     (r"Unknown quantization method", "give one of those, or leave quantization out: vLLM reads it from the model"),
     (r"config file for \w+|[Qq]uantization", "leave quantization out: this model is not quantized in that way"),
@@ -40,7 +40,7 @@ class Overheard:
 
     def __enter__(self) -> Overheard:
         self._kept: list[bytes] = []
-        self._listening = True
+        self._listening, self._in_error = True, False
         self._threads: list[threading.Thread] = []
         self._saved: list[tuple[int, int]] = []
         for stream, number in ((sys.stdout, 1), (sys.stderr, 2)):
@@ -91,7 +91,11 @@ class Overheard:
         os.close(terminal)
 
     def _tell(self, text: bytes, terminal: int) -> None:
-        if self._listening and _OF_ENGINE.match(text) and _ERROR.search(text):
+        if _OF_ENGINE.match(text):
+            self._in_error = _ERROR.search(text) is not None
+        elif text.startswith(b"("):
+            self._in_error = False
+        if self._listening and self._in_error:  # a traceback goes on in lines that say nothing of whose it is
             self._kept.append(text.rstrip())
         else:
             os.write(terminal, text)
