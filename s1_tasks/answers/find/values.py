@@ -235,7 +235,8 @@ def _phrase_value(text: str, phrase: tuple[Token, ...], *, plain: bool) -> str:
         return whole
     places = [index for index, token in enumerate(found) if token.kind in VALUES]
     if not places:
-        return _word_value(found) if plain else ""
+        changed = any(phrase_at(found, index, "changes last") for index in range(1, len(found)))
+        return (tidy(source(text, found)) if changed else _word_value(found)) if plain else ""
     if related(found[: places[0]]):
         return ""
     if any(phrase_at(found, index + 1, "changes last") for index in places):
