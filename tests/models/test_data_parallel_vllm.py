@@ -47,7 +47,7 @@ def test_parallel_sizes_are_read_from_model_args() -> None:
     }
 
 
-class _ReachedError(Exception):
+class _ReachedError(BaseException):
     """Raised in place of starting an engine, with what it was to be started with."""
 
 

@@ -7,6 +7,7 @@ import pytest
 from lm_eval.api.instance import Instance
 
 from s1_contract.response import Response
+from s1_contract.usage import GENERATED_TOKENS, READ_TOKENS, REQUESTS, WASTED_TOKENS
 from s1_models.formats import S1
 from s1_models.policies import choose as policies
 from s1_models.policies.stop_texts import StopAtTexts
@@ -33,7 +34,12 @@ def test_a_delimiter_found_in_the_text_gives_what_its_first_token_gives(
     by_id = generate(s1_lm, num_waits=2)
     by_text = generate(s1_lm, num_waits=2, thinking_format=WHOLE_END)
     assert by_text == by_id
-    assert [text.usage for text in by_text] == [text.usage for text in by_id]
+    cost = {WASTED_TOKENS, GENERATED_TOKENS, REQUESTS, READ_TOKENS}  # of looking for a text
+    for text, same in zip(by_text, by_id, strict=True):
+        assert {name: count for name, count in text.usage.items() if name not in cost} == {
+            name: count for name, count in same.usage.items() if name not in cost
+        }
+        assert text.usage["generated_tokens"] - text.usage["wasted_tokens"] == same.usage["generated_tokens"]
 
 
 def test_without_a_format_nothing_is_forced(s1_lm: Any) -> None:

@@ -24,7 +24,10 @@ CURES: Cures = (
     (r"KV cache|No available memory", "give a smaller max_model_len, or more memory (kv_cache_memory_bytes)"),
     (r"[Ff]ree memory on device", "lower gpu_memory_utilization, or end what else uses the device"),
     (r"Unknown quantization method", "give one of those, or leave quantization out: vLLM reads it from the model"),
-    (r"config file for \w+|[Qq]uantization", "leave quantization out: this model is not quantized in that way"),
+    (
+        r"config file for \w+|[Qq]uantization (method|config)",
+        "leave quantization out: this model is not quantized in that way",
+    ),
     (r"LoRA rank \d+ is greater|max_lora_rank", "give max_lora_rank= at least the adapter's rank"),
 )
 
