@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from s1_models.driver import EngineError
-from s1_models.engines.hf.lm import S1HF, quantized
+from s1_models.engines.hf.lm import S1HF
 from s1_models.harness.loading import check_places, errors_as_sentences, explain
 from s1_models.options import OptionError
 from tests.conftest import NANO
@@ -48,14 +48,6 @@ def test_a_failing_start_of_s1_hf_names_model_and_cure(
         load(**wrong)
     assert "\n" not in str(failure.value)
     assert load(**{**wrong, **cure}).engine.context_window == 512, "the cure helps"
-
-
-def test_options_of_bitsandbytes_become_the_one_that_transformers_takes() -> None:
-    made = quantized({"load_in_4bit": True, "bnb_4bit_quant_type": "nf4", "device": "cpu"})
-    assert set(made) == {"quantization_config", "device"}
-    assert made["quantization_config"].load_in_4bit
-    assert made["quantization_config"].bnb_4bit_quant_type == "nf4"
-    assert quantized({"device": "cpu"}) == {"device": "cpu"}
 
 
 def test_what_others_raise_is_one_sentence_and_what_we_raise_stays() -> None:

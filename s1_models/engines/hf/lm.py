@@ -61,16 +61,6 @@ MODEL_ARGUMENTS = frozenset(
 )
 
 
-def quantized(arguments: dict[str, Any]) -> dict[str, Any]:
-    """Model args with those of bitsandbytes (load_in_4bit and its like) as the one that transformers takes."""
-    names = inspect.signature(BitsAndBytesConfig.__init__).parameters.keys() - {"self", "kwargs"}
-    chosen = {name: value for name, value in arguments.items() if name in names}
-    if not chosen:
-        return arguments
-    others = {name: value for name, value in arguments.items() if name not in names}
-    return {**others, "quantization_config": BitsAndBytesConfig(**chosen)}
-
-
 class S1HF(BudgetForcingLM, HFLM):  # type: ignore[misc]
     """lm_eval's HFLM with budget forcing (`--model s1_hf`).
 
@@ -96,7 +86,7 @@ class S1HF(BudgetForcingLM, HFLM):  # type: ignore[misc]
         check_places(places)
         with self.identified_while_loading(*places.values()), errors_as_sentences("s1_hf", pretrained):
             # HFLM's own default is "cuda", also where there is none; "" is what there is.
-            self.load_host(pretrained=pretrained, **{**quantized(arguments), "device": arguments.get("device") or ""})
+            self.load_host(pretrained=pretrained, **{**arguments, "device": arguments.get("device") or ""})
         self.eos_ids = end_ids(self.tokenizer, getattr(self.model.generation_config, "eos_token_id", None))
         self.max_in_flight = self._choose_rows()
         self.engine = HFEngine(
