@@ -1,8 +1,8 @@
-"""`s1-eval check MODEL`: what a model is really sent and stopped with, before a run costs anything.
+"""`s1-eval check MODEL` shows what a run would send to the model, before the run costs anything.
 
-Shows the exact prompt as text and ids with the forced parts marked, the thinking format and why, the switch, stops,
-sampling beside the model's own recommendation, and the budgets in tokens. `--generate N` asks N questions and shows the
-transcripts.
+It shows the exact prompt as text and ids, with the forced parts marked; the thinking format and why; the switch that
+turns thinking on; stops; sampling beside what the model recommends; and budgets in tokens. `--generate N` asks N
+questions and shows the transcripts.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 USAGE = """\
-s1-eval: lm_eval with the s1 models and tasks, also where .pth files do not run.
+s1-eval: lm_eval with the s1 models and tasks. It also works where Python loads no .pth files.
 
   s1-eval --model s1_vllm --model_args pretrained=MODEL,num_waits=4 --tasks aime24 --output_path DIR
   s1-eval ls tasks                 lm_eval's own commands work as well
@@ -18,22 +18,23 @@ s1-eval: lm_eval with the s1 models and tasks, also where .pth files do not run.
 
 Commands of ours (each has its --help):
 {commands}
-With --output_path, what is generated is remembered in DIR (model arg memo=PATH; memo=off switches it off): the same
-command again goes on where it was stopped, and generates nothing twice.
+With --output_path, s1-eval keeps what was generated in DIR. The same command then continues a stopped run, and
+generates nothing twice. The model arg memo=PATH names another file; memo=off switches this off.
 
-Model args of s1_vllm beside everything lm_eval's vllm takes (also in --gen_kwargs, per task):
+Model args of s1_vllm, beside all model args of lm_eval's vllm (also in --gen_kwargs, per task). Defaults in brackets:
   num_waits=N                 suppress the end of thinking N times and append wait_text        (0)
-  wait_text=TEXT              what is appended                                                 (Wait)
-  max_thinking_tokens=N|auto  cut thinking here and ask for the answer; all rounds together    (auto)
-  min_thinking_tokens=N       suppress the end of thinking below this                          (0)
-  max_answer_tokens=N         limit of the answer, kept free by auto                           (1024)
-  final_answer_text=TEXT      asked after a cut; may be empty                                  (Final Answer:)
+  wait_text=TEXT              the text to append                                               (Wait)
+  max_thinking_tokens=N|auto  cut all thinking after N tokens and ask for the answer           (auto)
+  min_thinking_tokens=N       suppress the end of thinking before N tokens                     (0)
+  max_answer_tokens=N         limit of the answer                                              (1024)
+  final_answer_text=TEXT      ask for the answer with this after a cut; may be empty           (Final Answer:)
   thinking_format=NAME        auto, s1, think, harmony, prompted, none, or START...END         (auto)
-  policy=NAME                 how thinking tokens are spent: s1-eval policies                  (budget_forcing)
-  rejection_tries=N           draw thinking up to N times until it fits max_thinking_tokens    (0)
-  think_for=LENGTH            ask for it in the prompt: 64_steps, 2048_tokens, long, short
+  policy=NAME                 how to spend thinking tokens: s1-eval policies                   (budget_forcing)
+  rejection_tries=N           sample thinking up to N times until it fits max_thinking_tokens  (0)
+  think_for=LENGTH            ask for a length in the prompt: 64_steps, 2048_tokens, long, short
   chat_template=WHEN          auto (unless --apply_chat_template did), always, never           (auto)
-In --gen_kwargs also n=K: K samples per question (with temperature=...), for avg@k, pass@k and maj@k.
+docs/options.md has the others. n=K in --gen_kwargs samples K answers per question (with temperature=...), for avg@k,
+pass@k and maj@k.
 """
 
 
@@ -49,17 +50,15 @@ class Command(NamedTuple):
 
 
 COMMANDS = {
-    "sweep": Command("s1_models.commands.sweep_command", "the whole curve, accuracy against thinking, in one pass"),
-    "replay": Command("s1_models.commands.replay", "a finished run again from its memo alone: no engine, same results"),
-    "check": Command(
-        "s1_models.commands.check", "what a model is sent, stopped and sampled with; and a few transcripts"
+    "sweep": Command(
+        "s1_models.commands.sweep_command", "accuracy against thinking: all waits and budgets in one pass"
     ),
-    "serve": Command("s1_models.commands.serve", "`vllm serve` that starts with either build of vLLM", False),
-    "doctor": Command(
-        "s1_models.commands.doctor.cli", "is everything there that a run needs? and how to mend it", False
-    ),
+    "replay": Command("s1_models.commands.replay", "score a finished run again from its memo, without an engine"),
+    "check": Command("s1_models.commands.check", "show the exact prompt, stops, sampling and budgets of a model"),
+    "serve": Command("s1_models.commands.serve", "`vllm serve`, with the GPU or the CPU build of vLLM", False),
+    "doctor": Command("s1_models.commands.doctor.cli", "check that a run has all it needs, and how to fix it", False),
     "policies": Command(
-        "s1_models.commands.policies_command", "the ways of spending thinking tokens, and their options", False
+        "s1_models.commands.policies_command", "list the ways to spend thinking tokens, with options", False
     ),
 }
 """Imported when they are asked for: `s1-eval --help` loads no lm_eval."""

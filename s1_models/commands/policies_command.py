@@ -13,14 +13,14 @@ from s1_contract.errors import S1Error
 from s1_models.policies.methods import DEFAULT, Method, methods
 
 _HELP = """\
-Lists the policies: how thinking tokens are spent within a budget.
+Lists the policies: the ways to spend thinking tokens within a budget.
 Choose one with --model_args policy=NAME,OPTION=VALUE,
 in --gen_kwargs, or in a task's generation_kwargs.
 
   s1-eval policies                 all of them, one line each
   s1-eval policies converge        one of them, with its options
 
-A package of your own adds one through the entry-point group s1.policies: docs/policies.md.
+Your own package can add one through the entry-point group s1.policies: docs/policies.md.
 """
 
 

@@ -24,10 +24,9 @@ from s1_models.harness.stored_lm import StoredLM
 from s1_models.options import ALIASES, OptionError, split_options
 
 DESCRIPTION = """\
-Runs finished evaluations again from their memo alone: the same prompts, settings and texts, and no engine. Needs the
-model's tokenizer and the tasks' data, no weights and no GPU. Use it to score again after an upgrade of the answer
-check, or to show that results follow from what was generated. A question the memo cannot answer is an error that
-names it.
+Scores finished evaluations again from their memo, with the same prompts, settings and texts. It needs the model's
+tokenizer and the tasks' data, but no engine, weights or GPU. Use it after an upgrade of the answer check, or to show
+that results follow from the generated text. If the memo lacks an answer, an error names the question.
 """
 EXAMPLES = """\
 examples:

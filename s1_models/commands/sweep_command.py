@@ -26,15 +26,15 @@ from s1_models.harness.evaluation import LoadedTasks, arguments_of
 from s1_models.options import MEMO_VARIABLE, OptionError
 
 DESCRIPTION = """\
-The test-time-scaling curve of a model in one pass: accuracy against how long it may, or must, think.
+Measures the test-time-scaling curve of a model in one pass: accuracy against how long the model may, or must, think.
 
-The model is loaded once and all settings run together: of every question the longest setting leads, and the shorter
-ones, which are parts of its trace, branch off for little more than their answers. Each setting gets its own folder in
-DIR with the files lm_eval would have written for it alone, so `s1-report curve DIR` draws the figure. Ctrl-C keeps what
-was generated; the same command again goes on from there.
+The sweep loads the model once and runs all settings together. For each question, the setting with the most thinking
+runs first. The others reuse the beginning of its thinking, so they generate little more than their answers. Each
+setting gets its own folder in DIR, with the files of an ordinary lm_eval run. `s1-report curve DIR` draws the figure.
+Ctrl-C keeps what was generated, and the same command continues.
 
-Which settings: every number of waits at the largest budget, and every smaller budget at the fewest waits (the two
-lines of the s1 paper's figures). --cross runs every number of waits at every budget.
+The settings are every number of waits at the largest budget, and every smaller budget at the fewest waits. These are
+the two lines in the figures of the s1 paper. --cross runs every number of waits at every budget.
 """
 EXAMPLES = """\
 examples:
@@ -42,7 +42,7 @@ examples:
   s1-eval sweep --model s1_vllm --model_args pretrained=MODEL --tasks aime24,math500 \\
                 --num_waits 0,1,2,4 --max_thinking_tokens 2000,auto --output_path DIR
 
-  # 16 samples a question; accuracy is then avg@16, its interval clustered by question
+  # 16 samples per question: accuracy is avg@16, with an interval clustered by question
   s1-eval sweep --model s1_vllm --model_args pretrained=MODEL --tasks aime24 \\
                 --num_waits 0,2 --repeats 16 --temperature 0.6 --output_path DIR
 
@@ -50,8 +50,8 @@ examples:
   s1-eval sweep --model s1_chat --model_args base_url=https://HOST/v1,model=NAME --tasks aime24 \\
                 --reasoning_effort low,medium,high --output_path DIR
 
-DIR holds sweep.json (settings, files, tokens generated and reused, seconds, versions), memo.sqlite (what was
-generated; remove it when you need no resuming and no `s1-eval replay`), and one folder per setting.
+DIR holds sweep.json (settings, files, tokens generated and reused, seconds, versions), memo.sqlite (what was generated)
+and one folder per setting. You may remove memo.sqlite if you do not want to resume or use `s1-eval replay`.
 """
 NOT_HERE = (
     *("use_cache", "wandb_args", "wandb_config_args", "trackio_args", "hf_hub_log_args", "cache_requests"),

@@ -115,7 +115,7 @@ class NoOptions:
 
 
 def budget_forcing(pen: Pen, _: NoOptions) -> Asks[None]:
-    """Waits where the model would stop, and a cut where the budget ends: s1."""
+    """Writes a wait where the model would stop, and cuts where the budget ends. This is s1."""
     yield from pen.thinking()
     yield from pen.answer()
 
@@ -139,7 +139,7 @@ class Graceful:
 
 
 def graceful(pen: Pen, o: Graceful) -> Asks[None]:
-    """A sentence before the cut, and if wanted a hint on the way, so that the model can wrap up."""
+    """Writes a sentence before the cut, and optionally a hint earlier, so that the model can finish."""
     limit = pen.room - len(pen.encode(o.cut_message))
     if limit < 1:
         raise PolicyOptionError(f"cut_message leaves none of the {pen.room} thinking tokens: raise max_thinking_tokens")
@@ -161,7 +161,7 @@ class NoThinking:
 
 
 def no_thinking(pen: Pen, o: NoThinking) -> Asks[None]:
-    """No thinking at all: a made-up sentence stands in its place, and the model answers."""
+    """Replaces the thinking with a fixed sentence, and the model answers."""
     pen.force(o.dummy_thinking)
     pen.end()
     yield from pen.answer()
@@ -203,7 +203,7 @@ class Record:
 
 
 def record(pen: Pen, o: Record) -> Asks[None]:
-    """Budget forcing with trial answers on the way that change nothing: what stopping rules are compared on."""
+    """Budget forcing that also records trial answers, for comparing stopping rules. They change nothing."""
     while not (yield from _to_the_next_probe(pen, o.probe_every, o.probe_after)):
         yield from pen.probe(o.probe_tokens)
     yield from pen.answer()
@@ -230,7 +230,7 @@ class NoWait:
 
 
 def no_wait(pen: Pen, o: NoWait) -> Asks[None]:
-    """Words of hesitation are banned, or made rarer, while the model thinks."""
+    """Bans words such as "wait" while the model thinks, or makes them less likely."""
     spelt = {form for word in o.banned.split("|") if word for form in (word, f" {word}", f"\n{word}")}
     firsts = sorted({tokens[0] for text in spelt if len(tokens := pen.encode(text)) == 1})
     if not firsts:
@@ -255,7 +255,7 @@ class ScheduledWaits:
 
 
 def scheduled_waits(pen: Pen, o: ScheduledWaits) -> Asks[None]:
-    """Waits after paragraphs, rarer and rarer, up to alpha times the usual length; then none."""
+    """Writes waits after paragraphs, less and less often, up to alpha times the usual length."""
     coin = random.Random(o.coin_seed)
     moment = min(pen.room, int(o.alpha * o.mean_thinking_tokens))
     while pen.thinking_tokens < moment:

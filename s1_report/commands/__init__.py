@@ -14,7 +14,7 @@ from s1_report.record import ReportError
 
 app = typer.Typer(
     name="s1-report",
-    help="Reads lm_eval output (--output_path DIR --log_samples) and says what it means.",
+    help="Statistics, comparisons and figures from lm_eval output (--output_path DIR --log_samples).",
     epilog="Exit codes: 0 done or PASS; 1 REGRESSION, or a stale README; 2 INCONCLUSIVE, or input that cannot be used "
     "(a sentence says which file and what to do). Each command has its own --help with an example.",
     no_args_is_help=True,
@@ -27,12 +27,12 @@ Folders = Annotated[
     list[Path], typer.Argument(metavar="DIR...", help="Output folders of lm_eval, searched recursively.")
 ]
 Runs = Annotated[list[Path], typer.Argument(metavar="RUN...", help="Records, folders of them, or lm_eval output.")]
-Metric = Annotated[str | None, typer.Option(help="Sample key that says how right an answer is, for foreign tasks.")]
-Filter = Annotated[str | None, typer.Option("--filter", help="Which answer filter, when samples hold several.")]
-Figure = Annotated[Path | None, typer.Option("--output", "-o", help="Figure; written as SVG and PNG.")]
+Metric = Annotated[str | None, typer.Option(help="Sample key of the score, for tasks that are not ours.")]
+Filter = Annotated[str | None, typer.Option("--filter", help="Answer filter to read, if the samples have several.")]
+Figure = Annotated[Path | None, typer.Option("--output", "-o", help="Figure, written as SVG and PNG.")]
 MaxCut = Annotated[
     float | None,
-    typer.Option(min=0.0, max=100.0, help="Refuse runs of which more percent of the responses were cut off."),
+    typer.Option(min=0.0, max=100.0, help="Refuse runs with more than this percent of responses cut off."),
 ]
 Level = Annotated[float, typer.Option(min=0.5, max=0.9999, help="Confidence level of intervals and verdicts.")]
 

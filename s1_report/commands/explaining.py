@@ -30,10 +30,10 @@ _KINDS = ("math", "integer", "choice")
 def explain(
     text: Annotated[str, typer.Argument(metavar="TEXT", help="A model's output; - reads it from standard input.")],
     gold: Annotated[str, typer.Option(help="The reference answer.")],
-    kind: Annotated[str, typer.Option(help="What is asked for: math, integer or choice.")] = "math",
+    kind: Annotated[str, typer.Option(help="Kind of the reference: math, integer or choice.")] = "math",
     question: Annotated[str | None, typer.Option(help="The question, which breaks ties.")] = None,
 ) -> None:
-    """Every candidate for the answer in its place, with its stance; which won and why; what was read and compared."""
+    """Marks every candidate for the answer in the text, and says which one won, why, and how it compared."""
     from s1_tasks.answers import BrokenReference
     from s1_tasks.answers.explain import explain as explained
 

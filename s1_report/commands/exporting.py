@@ -43,15 +43,17 @@ def export(
         Format, typer.Argument(metavar="FORMAT", help="csv, markdown, hub, model-index, every-eval-ever or inspect.")
     ],
     runs: Runs,
-    write: Annotated[bool, typer.Option("--write", help="Write the files; without it they are only shown.")] = False,
+    write: Annotated[bool, typer.Option("--write", help="Write the files. Without it, they are only shown.")] = False,
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write into.")] = Path("export"),
     model_id: Annotated[str | None, typer.Option(help="developer/model on the Hub.")] = None,
     organization: Annotated[str | None, typer.Option(help="Who publishes (every-eval-ever).")] = None,
-    relationship: Annotated[str, typer.Option(help="To the model: first_party, third_party, ... .")] = "third_party",
+    relationship: Annotated[
+        str, typer.Option(help="Your relation to the model: first_party, third_party, ... .")
+    ] = "third_party",
     source_url: Annotated[str | None, typer.Option(help="Where the logs can be seen (hub).")] = None,
     max_cut: MaxCut = None,
 ) -> None:
-    """Tables and leaderboard files, with what has to stand beside the numbers. `hub` refuses what it cannot claim."""
+    """Writes tables and leaderboard files with all caveats. `hub` refuses runs whose numbers it may not claim."""
     whole = Whole(runs, model_id, share_of(max_cut))
     if form is Format.every_eval_ever:
         files: Mapping[str, str | bytes] = _every_eval_ever(whole, organization, relationship)
@@ -144,16 +146,14 @@ def _inspect(whole: Whole) -> dict[str, bytes]:
     return dict(write_log(run, whole.model_id) for run in whole.runs())
 
 
-@app.command(
-    short_help="results/README.md from the records beside it", epilog="Example: s1-report readme results --check"
-)
+@app.command(short_help="Make results/README.md from its records", epilog="Example: s1-report readme results --check")
 def readme(
     results: Annotated[Path, typer.Argument(help="Folder with published/ and measured/.")] = Path("results"),
     write: Annotated[bool, typer.Option("--write", help="Write README.md there.")] = False,
     check: Annotated[bool, typer.Option("--check", help="Exit with 1 when README.md is not up to date.")] = False,
     output: Figure = None,
 ) -> None:
-    """results/README.md from the records beside it; --output draws published against measured."""
+    """Makes results/README.md from the records beside it. --output draws published against measured."""
     from s1_contract.files import read_text, write_whole
     from s1_report.export.readme import generate
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Base = Annotated[
     Path, typer.Argument(metavar="BASE", help="Record, folder of records or lm_eval output to compare with.")
 ]
-New = Annotated[Path, typer.Argument(metavar="NEW", help="The same of the new run.")]
+New = Annotated[Path, typer.Argument(metavar="NEW", help="The same for the new run.")]
 Allow = Annotated[
     list[str] | None,
     typer.Option(
@@ -32,7 +32,7 @@ Allow = Annotated[
 Margin = Annotated[
     list[str] | None,
     typer.Option(
-        "--margin", help="Points one is willing to lose: 5, or aime24=10 for one task. Repeatable; default 5."
+        "--margin", help="Points you are willing to lose: 5, or aime24=10 for one task. Repeatable; default 5."
     ),
 ]
 
@@ -55,7 +55,7 @@ def compare(
     metric: Metric = None,
     filter_name: Filter = None,
 ) -> None:
-    """What changed, question by question: paired interval, exact tests, flips."""
+    """Compares two runs question by question: paired interval, exact tests, changed answers."""
     from s1_report.gate_formats import COMPARE_HEADERS, comparison_row, remarks, who
 
     comparisons, missing, _ = _comparisons(base, new, task, allow, level, metric, filter_name)
@@ -90,7 +90,7 @@ def gate(
     metric: Metric = None,
     filter_name: Filter = None,
 ) -> None:
-    """PASS (exit code 0), REGRESSION (1) or INCONCLUSIVE (2); also 2 when the runs cannot be read or compared."""
+    """Is the new run worse? PASS (exit code 0), REGRESSION (1), INCONCLUSIVE or unusable input (2)."""
     from s1_contract.files import write_whole
     from s1_report import gate_formats
     from s1_report.gate import Verdict, overall
@@ -186,20 +186,20 @@ def _of_tasks(records: list[RunRecord], tasks: list[str] | None, place: Path) ->
 
 
 @app.command(
-    short_help="Where two runs of one setting part, token by token",
+    short_help="Where two runs of one setting first differ",
     epilog="Example: s1-report diverge runs/vllm-0.31 runs/vllm-0.32 --show 20",
 )
 def diverge(
     base: Annotated[Path, typer.Argument(metavar="A", help="Output folder of lm_eval, with its traces.jsonl.")],
-    new: Annotated[Path, typer.Argument(metavar="B", help="The same of the other run.")],
+    new: Annotated[Path, typer.Argument(metavar="B", help="The same for the other run.")],
     task: Task = None,
     allow: Allow = None,
-    show: Annotated[int, typer.Option(min=0, help="Show at most so many first differences; flips first.")] = 10,
+    show: Annotated[int, typer.Option(min=0, help="Show at most this many differences, changed answers first.")] = 10,
     json_file: Annotated[Path | None, typer.Option("--json", help="File for every first difference as JSON.")] = None,
     metric: Metric = None,
     filter_name: Filter = None,
 ) -> None:
-    """Share of identical transcripts, the first differing token, where it lies, and the answers it turned."""
+    """Shows how many transcripts are identical, where the others first differ, and which answers changed."""
     from s1_contract.files import write_whole
     from s1_report import diverge as parting
     from s1_report.compare import check_comparable, left_out, match
@@ -254,17 +254,17 @@ def margins_of(texts: list[str]) -> tuple[float, dict[str, float]]:
 )
 def plan(
     margin: Annotated[float, typer.Option(min=0.01, max=99.0, help="Loss of accuracy to find, in points.")] = 5.0,
-    power: Annotated[float, typer.Option(min=0.5, max=0.999, help="How surely it is to be found.")] = 0.8,
-    pilot: Annotated[Path | None, typer.Option(help="Record or lm_eval output to take spread and tokens from.")] = None,
+    power: Annotated[float, typer.Option(min=0.5, max=0.999, help="Probability of finding it.")] = 0.8,
+    pilot: Annotated[Path | None, typer.Option(help="Record or lm_eval output that gives spread and tokens.")] = None,
     task: Annotated[
         list[str] | None, typer.Option(help="Without a pilot: NAME=QUESTIONS,ACCURACY,TOKENS, e.g. aime24=30,0.5,8000.")
     ] = None,
     tokens_per_second: Annotated[
-        float | None, typer.Option(min=0.001, help="For hours: what the engine decodes.")
+        float | None, typer.Option(min=0.001, help="Decoding speed, to estimate hours.")
     ] = None,
     level: Level = 0.95,
 ) -> None:
-    """Repeats per question, tokens and hours that a comparison needs to find a loss of the margin."""
+    """Says how many repeats, tokens and hours a comparison needs to find a loss of the margin."""
     from s1_report import plan as planning
     from s1_report.runs import load_runs
 

@@ -21,7 +21,7 @@ def audit(
     metric: Metric = None,
     filter_name: Filter = None,
 ) -> None:
-    """A page with every answer: filter by class of failure, read every round, see why it was judged so.
+    """Makes a page with every answer: filter by kind of failure, read every round, see why it was judged so.
 
     One HTML file; for a large run with a folder of texts beside it. It opens from a disk, without a server.
     """
@@ -44,15 +44,13 @@ def rescore(
     folders: Folders,
     checker: Annotated[
         list[str] | None,
-        typer.Option(
-            "--checker", help="NAME=COMMAND of a further checker; see s1_report/rescore.py for what it reads."
-        ),
+        typer.Option("--checker", help="NAME=COMMAND of another checker; s1_report/rescore.py says what it reads."),
     ] = None,
-    changed: Annotated[int, typer.Option(help="Show at most so many changed verdicts.")] = 20,
+    changed: Annotated[int, typer.Option(help="Show at most this many changed verdicts.")] = 20,
     metric: Metric = None,
     filter_name: Filter = None,
 ) -> None:
-    """Judge stored answers again without generating: what each checker would have scored, and what changed."""
+    """Judges stored answers again without generating. Shows what each checker would score, and what changed."""
     from s1_report.collect import collect
     from s1_report.rescore import SCORE_HEADERS, changed_rows, checkers_of, rescore_run, score_rows
 

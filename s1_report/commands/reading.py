@@ -26,18 +26,16 @@ class Axis(StrEnum):
     budget = "budget"
 
 
-@app.command(
-    short_help="What more thinking buys: accuracy by setting", epilog="Example: s1-report curve runs/aime24 -o curve"
-)
+@app.command(short_help="Accuracy against thinking, by setting", epilog="Example: s1-report curve runs/aime24 -o curve")
 def curve(
     runs: Runs,
     output: Figure = None,
     title: Annotated[str, typer.Option(help="Title of the figure.")] = "Accuracy against thinking",
-    against: Annotated[Axis, typer.Option(help="What the figure has below: tokens used, or the budget.")] = Axis.tokens,
+    against: Annotated[Axis, typer.Option(help="Horizontal axis: tokens used, or the budget.")] = Axis.tokens,
     metric: Metric = None,
     filter_name: Filter = None,
 ) -> None:
-    """Accuracy, thinking tokens and waits of every setting, with intervals and the change against the first."""
+    """Shows accuracy, thinking tokens and waits of every setting, with intervals and the change from the first."""
     from s1_report import curve as curves
     from s1_report.collect import Collected
     from s1_report.collect import collect as read
@@ -82,11 +80,11 @@ def _draw(series: list[Series], output: Path, title: str, against: Axis) -> None
 def collect(
     folders: Folders,
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the records.")] = Path("results/measured"),
-    model: Annotated[str | None, typer.Option(help="Name of the model, where the log has only a path.")] = None,
+    model: Annotated[str | None, typer.Option(help="Name of the model, if the log has only a path.")] = None,
     metric: Metric = None,
     filter_name: Filter = None,
 ) -> None:
-    """Turns logs into records: small JSON files that hold every question's outcome, fit to be committed."""
+    """Turns logs into records: small JSON files with the outcome of every question, which you can commit."""
     from s1_report.collect import collect as read
     from s1_report.runs import git_state, store
 
@@ -103,7 +101,7 @@ def collect(
 
 @app.command(short_help="avg@k, pass@k, maj@k of a run, with intervals", epilog="Example: s1-report stats runs/base")
 def stats(runs: Runs, level: Level = 0.95, metric: Metric = None, filter_name: Filter = None) -> None:
-    """avg@k, pass@k and maj@k with intervals for such questions and for these questions."""
+    """Shows avg@k, pass@k and maj@k with two intervals: for other questions of the kind, and for these questions."""
     from s1_report.runs import load_runs
     from s1_report.summary import HEADERS, row
 
@@ -111,10 +109,10 @@ def stats(runs: Runs, level: Level = 0.95, metric: Metric = None, filter_name: F
 
 
 @app.command(
-    short_help="Is Wait worth its tokens? Flips per further wait", epilog="Example: s1-report flips runs/base -o flips"
+    short_help="Is a wait worth its tokens? Changed answers", epilog="Example: s1-report flips runs/base -o flips"
 )
 def flips(runs: Runs, output: Figure = None, metric: Metric = None, filter_name: Filter = None) -> None:
-    """Is Wait worth its tokens? Right to wrong and wrong to right, from every number of waits to the next."""
+    """Is a wait worth its tokens? Counts answers that change, from each number of waits to the next."""
     from s1_report import curve as curves
     from s1_report import scaling
     from s1_report.runs import load_runs
@@ -129,7 +127,7 @@ def flips(runs: Runs, output: Figure = None, metric: Metric = None, filter_name:
 
 
 @app.command(
-    short_help="Thinking tokens of right and wrong answers, drawn",
+    short_help="Histogram of thinking, right and wrong answers",
     epilog="Example: s1-report lengths runs/base -o lengths",
 )
 def lengths(
@@ -139,7 +137,7 @@ def lengths(
     metric: Metric = None,
     filter_name: Filter = None,
 ) -> None:
-    """Histogram of thinking tokens, right answers against wrong ones."""
+    """Draws a histogram of thinking tokens for right and for wrong answers."""
     from s1_report.plots import answers, style
     from s1_report.runs import load_runs
 
@@ -151,7 +149,7 @@ def lengths(
     short_help="Everything that is known of a run", epilog="Example: s1-report show runs/base, or show record.json"
 )
 def show(runs: Runs, metric: Metric = None, filter_name: Filter = None) -> None:
-    """Who answered, with which settings, texts, rows and versions, and what came of it: one block per run."""
+    """Shows everything that is known of a run: model, settings, texts, rows, versions and scores."""
     from s1_report import show as showing
     from s1_report.runs import logged_runs, read_places
 

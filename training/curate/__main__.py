@@ -28,7 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,  # local variables may hold keys
     rich_markup_mode="rich",
     help="Curate training data as s1 did: 16 sources, 59K questions, 1,000 rows.\n\n"
-    "Start with a copy of training/curate/example.yaml; every stage can be interrupted and goes on where it was.",
+    "Start with a copy of training/curate/example.yaml. You can stop any stage; the same command continues it.",
 )
 console = Console()
 Rows = Annotated[Path, typer.Argument(help="A file of rows: .jsonl, .parquet or .csv.")]
@@ -61,7 +61,7 @@ def run(
     until: Annotated[str, typer.Option(help="Stop after this stage.")] = "render",
     again: Annotated[list[str] | None, typer.Option(help="Do this stage even though it is finished.")] = None,
 ) -> None:
-    """Run the stages; finished ones are read back, and model stages go on inside.
+    """Run the stages. The same command continues a stopped run.
 
     [dim]python -m training.curate run --config my.yaml --source local:/data/s1[/]
     """
@@ -91,7 +91,7 @@ def run(
 
 @app.command()
 def sources() -> None:
-    """The 16 sources: dataset, configuration, columns and what is kept."""
+    """List the 16 sources: data set, configuration, columns and which rows are kept."""
     from training.curate.sources import SOURCES
 
     shown = Table(box=None, header_style="bold")
@@ -113,7 +113,7 @@ def view(
     tokenizer: Annotated[str, typer.Option(help="The one that the rows were rendered with: Hub name or directory.")],
     row: Annotated[int, typer.Option(help="Which row, counted from 0.")] = 0,
 ) -> None:
-    """Show a rendered row: green is in the loss, grey is not; NO_COLOR=1 leaves the colours out.
+    """Show a training row. Green text is in the loss, grey text is not. NO_COLOR=1 switches colours off.
 
     [dim]python -m training.curate view build/curate/train.parquet --tokenizer Qwen/Qwen2.5-32B-Instruct | less -R[/]
     """
@@ -150,7 +150,7 @@ def check(
         ),
     ] = None,
 ) -> None:
-    """Is anybody's data contaminated? Which rows hold a benchmark question, and what of it.
+    """Find benchmark questions in any training data.
 
     Exit code 0: nothing found. 1: contaminated rows. 2: an error, or a benchmark that could not be read.
 

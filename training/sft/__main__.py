@@ -38,7 +38,7 @@ SetOption = Annotated[
 
 @app.command()
 def recipes() -> None:
-    """The recipes, one a line."""
+    """List the recipes, one per line."""
     table = Table("recipe", "model", "data", "block", "rate", "80 GB GPUs", "how", box=None)
     for recipe in RECIPES.values():
         how = "float32 on a CPU" if not recipe.gpus else "FSDP" if recipe.shard else "one process"
@@ -83,9 +83,9 @@ def run(
         str | None, typer.Option(help="Upload the finished checkpoint to this Hub name, private.")
     ] = None,
 ) -> None:
-    """Fine-tune. Ctrl-C saves a checkpoint and ends; --resume goes on with the same loss curve.
+    """Fine-tune. Ctrl-C saves a checkpoint and ends; --resume continues with the same losses.
 
-    Under torchrun give --shutdown-timeout 900: by itself it kills its processes 30 seconds after Ctrl-C.
+    With torchrun give --shutdown-timeout 900. Its default kills the processes 30 seconds after Ctrl-C.
     """
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # TRL reports every start of a trainer otherwise
     chosen = _chosen(recipe, model, data, [*(changes or []), *([f"over_long={over_long}"] if over_long else [])])
@@ -115,7 +115,7 @@ def plan(
         typer.Option(help="Share of the peak that is reached (default: 0.19 and 0.11, s1's published runs)."),
     ] = None,
 ) -> None:
-    """Memory of a GPU, steps and hours, before anything is launched. Exit code 1 when it does not fit."""
+    """Estimate memory per GPU, steps and hours before you start. Exit code 1: it does not fit."""
     chosen = _chosen(recipe, model, data, changes)
     shape = _shape(chosen.model)
     rows, tokens, about = planning.published_rows(chosen)
@@ -190,7 +190,7 @@ def evaluate(
     limit: Annotated[int | None, typer.Option(min=1, help="Questions per task.")] = None,
     engine: Annotated[str, typer.Option(help="s1_vllm, or s1_hf where there is no vLLM.")] = "s1_vllm",
 ) -> None:
-    """Base with a plain answer, tuned without and with waits; then s1-report compares them question by question."""
+    """Evaluate the base and the tuned model, without and with waits. Then compare them question by question."""
     from training.sft.evaluate import evaluate as compare
 
     compare(base, tuned, tasks, out, model_args, ["--limit", str(limit)] if limit else [], engine, base_model_args)

@@ -75,21 +75,21 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="s1-eval doctor",
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        description="Checks everything a run needs, without starting an engine, and prints how to mend what is wrong.",
+        description="Checks that a run has all it needs, without starting an engine. Prints how to fix each problem.",
         epilog="""examples:
   s1-eval doctor
   s1-eval doctor --model_args pretrained=MODEL,num_waits=4,max_thinking_tokens=8000 --tasks aime24,gpqa_diamond
   s1-eval doctor --only model,data --json
 
-The options are those of the run that is meant. Exit code 0: nothing has to be mended (warnings do not count);
-1: something has.""",
+Give the options of your run. Exit code 0: nothing must be fixed (warnings do not count).
+Exit code 1: something must be fixed.""",
     )
     parser.add_argument("--model", default="s1_vllm", help="the model type of the run (default: s1_vllm)")
     parser.add_argument(
         "--model_args", default="", metavar="ARGS", help="as for lm_eval; pretrained=MODEL names the model"
     )
     parser.add_argument("--gen_kwargs", default="", metavar="ARGS", help="as for lm_eval")
-    parser.add_argument("--tasks", default="", metavar="NAMES", help="whose data must be there (default: look at all)")
+    parser.add_argument("--tasks", default="", metavar="NAMES", help="check the data of these tasks (default: all)")
     parser.add_argument("--batch_size", default="1", metavar="N", help="as for lm_eval, whose default is 1")
     parser.add_argument("--metadata", default="", metavar="JSON", help="as for lm_eval")
     names = [check.name for check in CHECKS]
