@@ -123,9 +123,9 @@ HEADERS = (
 
 
 FOOTNOTE = """
-95 % interval: Wilson, for such questions. cut off: share of the responses; finished: accuracy of the others; the true
-score lies within the bounds. change: in points, against the first row of the same questions
-(+wrong to right -right to wrong). p: exact and two-sided (McNemar; with repeats, sign-flip)."""
+95 % interval: Wilson, for other questions of the same kind. cut off: responses that reached a token limit, in percent.
+finished: accuracy of the others. bounds: the true score lies between them. change: in points, against the first row of
+the same questions (+wrong to right -right to wrong). p: exact, two-sided (McNemar; with repeats, sign-flip)."""
 
 
 def rows(series: Sequence[Series]) -> list[tuple[str, ...]]:
