@@ -1,9 +1,9 @@
 """A sweep: one model, many budgets, every token generated once; each setting's files are those of a run of its own.
 
 The greedy trace of the longest setting contains the thinking of all others (fewer waits: it ends earlier; a smaller
-budget: it is cut). So all settings run in one pass through the memo: of each question the longest leads, and the others
-branch off where they end, to generate little more than their answers, in the same batches. Then every setting is
-evaluated from the memo, as if it had been run alone.
+budget: it is cut). So all settings run in one pass through the memo, in the same batches. For each question the longest
+setting runs first. The others reuse the beginning of its thinking and generate little more than their answers. Then
+every setting is evaluated from the memo, as if it had been run alone.
 """
 
 from __future__ import annotations

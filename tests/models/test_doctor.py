@@ -98,7 +98,7 @@ def test_a_broken_companion_of_torch_is_one_finding_with_its_command(tmp_path: P
     assert "operator torchvision::nms does not exist" in " ".join(output.split())
     assert f"\n  {PYTHON} -m pip uninstall --yes torchvision\n" in output, "a command is never broken into lines"
     assert "uninstall --yes torchaudio" not in output
-    assert output.splitlines()[-1] == "something has to be mended: 1 ok, 1 fix"
+    assert output.splitlines()[-1] == "something needs fixing: 1 ok, 1 fix"
 
 
 def test_without_rich_the_findings_are_plain_lines(tmp_path: Path) -> None:

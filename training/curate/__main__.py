@@ -146,7 +146,7 @@ def check(
     near: Annotated[
         float | None,
         typer.Option(
-            help="strict: share of a question's runs of three (0.6). s1: near-duplicates of this Jaccard index."
+            help="strict: share of a question's 3-token sequences in a row (0.6). s1: Jaccard index of near copies."
         ),
     ] = None,
 ) -> None:

@@ -69,8 +69,10 @@ def run(
         str | None, typer.Option(help="Rows longer than the block: error, drop or truncate. Default: the recipe's.")
     ] = None,
     changes: SetOption = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in OUT.")] = False,
-    max_steps: Annotated[int | None, typer.Option(help="A shorter run; the schedule ends there as well.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue from the last checkpoint in OUT.")] = False,
+    max_steps: Annotated[
+        int | None, typer.Option(help="Stop after this many steps; the schedule ends there too.")
+    ] = None,
     save_every: Annotated[
         int | None, typer.Option(help="Steps between checkpoints (default: once an epoch; 0: never).")
     ] = None,
@@ -190,7 +192,7 @@ def evaluate(
     limit: Annotated[int | None, typer.Option(min=1, help="Questions per task.")] = None,
     engine: Annotated[str, typer.Option(help="s1_vllm, or s1_hf where there is no vLLM.")] = "s1_vllm",
 ) -> None:
-    """Evaluate the base and the tuned model, without and with waits. Then compare them question by question."""
+    """Evaluate the base, and the tuned model without and with waits. Then compare them question by question."""
     from training.sft.evaluate import evaluate as compare
 
     compare(base, tuned, tasks, out, model_args, ["--limit", str(limit)] if limit else [], engine, base_model_args)

@@ -55,7 +55,7 @@ CHILD = "import sys; sys.path[:] = {path!r}; from s1_models.commands.doctor.prob
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Returns 0 when nothing has to be mended (warnings do not count), 1 when something has."""
+    """Returns 0 when nothing needs fixing (warnings do not count), 1 when something does."""
     options = _parser().parse_args(arguments)
     asked = _asked(options)
     wanted = [check for check in CHECKS if not options.only or check.name in options.only]
@@ -81,8 +81,8 @@ def _parser() -> argparse.ArgumentParser:
   s1-eval doctor --model_args pretrained=MODEL,num_waits=4,max_thinking_tokens=8000 --tasks aime24,gpqa_diamond
   s1-eval doctor --only model,data --json
 
-Give the options of your run. Exit code 0: nothing must be fixed (warnings do not count).
-Exit code 1: something must be fixed.""",
+Give the options of your run. Exit code 0: nothing needs fixing (warnings do not count).
+Exit code 1: something needs fixing.""",
     )
     parser.add_argument("--model", default="s1_vllm", help="the model type of the run (default: s1_vllm)")
     parser.add_argument(
@@ -203,7 +203,7 @@ def _print(findings: Sequence[Finding]) -> None:
             # Not inside the table: what is to be pasted must not be broken into lines.
             sys.stdout.write("".join(f"  {redact_text(line)}\n" for line in finding.fix))
     counts = {status: sum(finding.status is status for finding in findings) for status in SEVERITY}
-    verdict = "something has to be mended" if counts[Status.FIX] else "nothing has to be mended"
+    verdict = "something needs fixing" if counts[Status.FIX] else "nothing needs fixing"
     sys.stdout.write(f"\n{verdict}: {', '.join(f'{count} {status}' for status, count in counts.items() if count)}\n")
 
 

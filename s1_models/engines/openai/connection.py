@@ -1,7 +1,7 @@
 """A connection to an OpenAI-compatible server: a request is sent again until its reply can be trusted
 
-How long failures are borne, and how many requests are there at a time, is decided in `patience`; what may come over
-the wire in `transport`. Here the two meet in one loop, `Connection.exchange`, which serves every kind of endpoint.
+`patience` decides how long to wait after failures and how many requests run at the same time. `transport` decides what
+the server may send. One loop, `Connection.exchange`, uses both for every kind of endpoint.
 """
 
 from __future__ import annotations
