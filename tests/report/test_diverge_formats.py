@@ -11,6 +11,7 @@ from s1_report.collect import collect
 from s1_report.diverge import diverge
 
 ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.slow  # two models are loaded for it
 
 
 RUNS = """
