@@ -33,7 +33,8 @@ class Usage(TypedDict, total=False):
     thinking_limit: what the thinking was allowed, after the prompt took its room. dropped_tokens: sampled ids that the
     tokenizer does not know. tries, rejected_tokens: rejection sampling only; thinkings drawn, and tokens thrown away.
     The ledger. forced_tokens: written by us, delimiters and waits included. wasted_tokens: sampled beyond a stop that
-    is a text, and thrown away. probes, probe_tokens: trial answers beside the text, where a policy asks for any.
+    is a text, and thrown away. probes, probe_tokens: trial answers beside the text, with every policy that can ask
+    for any; 0 where none was asked for.
     generated_tokens: all that an engine sampled for the response: thinking, answers, probes, waste, rejected tries.
     requests, read_tokens: how often an engine was asked, and the tokens before the continuation each time.
     """

@@ -144,7 +144,8 @@ class Session:
     became of them. tries, rejected_tokens: of rejection sampling, 0 elsewhere (`s1_models.policies.rejection`).
     pending: replies to one request that is still being put together (`s1_models.policies.stop_texts`).
     answer_at: tokens after the prompt before the answer begins, behind the end-of-thinking delimiter; None: not yet.
-    side: generated beside the text. wasted_tokens: sampled beyond a stop that is a text, and thrown away.
+    side: generated beside the text. may_probe: whether its policy can ask for trial answers. wasted_tokens: sampled
+    beyond a stop that is a text, and thrown away.
     requests, read_tokens, generated_tokens: what the whole session asked of an engine, filled in by the driver at its
     end: requests, the tokens of their prefixes, and all sampled tokens. state: the policy's own.
     """
@@ -164,6 +165,7 @@ class Session:
     pending: tuple[Reply, ...] = ()
     answer_at: int | None = None
     side: tuple[Side, ...] = ()
+    may_probe: bool = field(default=False, compare=False)
     wasted_tokens: int = 0
     requests: int = field(default=0, compare=False)
     read_tokens: int = field(default=0, compare=False)

@@ -92,7 +92,7 @@ def usage_of(session: Session) -> Usage:
         requests=session.requests,
         read_tokens=session.read_tokens,
     )
-    if session.side:
+    if session.may_probe:  # 0 where there was none: a mean over the questions needs all of them
         probes = [side for side in session.side if side.kind == "probe"]
         usage |= Usage(probes=len(probes), probe_tokens=sum(side.generated_tokens for side in probes))
     if session.tries:

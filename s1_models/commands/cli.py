@@ -38,6 +38,10 @@ pass@k and maj@k.
 """
 
 
+NO_SUCH_TASK = "Tasks not found"
+"""How lm_eval's error begins; it has no type of its own."""
+
+
 class Command(NamedTuple):
     """A command of ours: the module whose `main(arguments)` runs it, and one line of help.
 
@@ -96,7 +100,12 @@ def _run(arguments: list[str]) -> None:
     parsed = harness.parse_args()
     if parsed.command == "run":
         remember(parsed)
-    harness.execute(parsed)
+    try:
+        harness.execute(parsed)
+    except ValueError as error:
+        if not str(error).startswith(NO_SUCH_TASK):
+            raise
+        sys.exit(f"error: {error}: `s1-eval ls tasks` lists all; --include_path DIR adds a folder of yours")
 
 
 def remember(given: argparse.Namespace) -> None:

@@ -62,7 +62,7 @@ class Pen:
         self.encode = encode
         self.wasted = 0  # sampled and thrown away
         self._forcing, self._decode = forcing, decode
-        self._session = forcing.begin(prompt)
+        self._session = replace(forcing.begin(prompt), may_probe=True)
         self._round: tuple[Reply, ...] = ()  # what came of the round under way; the session does not have it yet
         self._ahead: Reply | None = None  # drawn beyond the text that thinking was to stop at; written next
         self._ended: Session | None = None  # the session as it is when thinking ends where the model ended it

@@ -62,3 +62,11 @@ def test_the_command_runs_as_a_module_too(module: str, tmp_path: Path) -> None:
     refused = subprocess.run(wrong, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert refused.returncode != 0, "it must run what it was asked to, and say so when it cannot"
     assert "s1_nobody" in refused.stderr
+
+
+def test_a_task_that_is_not_there_is_one_sentence_that_says_where_to_look(tmp_path: Path) -> None:
+    wrong = [sys.executable, "-m", "s1_models", "--model", "s1_hf", "--model_args", "pretrained=nano"]
+    refused = subprocess.run([*wrong, "--tasks", "s1_nono"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert refused.returncode == 1
+    assert "Traceback" not in refused.stderr
+    assert "error: Tasks not found: s1_nono: `s1-eval ls tasks` lists all" in refused.stderr.splitlines()[-1]

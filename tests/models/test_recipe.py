@@ -14,6 +14,7 @@ from s1_models.driver import EngineError, Job, run_jobs
 from s1_models.forcing import Budget, BudgetError, BudgetForcing, Finish, Marks, Phase, Policy, Reply, Request, Session
 from s1_models.policies.methods import OURS, NoOptions, PolicyOptionError, make_options, methods
 from s1_models.policies.recipe import Asks, Pen, PolicyError, Recipe
+from s1_models.trace import usage_of
 
 STOP, EOS, CLOSE, WAIT, COLON, NEWLINE = 90, 91, 92, 87, 58, 10
 LETTERS = "abcdefgh \n."
@@ -181,6 +182,8 @@ def test_a_policy_ends_within_its_budget_and_its_ledger_is_what_the_engine_count
         sampled = sum(len(span.tokens) for span in session.spans if not span.forced)
         beside = sum(side.generated_tokens for side in session.side)
         assert sampled + beside + session.wasted_tokens == session.generated_tokens
+        usage = usage_of(session)
+        assert (usage["probes"], usage["probe_tokens"]) == (len(session.side), beside), "0 is told as well"
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -4,6 +4,7 @@ import json
 import random
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -301,6 +302,17 @@ def test_a_field_that_a_model_refuses_is_left_out_and_said(opened: Any, caplog: 
     assert [one.answer for one in responses] == [expected(f"question {n}") for n in range(5)]
     assert caplog.text.count("m does not take temperature") == 1
     assert lm.get_model_info()["s1"]["left_out"] == ["temperature"]
+
+
+def test_an_address_where_nobody_answers_ends_the_run_at_once() -> None:
+    lm = S1Chat(base_url="http://127.0.0.1:9/v1", model="scripted")
+    began = time.monotonic()
+    with pytest.raises(
+        EngineError, match=r"http://127\.0\.0\.1:9/v1 cannot be reached: .*Start the server, or correct"
+    ):
+        lm.generate_until(requests(2), disable_tqdm=True)
+    assert time.monotonic() - began < 30, "max_downtime is for servers that were there"
+    lm.connection.close()
 
 
 def test_what_a_server_refuses_names_the_question_and_the_address(serve: Any) -> None:

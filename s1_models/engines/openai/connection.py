@@ -38,6 +38,7 @@ PATIENCE = Patience()
 # One server decodes some hundred at a time; what it cannot take yet waits here.
 NUM_CONCURRENT = 128
 _PATIENCE_AT_THE_START_SECONDS = 2.0
+_START_IT = "Start the server, or correct base_url"
 _LONGEST_PAUSE_FOR_ONE_SECONDS = 2.0
 _GOES_ON = "Look at its log; the same command takes up the run again"
 # Stalls of one request that are borne while the server has no token for anybody else either.
@@ -106,6 +107,8 @@ class Connection:
         self.pace = Pace(num_concurrent, patience, self.base_url)
         self._served: Served | None = None
         self._looked = 0.0
+        self._reached = False  # it has answered something, whatever it was
+        self._missed_since: float | None = None  # since when it could not be reached, before it ever was
         self._looking = asyncio.Lock()
         self._loop = asyncio.new_event_loop()
         thread = threading.Thread(target=_run, args=(self._loop,), name="s1-connection", daemon=True)
@@ -185,6 +188,7 @@ class Connection:
         try:
             async with asyncio.timeout(seconds) as limit:
                 async with await transport.post(self._http, url, body) as response:
+                    self._reached = True
                     await transport.check_status(response, url)
                     async for event in transport.events(response, longest):
                         if reader.read(event):
@@ -224,6 +228,7 @@ class Connection:
 
     def _bear_trouble(self, failure: Trouble, epoch: int, tries: _Tries, began: float) -> float:
         """Lets all wait; returns the seconds that this request waits by itself. Raises EngineError."""
+        self._bear_nobody_there(failure)
         try:
             self.pace.bear(failure, epoch)
         except OutOfPatience as error:
@@ -240,6 +245,15 @@ class Connection:
                 f"(max_downtime={self.patience.max_downtime_seconds:g}), at last: {failure}. {_GOES_ON}"
             ) from failure
         return pause
+
+    def _bear_nobody_there(self, failure: Trouble) -> None:
+        """Raises EngineError for an address where nobody ever answered. A server that went away is waited for."""
+        if self._reached or not isinstance(failure.__cause__, aiohttp.ClientConnectorError):
+            return
+        now = time.monotonic()
+        self._missed_since = self._missed_since or now
+        if now - self._missed_since >= min(_PATIENCE_AT_THE_START_SECONDS, self.patience.max_downtime_seconds):
+            raise EngineError(f"{self.base_url} cannot be reached: {failure}. {_START_IT}") from failure
 
     async def _check_that_it_is_the_same(self, since: float) -> None:
         """Raises EngineError when the server came back with another model. One look serves all that failed together."""
@@ -278,6 +292,7 @@ class Connection:
         try:
             async with asyncio.timeout(transport.CONNECT_SECONDS):
                 async with await transport.get(self._http, url) as response:
+                    self._reached = True
                     await transport.check_status(response, url)
                     cards = (await transport.read_json(response, transport.LONGEST_LIST_BYTES))["data"]
                     return [_card(card) for card in cards]
@@ -304,7 +319,7 @@ def _card(card: Mapping[str, Any]) -> Served:
 
 def _without_list(base_url: str, said: str, status: int) -> EngineError:
     """Why a server does not say what it serves, and what to do about it. status: of HTTP, 0 where none came."""
-    cure = ""
+    cure = f". {_START_IT}"
     if status in _NO_LIST and not base_url.endswith("/v1"):
         cure = f". Addresses of such servers end in /v1 mostly: give base_url={base_url}/v1/completions"
     elif status:
