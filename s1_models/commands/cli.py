@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
+from s1_contract import __version__
+
 USAGE = """\
 s1-eval: lm_eval with the s1 models and tasks. It also works where Python loads no .pth files.
 
@@ -83,6 +85,9 @@ def _run(arguments: list[str]) -> None:
     if not arguments or arguments[0] in ("-h", "--help"):
         lines = "".join(f"  s1-eval {name:<24} {command.help}\n" for name, command in COMMANDS.items())
         sys.stdout.write(USAGE.format(commands=lines))
+        return
+    if arguments[0] == "--version":
+        sys.stdout.write(f"lm-eval-s1 {__version__}\n")
         return
     command = COMMANDS.get(arguments[0])
     if command and not command.needs_harness:

@@ -58,6 +58,8 @@ NOT_HERE = (
     *("predict_only", "check_integrity", "show_config"),
 )
 """Options of `run` that a sweep refuses."""
+DEFAULT_MODEL_TYPE = "s1_vllm"
+"""Where no --model is given: a sweep needs one of ours, and lm_eval's default is none."""
 NO_EFFECT = ("log_samples", "verbosity")
 """Options of `run` that change nothing here: samples are always written."""
 
@@ -91,9 +93,12 @@ class _Parser(Run):  # type: ignore[misc]
         group.add_argument("--repeats", type=int, metavar="K", help="samples per question (needs --temperature)")
         group.add_argument("--temperature", type=float, metavar="T", help="of the samples (default: the task's, 0)")
         self._add_args()
+        self._parser.set_defaults(model=DEFAULT_MODEL_TYPE)
         for action in self._parser._actions:
             if action.dest in (*NOT_HERE, *NO_EFFECT):
                 action.help = argparse.SUPPRESS
+            elif action.dest == "model":
+                action.help = f"the model's type (default: {DEFAULT_MODEL_TYPE}), as in the doctor"
 
     def parse(self, arguments: Sequence[str]) -> argparse.Namespace:
         return self._parser.parse_args(list(arguments))  # type: ignore[no-any-return]

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from s1_contract import __version__
 from s1_contract.printing import show, show_lines
 from s1_report.record import ReportError
 
@@ -21,7 +22,24 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"lm-eval-s1 {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _of_all_commands(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Statistics, comparisons and figures from lm_eval output (--output_path DIR --log_samples)."""
+
 
 Folders = Annotated[
     list[Path], typer.Argument(metavar="DIR...", help="Output folders of lm_eval, searched recursively.")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from s1_contract import __version__
 from s1_models.commands.cli import COMMANDS, memo_beside, remember
 
 SCRIPT = "import sys; from s1_models.commands.cli import main; sys.argv[0] = 's1-eval'; main(); print(*sys.modules)"
@@ -70,3 +71,8 @@ def test_a_task_that_is_not_there_is_one_sentence_that_says_where_to_look(tmp_pa
     assert refused.returncode == 1
     assert "Traceback" not in refused.stderr
     assert "error: Tasks not found: s1_nono: `s1-eval ls tasks` lists all" in refused.stderr.splitlines()[-1]
+
+
+def test_the_version_is_printed() -> None:
+    done = subprocess.run([sys.executable, "-m", "s1_models", "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout == f"lm-eval-s1 {__version__}\n"

@@ -7,7 +7,8 @@ import sys
 import pytest
 from typer.testing import CliRunner
 
-from s1_report.cli import app
+from s1_contract import __version__
+from s1_report.cli import app, main
 from s1_report.commands import table_lines
 
 COMMANDS = sorted(command.name or command.callback.__name__ for command in app.registered_commands)
@@ -70,3 +71,13 @@ def test_tables_break_headers_and_never_cells_and_show_no_control_characters():
         "s1_nano            0",
         r"evil\x1b[2J\n     12  +38.8 (+194 -0)",
     ]
+
+
+@pytest.mark.parametrize("option", ["-h", "--help", "--version"])
+def test_short_help_and_the_version_are_there(option, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["s1-report", option])
+    with pytest.raises(SystemExit) as stop:
+        main()
+    assert not stop.value.code
+    printed = capsys.readouterr().out
+    assert (__version__ in printed) if option == "--version" else ("audit" in printed)
