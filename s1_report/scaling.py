@@ -10,12 +10,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations, pairwise
+from itertools import chain, combinations, pairwise
 
+from s1_contract.options import MAX_THINKING_TOKENS, NUM_WAITS
 from s1_contract.usage import THINKING_TOKENS
 from s1_report.cells import cell
 from s1_report.curve import Change, Series, change
-from s1_report.record import RunRecord
+from s1_report.record import RunRecord, plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +71,22 @@ class Step:
 
 
 def steps(series: Series) -> list[Step]:
-    """The flips of every further wait, each setting against the one before it."""
+    """The flips of every further wait: each number of waits against the one before it, all else being equal."""
+    groups: dict[str, list[RunRecord]] = {}
+    for point in series.points:
+        groups.setdefault(_beside_waits(point.record), []).append(point.record)
     found = []
-    for old, new in pairwise([point.record for point in series.points]):
+    for old, new in chain.from_iterable(map(pairwise, groups.values())):
         spent = [record.mean_of(THINKING_TOKENS) for record in (old, new)]
         tokens = None if spent[0] is None or spent[1] is None else spent[1] - spent[0]
         found.append(Step(old, new, change(old, new), tokens))
     return found
+
+
+def _beside_waits(record: RunRecord) -> str:
+    """What was asked for beside the number of waits, as text."""
+    limit = record.max_thinking_tokens
+    return plain({**record.setting(), NUM_WAITS: 0, MAX_THINKING_TOKENS: "auto" if limit is None else limit})
 
 
 def verdict(step: Step, level: float = 0.95) -> str:

@@ -21,6 +21,7 @@ from s1_contract.printing import show, show_lines
 from s1_contract.redaction import redact_text
 from s1_models.harness.evaluation import Finished, LoadedTasks, evaluate
 from s1_models.harness.stored_lm import StoredLM
+from s1_models.nano_model import find_model
 from s1_models.options import ALIASES, OptionError, split_options
 
 DESCRIPTION = """\
@@ -218,7 +219,7 @@ def main(arguments: Sequence[str]) -> None:
         if given.output_path:
             output = given.output_path / results.parent.relative_to(given.place if given.place.is_dir() else output)
         tokenizer = load_tokenizer(
-            given.tokenizer,
+            find_model(given.tokenizer),
             content["config"]["s1"]["tokenizer"],
             given.revision,
             trust_remote_code=given.trust_remote_code,

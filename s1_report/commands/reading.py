@@ -118,7 +118,10 @@ def flips(runs: Runs, output: Figure = None, metric: Metric = None, filter_name:
     from s1_report.runs import load_runs
 
     series = curves.curve(load_runs(*runs, metric=metric, filter_name=filter_name, measured=True))
-    table(scaling.HEADERS, scaling.rows(series))
+    if counted := scaling.rows(series):
+        table(scaling.HEADERS, counted)
+    else:
+        say("no flips to count: no two of these runs differ in num_waits alone; run again with another num_waits")
     if output is not None:
         from s1_report.plots import answers, style
 

@@ -61,7 +61,7 @@ def test_a_sweep_survives_ctrl_c_and_its_results_are_drawn_and_replayed(tmp_path
     drawn = subprocess.run(curve, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert drawn.stdout.count("s1_nano") >= 4
     assert (tmp_path / "out/curve.svg").stat().st_size > 1000
-    replay = [*S1_EVAL, "replay", "out", "--tokenizer", str(NANO), "--output_path", "again"]
+    replay = [*S1_EVAL, "replay", "out", "--tokenizer", "nano", "--output_path", "again"]
     replayed = subprocess.run(replay, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert replayed.returncode == 0, replayed.stderr[-3000:]
     assert replayed.stdout.count("300 questions; 0 with other texts and 0 with other metrics") == 4

@@ -1,5 +1,6 @@
 """The paper's three numbers from its published points, and the flips from wait to wait."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,13 @@ def test_flips_are_counted_from_each_number_of_waits_to_the_next(series):
     assert first.points_per_1000_tokens == pytest.approx(600)
     assert (second.change.lost, second.change.gained, second.change.p) == (0, 0, 1.0)
     assert scaling.verdict(second).startswith("shows no effect")
+
+
+def test_a_larger_budget_is_no_further_wait(series):
+    first, second, third = series.points
+    short = replace(first.record, budget={**first.record.budget, "max_thinking_tokens": 20})
+    mixed = replace(series, points=(replace(first, record=short), first, second, third))
+    assert [(step.before.num_waits, step.after.num_waits) for step in scaling.steps(mixed)] == [(0, 1), (1, 2)]
 
 
 def test_a_wait_helps_only_when_the_exact_test_says_so(series):
