@@ -47,7 +47,11 @@ def _object(line: str, place: str) -> dict[str, Any]:
     try:
         row = json.loads(line, parse_constant=str)
     except (ValueError, RecursionError) as error:
-        what = f"{error.msg} at column {error.colno}" if isinstance(error, json.JSONDecodeError) else str(error)
+        what = (
+            f"{error.msg.removesuffix(' at')} at column {error.colno}"
+            if isinstance(error, json.JSONDecodeError)
+            else str(error)
+        )
         raise DataError(
             f"{place}: not JSON ({what}); expected one JSON object a line: mend or remove the line"
         ) from None

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from s1_contract.outcomes import Outcome
 from s1_contract.usage import THINKING_TOKENS
 from s1_report import stats, truncation
 from s1_report.cells import cell, percent, percent_interval
-from s1_report.record import RunRecord
+from s1_report.record import RunRecord, plain, shown
 
 _WITHOUT_VERDICT = (Outcome.NO_ANSWER, Outcome.UNREADABLE, Outcome.TIMED_OUT)
 """Not right, and not wrong either."""
@@ -14,6 +16,19 @@ HEADERS = (
     "task", "waits", "questions", "repeats", "avg@k", "such questions", "these questions", "standard error",
     "pass@k", "maj@k", *(outcome.value for outcome in _WITHOUT_VERDICT), "thinking tokens", *truncation.HEADERS,
 )  # fmt: skip
+
+
+def rows(records: Sequence[RunRecord], level: float = 0.95) -> list[tuple[str, ...]]:
+    """One row a record. Rows of one task and number of waits say what sets them apart: model, budget, policy, ..."""
+    told = []
+    for record in records:
+        alike = [other for other in records if (other.title, other.num_waits) == (record.title, record.num_waits)]
+        settings = [{"model": other.model, **other.setting()} for other in alike]
+        own = {"model": record.model, **record.setting()}
+        apart = [name for name in own if len({plain({"": setting.get(name)}) for setting in settings}) > 1]
+        title, *others = row(record, level)
+        told.append((title + "".join(f", {name}={shown(own[name])}" for name in apart), *others))
+    return told
 
 
 def row(record: RunRecord, level: float = 0.95) -> tuple[str, ...]:

@@ -103,9 +103,9 @@ def collect(
 def stats(runs: Runs, level: Level = 0.95, metric: Metric = None, filter_name: Filter = None) -> None:
     """Shows avg@k, pass@k and maj@k with two intervals: for other questions of the kind, and for these questions."""
     from s1_report.runs import load_runs
-    from s1_report.summary import HEADERS, row
+    from s1_report.summary import HEADERS, rows
 
-    table(HEADERS, [row(run, level) for run in load_runs(*runs, metric=metric, filter_name=filter_name, measured=True)])
+    table(HEADERS, rows(load_runs(*runs, metric=metric, filter_name=filter_name, measured=True), level))
 
 
 @app.command(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from s1_report import scaling
+from s1_report import scaling, summary
 from s1_report.collect import collect
 from s1_report.curve import curve
 from s1_report.runs import load_runs
@@ -88,6 +88,18 @@ def test_a_larger_budget_is_no_further_wait(series):
     short = replace(first.record, budget={**first.record.budget, "max_thinking_tokens": 20})
     mixed = replace(series, points=(replace(first, record=short), first, second, third))
     assert [(step.before.num_waits, step.after.num_waits) for step in scaling.steps(mixed)] == [(0, 1), (1, 2)]
+
+
+def test_rows_of_one_task_and_number_of_waits_say_what_sets_them_apart(series):
+    first, second, _ = (point.record for point in series.points)
+    short = replace(first, budget={**first.budget, "max_thinking_tokens": 20})
+    names = [row[0] for row in summary.rows([first, short, replace(short, model="other"), second])]
+    assert names == [
+        "s1_nano_wait0, model=nano",
+        "s1_nano_wait0, model=nano, max_thinking_tokens=20",
+        "s1_nano_wait0, model=other, max_thinking_tokens=20",
+        "s1_nano_wait1",
+    ]
 
 
 def test_a_wait_helps_only_when_the_exact_test_says_so(series):
