@@ -31,7 +31,7 @@ CURES: Cures = (
     (r"LoRA rank \d+ is greater|max_lora_rank", "give max_lora_rank= at least the adapter's rank"),
 )
 
-_OF_ENGINE = re.compile(rb"^\(?(EngineCore|Worker)")
+_OF_ENGINE = re.compile(rb"^\(?(Process )?(EngineCore|Worker)")
 _ERROR = re.compile(rb"\bERROR\b|Traceback|Process (EngineCore|Worker)|^\([^)]*\)\s{2,}|Error: |^\([^)]*\) *$")
 
 
