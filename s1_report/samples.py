@@ -143,9 +143,15 @@ def _score(sample: Mapping[str, Any], metric: str) -> float:
 
 
 def _counts(sample: Mapping[str, Any], traces: list[dict[str, Any]], repeats: int, usage: str) -> tuple[float, ...]:
-    """Per repeat from the traces, else the mean from the sample; a count that all repeats share is kept once."""
+    """Per repeat from the traces, else the mean from the sample; a count that all repeats share is kept once.
+
+    A task of somebody else scores its repeats as one: then the count is their mean.
+    """
     traced = [trace[usage] for trace in traces if _is_number(trace.get(usage))]
-    values = traced if len(traced) == len(traces) == repeats else list(filter(_is_number, [sample.get(usage)]))
+    told = len(traced) == len(traces) > 0
+    if told and repeats == 1 < len(traced):
+        return (sum(traced) / len(traced),)
+    values = traced if told and len(traced) == repeats else list(filter(_is_number, [sample.get(usage)]))
     same = len(set(values)) == 1 and usage not in _LENGTHS
     return tuple(values[:1] if same else values)
 

@@ -217,3 +217,17 @@ def test_collect_writes_what_is_whole_names_what_is_not_and_leaves_nothing_half(
     assert len(written) == 1
     assert load_runs(tmp_path / "records")[0].task == "aime24"
     assert "samples_math500" in capsys.readouterr().err
+
+
+def test_a_task_of_somebody_else_that_scores_its_repeats_as_one_gets_their_mean_tokens(run_folder):
+    folder = run_folder("run", {"foreign": [[1, 0], [0, 0]]}, waits={"foreign": 2}, thinking_tokens={"foreign": 40})
+    (samples,) = folder.glob("samples_*.jsonl")
+    rows = [json.loads(line) for line in samples.read_text().splitlines()]
+    for row in rows:
+        for name in ("verdicts", "thinking_tokens", "answer_tokens", "waits", "cut_off"):
+            del row[name]
+    samples.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (record,) = collect(folder).records
+    assert record.repeats == 1
+    assert [question.thinking_tokens for question in record.questions] == [(40.5,), (40.5,)]
+    assert [question.waits_used for question in record.questions] == [(2.0,), (2.0,)]
