@@ -98,10 +98,31 @@ PRIVATE_NAMES = (
     ),
     Private(
         "trl/trainer/sft_trainer.py",
-        "SFTTrainer",
+        "SFTTrainer.__init__",
+        ("add_fused_lm_head",),
+        "training/sft/train.py",
+        "the loss is asked for with fused_lm_head=True: look at how SFTTrainer.compute_loss now gets log-probabilities",
+    ),
+    Private(
+        "trl/trainer/utils.py",
+        "add_fused_lm_head",
+        ("fused_lm_head",),
+        "training/sft/train.py",
+        "as for SFTTrainer.__init__",
+    ),
+    Private(
+        "transformers/trainer.py",
+        "Trainer.loss_is_scaled_for_ga",
         (),
         "training/sft/train.py",
-        "the trainer's base class",
+        "it tells the trainer not to divide our summed loss by the accumulated steps: find its new name, or losses shrink",
+    ),
+    Private(
+        "lm_eval/loggers/evaluation_tracker.py",
+        "EvaluationTracker.save_results_aggregated",
+        ("date_id",),
+        "s1_models/harness/evaluation.py",
+        "the files of a run are found by this date: look at how lm_eval now names them",
     ),
 )
 
