@@ -115,7 +115,7 @@ PRIVATE_NAMES = (
         "Trainer.loss_is_scaled_for_ga",
         (),
         "training/sft/train.py",
-        "it tells the trainer not to divide our summed loss by the accumulated steps: find its new name, or losses shrink",
+        "it keeps the trainer from dividing our summed loss by the accumulated steps: find its new name",
     ),
     Private(
         "lm_eval/loggers/evaluation_tracker.py",
