@@ -137,7 +137,7 @@ def test_a_server_killed_for_good_ends_the_run_which_goes_on_later(
     with pytest.raises(EngineError, match=rf"s1_nano question \d+: {vllm_serve.url}.* \d+ s \(max_downtime=1\)"):
         generate(lm, **LONG)
     killing.join()
-    broken = lm.reuse
+    (broken,) = lm.reuse
     vllm_serve.start()
     vllm_serve.wait()
     again = served(**memo)

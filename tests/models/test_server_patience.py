@@ -82,17 +82,18 @@ def test_a_server_that_takes_so_many_a_second_is_asked_so_many_a_second(
 
 
 @pytest.mark.slow
-def test_a_thousand_questions_at_five_requests_a_second(server: ScriptedServer, connect: Any, opened: Any) -> None:
+@pytest.mark.timeout(600)
+def test_hundreds_of_questions_at_five_requests_a_second(server: ScriptedServer, connect: Any, opened: Any) -> None:
     def says_no(through: list[float]) -> web.Response | None:
         return too_many() if sum(proxy.seconds - at < 1.0 for at in through[-5:]) >= 5 else None
 
     proxy = opened(BusyProxy(server.url, says_no))
     policy = BudgetForcing(Budget(max_thinking_tokens=0, max_answer_tokens=20), MARKS, 300)
-    many = [Job(policy, (n % 6, n), f"question {n}") for n in range(1000)]
+    many = [Job(policy, (n % 6, n), f"question {n}") for n in range(300)]
     engine = connect(proxy.url, max_downtime_seconds=30.0)
     assert run_jobs(many, engine) == run_jobs(many, ScriptedEngine(WRITE, 300))
-    assert len(proxy.through) == len(server.answered) == 1000, "none is lost and none doubled"
-    assert proxy.seconds < 300, "five a second are 200 seconds"
+    assert len(proxy.through) == len(server.answered) == 300, "none is lost and none doubled"
+    assert proxy.seconds < 180, "five a second are 60 seconds"
 
 
 def test_a_window_that_is_used_up_is_waited_for_by_all(server: ScriptedServer, connect: Any, opened: Any) -> None:
