@@ -78,3 +78,10 @@ def shared(name: str) -> Path:
     if not path.exists():
         pytest.skip(f"needs {path.relative_to(ROOT.parent)} beside the checkout, which is absent")
     return path
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Slow tests may take twenty minutes: engines are started again and again, on machines that are busy."""
+    for item in items:
+        if item.get_closest_marker("slow") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(1200))
